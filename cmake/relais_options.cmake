@@ -1,0 +1,40 @@
+# Language, warnings and sanitizers for everything that we wrote; and `relais_room`, which makes one
+# static library of one room of src/ and names the rooms that it may include.
+
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+
+option(RELAIS_TESTS "Build tests and benchmarks" ON)
+set(RELAIS_SANITIZE "" CACHE STRING "Comma-separated sanitizers: address,undefined or thread")
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+add_library(relais_flags INTERFACE)
+target_compile_options(relais_flags INTERFACE
+  -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor -Werror
+  -fno-omit-frame-pointer)
+target_include_directories(relais_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
+if(RELAIS_SANITIZE)
+  target_compile_options(relais_flags INTERFACE -fsanitize=${RELAIS_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(relais_flags INTERFACE -fsanitize=${RELAIS_SANITIZE})
+endif()
+
+# relais_room(NAME SOURCES a.cpp ... ROOMS base ... [LIBRARIES lib ...] [EXCEPTIONS])
+# A room is built without exceptions and RTTI unless it says EXCEPTIONS (a library that it wraps throws).
+function(relais_room name)
+  cmake_parse_arguments(ROOM "EXCEPTIONS" "" "SOURCES;ROOMS;LIBRARIES" ${ARGN})
+  add_library(relais_${name} STATIC ${ROOM_SOURCES})
+  target_link_libraries(relais_${name} PUBLIC relais_flags ${ROOM_LIBRARIES})
+  foreach(room IN LISTS ROOM_ROOMS)
+    target_link_libraries(relais_${name} PUBLIC relais_${room})
+  endforeach()
+  if(NOT ROOM_EXCEPTIONS)
+    target_compile_options(relais_${name} PRIVATE -fno-exceptions -fno-rtti)
+  endif()
+endfunction()

@@ -1,0 +1,30 @@
+// Reads a configuration folder. Never throws, never half succeeds: either a Model, or every finding at once.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/model.h"
+
+namespace relais::config {
+
+struct Finding {
+  enum class Severity : uint8_t { kError, kWarning };
+  Severity severity = Severity::kError;
+  std::string file;   // as the user would name it: DIR/connectors/x.toml
+  uint32_t line = 0;  // 0: the file as a whole
+  std::string key;    // "remote_ip_ranges[2]"; empty: none
+  std::string what;   // what was found and what is wrong with it
+  std::string cure;   // what is allowed, or what to do
+};
+// "conf/x.toml:7: remote_ip_ranges[2]: '10.0.0.0/33': a prefix of IPv4 has at most 32 bits. Write ..."
+[[nodiscard]] std::string to_string(const Finding& finding);
+
+struct Loaded {
+  bool ok = false;  // no finding of severity error
+  Model model;      // meaningful only when ok
+  std::vector<Finding> findings;
+};
+[[nodiscard]] Loaded load(const std::string& directory);
+
+}  // namespace relais::config

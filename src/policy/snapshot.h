@@ -1,0 +1,46 @@
+// Everything that decides, compiled and immutable. Cores read it without locks; a session keeps the snapshot that
+// it began with (the front room counts users by core, see front/). Swapped whole on reload.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "policy/accepted_domains.h"
+#include "policy/connector.h"
+#include "policy/connector_table.h"
+
+namespace relais::policy {
+
+// A verdict as policy says it: an SMTP reply in parts, and for the log which rule decided.
+struct Decision {
+  bool allowed = false;
+  uint16_t code = 0;
+  uint8_t enhanced[3] = {0, 0, 0};
+  std::string_view text;    // static
+  std::string_view reason;  // static, for people: "recipient domain is accepted (Authoritative)"
+};
+
+class Snapshot {
+ public:
+  Snapshot(std::vector<ReceiveConnector> connectors, AcceptedDomains domains);
+  Snapshot(const Snapshot&) = delete;
+  Snapshot& operator=(const Snapshot&) = delete;
+
+  [[nodiscard]] Selection select(const Endpoint& local, const IpAddress& remote) const;
+  // MAIL FROM: Submit, then the sender's domain (empty for <>). RCPT TO: accepted domain or Accept-Any-Recipient.
+  // An empty domain (<Postmaster>) is always accepted.
+  [[nodiscard]] Decision mail(uint32_t connector_index, std::string_view sender_domain) const;
+  [[nodiscard]] Decision recipient(uint32_t connector_index, std::string_view domain) const;
+
+  [[nodiscard]] const std::vector<ReceiveConnector>& connectors() const { return connectors_; }
+  [[nodiscard]] const AcceptedDomains& domains() const { return domains_; }
+
+ private:
+  std::vector<ReceiveConnector> connectors_;
+  AcceptedDomains domains_;
+  std::vector<Rights> anonymous_rights_;  // by connector
+  ConnectorTable table_;
+};
+
+}  // namespace relais::policy
