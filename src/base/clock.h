@@ -1,6 +1,6 @@
-// Time as values. Instant is monotonic and is what every decision uses (timers, limits, retries while
-// running); WallTime is for what people and other machines read (Received fields, logs, the spool).
-// Nobody outside ring reads a clock: both are handed in as arguments.
+// Time as values. Instant is monotonic and is what every decision uses (timers, limits, retries
+// while running); WallTime is for what people and other machines read (Received fields, logs, the
+// spool). Nobody outside ring reads a clock: both are handed in as arguments.
 #pragma once
 
 #include <compare>
@@ -25,7 +25,8 @@ constexpr Duration seconds(int64_t n) { return {n * 1'000'000'000}; }
 constexpr Duration minutes(int64_t n) { return seconds(n * 60); }
 constexpr Duration hours(int64_t n) { return minutes(n * 60); }
 
-// Nanoseconds since an arbitrary start (boot). Zero means "never" or "not set" where a header says so.
+// Nanoseconds since an arbitrary start (boot). Zero means "never" or "not set" where a header says
+// so.
 struct Instant {
   int64_t ns = 0;
   friend constexpr auto operator<=>(Instant, Instant) = default;
@@ -42,7 +43,8 @@ struct WallTime {
   friend constexpr Duration operator-(WallTime a, WallTime b) { return {a.ns - b.ns}; }
 };
 
-// "Fri, 5 Aug 2016 16:24:41 +0000": RFC 5322 date-time, UTC, day not zero padded (as Exchange prints it).
+// "Fri, 5 Aug 2016 16:24:41 +0000": RFC 5322 date-time, UTC, day not zero padded (as Exchange
+// prints it).
 [[nodiscard]] std::string rfc5322_date(WallTime time);
 
 // "2016-08-05T16:24:41.123Z"

@@ -7,7 +7,8 @@
 
 namespace relais {
 
-// crc32c("123456789") == 0xe3069283. `crc` continues an earlier call: crc32c(b, crc32c(a)) == crc32c(ab).
+// crc32c("123456789") == 0xe3069283. `crc` continues an earlier call: crc32c(b, crc32c(a)) ==
+// crc32c(ab).
 [[nodiscard]] uint32_t crc32c(std::span<const std::byte> bytes, uint32_t crc = 0);
 
 // The table version that the hardware one is tested against.

@@ -15,8 +15,8 @@ Guid::Text Guid::text() const {
 }
 
 Guid make_guid(uint64_t salt, uint16_t core, uint64_t number) {
-  // 48 bits of salt, version 8, 12 bits of core; variant 10, then the number mixed with the salt so that
-  // neighbours differ visibly (multiplying by an odd constant is a bijection on 62 bits).
+  // 48 bits of salt, version 8, 12 bits of core; variant 10, then the number mixed with the salt so
+  // that neighbours differ visibly (multiplying by an odd constant is a bijection on 62 bits).
   constexpr uint64_t kMask62 = (uint64_t{1} << 62) - 1;
   const uint64_t high = (salt & ~uint64_t{0xffff}) | 0x8000 | (core & 0x0fff);
   const uint64_t mixed = (number * 0x9e3779b97f4a7c15 + salt) & kMask62;

@@ -1,6 +1,6 @@
 // IP addresses and endpoints as values: 128 bits in network order, IPv4 kept apart from IPv6.
-// An IPv4-mapped IPv6 address (::ffff:a.b.c.d) becomes IPv4 when it is made from a socket or from text,
-// so that policy sees one form only (design.md, Selection). Scope ids are dropped.
+// An IPv4-mapped IPv6 address (::ffff:a.b.c.d) becomes IPv4 when it is made from a socket or from
+// text, so that policy sees one form only (design.md, Selection). Scope ids are dropped.
 #pragma once
 
 #include <array>

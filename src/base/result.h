@@ -1,6 +1,6 @@
 // Errors of the outside world (kernel, disk, peers' sockets) as values.
-// Not for our own bugs (see assert.h) and not for what an SMTP peer does (that is a reply or an event).
-// errno is translated into this enum inside ring and never travels further.
+// Not for our own bugs (see assert.h) and not for what an SMTP peer does (that is a reply or an
+// event). errno is translated into this enum inside ring and never travels further.
 #pragma once
 
 #include <cstdint>

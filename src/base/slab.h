@@ -1,7 +1,7 @@
-// A slab of T with generation handles: all memory is taken at construction, a handle that outlives its
-// object is recognised, and a free slot costs nothing to find. Single-threaded (one slab a core).
-// Limit: the capacity given at construction; `acquire` answers nullptr beyond it and the caller has a
-// designed answer for that.
+// A slab of T with generation handles: all memory is taken at construction, a handle that outlives
+// its object is recognised, and a free slot costs nothing to find. Single-threaded (one slab a
+// core). Limit: the capacity given at construction; `acquire` answers nullptr beyond it and the
+// caller has a designed answer for that.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,9 @@ class Slab {
   static constexpr uint32_t kGenerationMask = 0xffffff;
 
   explicit Slab(uint32_t capacity)
-      : capacity_(capacity), slots_(static_cast<Slot*>(::operator new(sizeof(Slot) * capacity, std::align_val_t{alignof(Slot)}))) {
+      : capacity_(capacity),
+        slots_(static_cast<Slot*>(
+            ::operator new (sizeof(Slot) * capacity, std::align_val_t{alignof(Slot)}))) {
     // Slots are touched when first used, so an idle slab costs address space and no memory.
   }
   Slab(const Slab&) = delete;
@@ -36,7 +38,7 @@ class Slab {
     for (uint32_t i = 0; i < touched_; ++i) {
       if (slots_[i].live) slots_[i].object()->~T();
     }
-    ::operator delete(slots_, std::align_val_t{alignof(Slot)});
+    ::operator delete (slots_, std::align_val_t{alignof(Slot)});
   }
 
   // A new object, or nullptr when all slots are taken.

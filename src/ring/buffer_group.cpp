@@ -1,0 +1,68 @@
+#include "ring/buffer_group.h"
+
+#include <liburing.h>
+#include <sys/mman.h>
+
+#include <bit>
+
+#include "base/assert.h"
+
+namespace relais::ring {
+namespace {
+
+void* map(size_t octets) {
+  void* at = mmap(nullptr, octets, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return at == MAP_FAILED ? nullptr : at;
+}
+
+}  // namespace
+
+BufferGroup::BufferGroup(uint16_t id, uint32_t count, uint32_t octets)
+    : id_(id), count_(count), octets_(octets) {}
+
+BufferGroup::~BufferGroup() {
+  if (memory_ != nullptr) munmap(memory_, size_t{count_} * octets_);
+  if (ring_ != nullptr) munmap(ring_, count_ * sizeof(io_uring_buf));
+}
+
+Result<std::unique_ptr<BufferGroup>> BufferGroup::create(Kernel& kernel, io_uring& ring,
+                                                         uint16_t id, uint32_t count,
+                                                         uint32_t octets) {
+  ASSERT(std::has_single_bit(count) && count <= 32768);
+  std::unique_ptr<BufferGroup> group(new BufferGroup(id, count, octets));
+  group->memory_ = static_cast<char*>(map(size_t{count} * octets));
+  group->ring_ = static_cast<io_uring_buf_ring*>(map(count * sizeof(io_uring_buf)));
+  if (group->memory_ == nullptr || group->ring_ == nullptr)
+    return std::unexpected(Error::kNoMemory);
+  const int result = kernel.register_buffers(ring, group->ring_, count, id);
+  if (result < 0) return std::unexpected(error_from_errno(-result));
+  group->lent_ = count;
+  for (uint32_t buffer = 0; buffer < count; ++buffer)
+    group->give_back(static_cast<uint16_t>(buffer));
+  return group;
+}
+
+std::span<const char> BufferGroup::bytes(uint16_t buffer, uint32_t octets) const {
+  ASSERT(buffer < count_ && octets <= octets_);
+  return {memory_ + size_t{buffer} * octets_, octets};
+}
+
+void BufferGroup::give_back(uint16_t buffer) {
+  ASSERT(buffer < count_ && lent_ > 0);
+  --lent_;
+  // Not io_uring_buf_ring_add: in liburing 2.3 it does not compile under -Wconversion for C++.
+  io_uring_buf& slot = ring_->bufs[tail_ & (count_ - 1)];
+  slot.addr = reinterpret_cast<uint64_t>(memory_ + size_t{buffer} * octets_);
+  slot.len = octets_;
+  slot.bid = buffer;
+  ++tail_;
+  __atomic_store_n(&ring_->tail, tail_, __ATOMIC_RELEASE);
+}
+
+// A quarter of the buffers back, so that one returning buffer does not start a stampede of receives
+// that fail again.
+bool BufferGroup::may_unpark() const {
+  return !parked_.empty() && lent_ <= count_ - (count_ + 3) / 4;
+}
+
+}  // namespace relais::ring

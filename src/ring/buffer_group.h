@@ -1,0 +1,55 @@
+// One provided-buffer ring (IORING_REGISTER_PBUF_RING, kernel 5.19): the kernel picks a buffer when
+// bytes arrive, so idle connections own none. Buffers are lent to the program with a completion and
+// must come back with give_back(). When the ring runs dry the kernel ends a multishot receive with
+// ENOBUFS: the owner parks its token here and gets it back, marked, once there are buffers again.
+// Nothing is dropped: the bytes stay in the socket.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+
+#include "base/result.h"
+#include "ring/kernel.h"
+#include "ring/operation.h"
+
+namespace relais::ring {
+
+class BufferGroup {
+ public:
+  // `count`: a power of two up to 32768. `octets`: size of one buffer.
+  static Result<std::unique_ptr<BufferGroup>> create(Kernel& kernel, io_uring& ring, uint16_t id,
+                                                     uint32_t count, uint32_t octets);
+  ~BufferGroup();
+  BufferGroup(const BufferGroup&) = delete;
+  BufferGroup& operator=(const BufferGroup&) = delete;
+
+  [[nodiscard]] uint16_t id() const { return id_; }
+  [[nodiscard]] uint32_t count() const { return count_; }
+  [[nodiscard]] uint32_t lent() const { return lent_; }
+  // Bytes of a lent buffer; valid until give_back.
+  [[nodiscard]] std::span<const char> bytes(uint16_t buffer, uint32_t octets) const;
+  void give_back(uint16_t buffer);
+
+  // The receive of this token ended with kNoBuffers and may be armed again when it comes back
+  // (Loop::turn).
+  void park(Token token) { parked_.push_back(token); }
+
+ private:
+  friend class Loop;
+  BufferGroup(uint16_t id, uint32_t count, uint32_t octets);
+  void note_lent() { ++lent_; }
+  [[nodiscard]] bool may_unpark() const;
+
+  uint16_t id_;
+  uint32_t count_;
+  uint32_t octets_;
+  uint32_t lent_ = 0;
+  uint16_t tail_ = 0;
+  char* memory_ = nullptr;
+  io_uring_buf_ring* ring_ = nullptr;
+  std::deque<Token> parked_;
+};
+
+}  // namespace relais::ring

@@ -1,0 +1,66 @@
+// Everything that the program ever asks the kernel (or its timers) to do, and the token that names
+// one such request. The dispatch switch over Operation in main/core.cpp is the table of contents of
+// the program.
+#pragma once
+
+#include <cstdint>
+
+#include "base/slab.h"
+
+namespace relais::ring {
+
+enum class Operation : uint8_t {
+  kNone,  // completion is dropped
+
+  kWake,   // ring: another thread has posted to this core's mailbox
+  kSlice,  // main: a turn that must not wait ran out of its share
+
+  kAccept,           // front: multishot accept; slot = listener
+  kAcceptRetry,      // front: timer after running out of descriptors
+  kSessionReceive,   // front: multishot receive; slot, generation = session
+  kSessionSend,      // front
+  kSessionShutdown,  // front
+  kSessionClose,     // front
+  kSessionTimer,     // front
+  kDrainTimer,       // front
+
+  kSpoolWrite,  // spool: the group commit
+  kSpoolZero,   // spool: prewriting a segment
+  kSpoolRead,   // spool: a block of a message; slot = block
+  kSpoolTimer,  // spool: the journal must not wait longer
+
+  kHopConnect,  // relay: slot, generation = outbound connection
+  kHopReceive,
+  kHopSend,
+  kHopClose,
+  kHopTimer,
+  kRouteTimer,    // relay: a next hop may be tried again; slot = route
+  kMessageTimer,  // relay: a deferred message is due; slot, generation = message
+
+  kMaildirOpen,  // relay: slot, generation = local delivery
+  kMaildirWrite,
+  kMaildirSync,
+  kMaildirRename,
+  kMaildirSyncFolder,
+  kMaildirClose,
+
+  kLogWrite,  // admin: structured log
+};
+
+// 64 bits that go to the kernel as user_data and come back. A file descriptor or a pointer is not
+// an identity: both are reused while an old completion is still under way; the generation tells.
+struct Token {
+  Operation operation = Operation::kNone;
+  Handle handle;
+
+  [[nodiscard]] constexpr uint64_t pack() const {
+    return static_cast<uint64_t>(operation) << 56 |
+           static_cast<uint64_t>(handle.generation & 0xffffff) << 32 | handle.slot;
+  }
+  static constexpr Token unpack(uint64_t bits) {
+    return {static_cast<Operation>(bits >> 56),
+            {static_cast<uint32_t>(bits), static_cast<uint32_t>(bits >> 32 & 0xffffff)}};
+  }
+};
+
+}  // namespace relais::ring
