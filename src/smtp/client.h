@@ -1,15 +1,18 @@
-// The client's side of one SMTP session, sans I/O: replies in, events out, commands out. Pipelines (RFC 2920)
-// where the server offers it: MAIL, every RCPT and DATA of one transaction leave together, and the next
-// transaction's group may leave right behind the content of the one before (two in flight, no more).
-// Without PIPELINING it goes in lock-step. Content never passes through here: the caller sends it.
+// The client's side of one SMTP session, sans I/O: replies in, events out, commands out. Pipelines
+// (RFC 2920) where the server offers it: MAIL, every RCPT and DATA of one transaction leave
+// together, and the next transaction's group may leave right behind the content of the one before
+// (two in flight, no more). Without PIPELINING it goes in lock-step. Content never passes through
+// here: the caller sends it. Nothing that the server says can fail an ASSERT; nonsense ends in
+// kUnusable.
 //
 //   client.feed(bytes); Event e = client.next(); ...           as with Server
 //   if (client.can_begin()) client.begin(transaction);
 //   send(client.output()) ; client.output_consumed(n)          commands, in order
-//   on kContentWanted: send the content and ".\r\n" BEFORE any later output, then call content_sent()
+//   on kContentWanted: send the content and ".\r\n" BEFORE any later output, then call
+//   content_sent()
 //
-// What was begun ends with exactly one kFinished a transaction, or is lost with the connection (the caller asks
-// in_flight() and treats those as not delivered).
+// What was begun ends with exactly one kFinished a transaction, or is lost with the connection (the
+// caller asks in_flight() and treats those as not delivered).
 #pragma once
 
 #include <cstdint>
@@ -17,7 +20,8 @@
 #include <string>
 #include <string_view>
 
-#include "smtp/reply.h"
+#include "smtp/line_reader.h"
+#include "smtp/peer_reply.h"
 
 namespace relais::smtp {
 
@@ -32,8 +36,8 @@ class ClientEnvelope {
   [[nodiscard]] virtual std::string_view sender() const = 0;  // empty for <>
   [[nodiscard]] virtual uint32_t recipient_count() const = 0;
   [[nodiscard]] virtual std::string_view recipient(uint32_t index) const = 0;
-  [[nodiscard]] virtual uint64_t size() const = 0;        // octets of content, for SIZE=; 0: unknown
-  [[nodiscard]] virtual bool eight_bit() const = 0;       // BODY=8BITMIME was given by our client
+  [[nodiscard]] virtual uint64_t size() const = 0;   // octets of content, for SIZE=; 0: unknown
+  [[nodiscard]] virtual bool eight_bit() const = 0;  // BODY=8BITMIME was given by our client
 };
 
 struct Extensions {
@@ -44,39 +48,39 @@ struct Extensions {
   uint64_t size_max = 0;  // 0: not announced
 };
 
-// A reply as it came: views are valid until the next call of next() or feed().
-struct PeerReply {
-  uint16_t code = 0;
-  std::string_view text;  // after the code, lines joined with '\n', at most 512 octets kept; printable
-};
-
 struct ClientEvent {
   enum class Kind : uint8_t {
     kNeedInput,
-    kReady,             // greeting and EHLO (or HELO) done; extensions() is set
-    kUnusable,          // greeting or hello refused, or nonsense: `reply`; close and try elsewhere
-    kRecipientResult,   // `recipient` of the oldest transaction: `reply` to its RCPT (or to MAIL, if that failed)
-    kContentWanted,     // send content now. If `empty`: no recipient was accepted, send only ".\r\n"
-    kFinished,          // the oldest transaction is over: `reply` decides for all recipients that were accepted
-    kClosing,           // 421 or our QUIT was answered: close; what is in flight is not delivered
+    kReady,     // greeting and EHLO (or HELO) done; extensions() is set
+    kUnusable,  // greeting or hello refused (421 too), or nonsense: `reply`, code 0 when there
+                // was none to read; close and try elsewhere
+    kRecipientResult,  // `recipient` of the oldest transaction: `reply` to its RCPT (or to MAIL, if
+                       // that failed); one for each recipient, in order
+    kContentWanted,    // send content now. If `empty`: no recipient was accepted, send only ".\r\n"
+    kFinished,  // the oldest transaction is over: `reply` decides for all recipients that were
+                // accepted
+    kClosing,   // 421 or our QUIT was answered: close; what is in flight is not delivered
   };
   Kind kind = Kind::kNeedInput;
   uint32_t recipient = 0;
   bool empty = false;
-  PeerReply reply;
+  PeerReply reply{};
 };
 
 class Client {
  public:
   explicit Client(const ClientOptions& options);
 
+  // Lends input until next() has returned kNeedInput; only when the last input is used up.
   void feed(std::span<const char> bytes);
+  // After kUnusable or kClosing it answers the same again.
   [[nodiscard]] ClientEvent next();
 
   [[nodiscard]] bool can_begin() const;
   void begin(const ClientEnvelope& envelope);
-  void content_sent();  // everything up to and including ".\r\n" has been queued behind earlier output
-  void quit();          // queues QUIT once nothing is in flight
+  void
+  content_sent();  // everything up to and including ".\r\n" has been queued behind earlier output
+  void quit();     // queues QUIT once nothing is in flight
 
   [[nodiscard]] std::string_view output() const;
   [[nodiscard]] std::string& output_buffer();
@@ -87,7 +91,71 @@ class Client {
   void invariants() const;
 
  private:
-  // ... (the author of this room fills this in)
+  // The reply that a transaction, or the session around it, waits for. Replies come in the order of
+  // the commands, and a transaction's commands have one order, so this and a count say what a FIFO
+  // would.
+  enum class Await : uint8_t {
+    kGreeting,
+    kEhlo,
+    kHelo,
+    kNothing,  // session: what comes belongs to the oldest transaction
+    kReset,    // transaction: of the RSET in front of it
+    kMail,
+    kRecipient,
+    kData,
+    kCaller,  // no reply: content_sent() is due
+    kContent,
+    kQuit,
+  };
+  struct Flight {
+    const ClientEnvelope* envelope = nullptr;
+    Await await = Await::kMail;
+    bool mail_refused = false;
+    bool given_up =
+        false;  // lock-step: nothing more is sent; the rest of the results are `refusal_`
+    uint32_t recipient = 0;  // the next to get a result
+    uint32_t accepted = 0;
+  };
+  using Kind = ClientEvent::Kind;
+
+  // client.cpp: what we say
+  void say(std::string_view a, std::string_view b = {}, std::string_view c = {});
+  void say_mail(const ClientEnvelope& envelope);
+  void say_recipient(const ClientEnvelope& envelope, uint32_t index);
+  void step();  // lock-step: the command whose reply the oldest transaction waits for
+  void quit_if_due();
+
+  // client_replies.cpp: what it answered
+  ClientEvent on_reply(const PeerReply& reply);
+  ClientEvent on_greeting(const PeerReply& reply);
+  ClientEvent on_hello(const PeerReply& reply);
+  ClientEvent on_transaction_reply(const PeerReply& reply);
+  ClientEvent on_mail(const PeerReply& reply);
+  ClientEvent on_recipient(const PeerReply& reply);
+  ClientEvent on_data(const PeerReply& reply);
+  ClientEvent next_given_up();
+  ClientEvent finish(const PeerReply& reply);
+  ClientEvent stop(Kind kind, const PeerReply& reply);
+  void note_extension(std::string_view line);
+  void keep_refusal(const PeerReply& reply);
+  [[nodiscard]] PeerReply refusal() const { return {refusal_code_, refusal_text_}; }
+
+  std::string ehlo_name_;
+  std::string_view input_;
+  LineReader lines_;
+  PeerReplyReader reader_;
+  std::string output_;
+  Extensions extensions_;
+  Flight flights_[2];  // oldest first
+  uint32_t in_flight_ = 0;
+  Await session_ = Await::kGreeting;
+  Kind over_ = Kind::kNeedInput;  // kUnusable or kClosing: nothing follows
+  bool quit_wanted_ = false;
+  bool reset_due_ =
+      false;  // the server may still hold a transaction that did not get to its content
+  uint16_t refusal_code_ = 0;  // of the oldest transaction's MAIL, or whatever made us give it up
+  std::string refusal_text_;
+  PeerReply last_;  // with `over_`
 };
 
 }  // namespace relais::smtp

@@ -1,7 +1,7 @@
 // Mailbox paths of MAIL and RCPT (RFC 5321 4.1.2), as views into the command line.
-// Stricter than most servers where leniency has opened relays (smtp-rules.md 10): no source routes, no
-// unquoted specials, no controls, no NUL, no 8-bit bytes (SMTPUTF8 is not offered yet).
-// More lenient only where Exchange is: angle brackets may be missing, blanks may follow the colon.
+// Stricter than most servers where leniency has opened relays (smtp-rules.md 10): no source routes,
+// no unquoted specials, no controls, no NUL, no 8-bit bytes (SMTPUTF8 is not offered yet). More
+// lenient only where Exchange is: angle brackets may be missing, blanks may follow the colon.
 #pragma once
 
 #include <cstdint>
@@ -26,8 +26,8 @@ enum class PathRole : uint8_t {
   kForward,  // RCPT: <> refused, <Postmaster> without a domain allowed (RFC 5321 4.5.1)
 };
 
-// Takes the path from the front of `text` (what follows "FROM:" or "TO:") and leaves the parameters in
-// `text`. False: not a path; `text` and `path` are then unspecified.
+// Takes the path from the front of `text` (what follows "FROM:" or "TO:") and leaves the parameters
+// in `text`. False: not a path; `text` and `path` are then unspecified.
 [[nodiscard]] bool take_path(std::string_view& text, PathRole role, Path& path);
 
 // RFC 5321 Domain or address-literal, as for EHLO. Letters, digits, hyphen, underscore (seen in the

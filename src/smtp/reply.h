@@ -1,6 +1,6 @@
 // SMTP replies as values: code, enhanced status (RFC 3463), text. The texts are Exchange's
-// (exchange-reference.md section 5). Formatting keeps a line within 512 octets (RFC 5321 4.5.3.1.5) and
-// never lets a control or 8-bit byte through.
+// (exchange-reference.md section 5). Formatting keeps a line within 512 octets (RFC 5321 4.5.3.1.5)
+// and never lets a control or 8-bit byte through.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +27,12 @@ struct Reply {
   [[nodiscard]] constexpr bool permanent() const { return code >= 500; }
 };
 
-// Appends "code[ status] text\r\n"; the status only when `enhanced` and the reply has one.
+// Appends "code[ status] text\r\n"; the status only when `enhanced` and the reply has one. Text
+// that is too long is cut; '\n' and tab become a blank, other octets that are not printable ASCII
+// '?'.
 void append_reply(std::string& out, const Reply& reply, bool enhanced);
+// The same care for a line that is given whole: a banner, a line of the EHLO reply.
+void append_line(std::string& out, std::string_view text);
 
 namespace replies {
 inline constexpr Reply kSenderOk{250, {2, 1, 0}, "Sender OK"};
@@ -37,8 +41,10 @@ inline constexpr Reply kStartMailInput{354, {}, "Start mail input; end with <CRL
 inline constexpr Reply kClosing{221, {2, 0, 0}, "Service closing transmission channel"};
 inline constexpr Reply kResetting{250, {2, 0, 0}, "Resetting"};
 inline constexpr Reply kNoop{250, {2, 0, 0}, "OK"};
-inline constexpr Reply kCannotVerify{252, {2, 1, 5}, "Cannot VRFY user, but will accept message and attempt delivery"};
-inline constexpr Reply kHelp{214, {2, 0, 0}, "Commands: HELO EHLO MAIL RCPT DATA RSET NOOP QUIT VRFY HELP"};
+inline constexpr Reply kCannotVerify{
+    252, {2, 1, 5}, "Cannot VRFY user, but will accept message and attempt delivery"};
+inline constexpr Reply kHelp{
+    214, {2, 0, 0}, "Commands: HELO EHLO MAIL RCPT DATA RSET NOOP QUIT VRFY HELP"};
 inline constexpr Reply kUnrecognized{500, {5, 3, 3}, "Unrecognized command"};
 inline constexpr Reply kLineTooLong{500, {5, 5, 2}, "Line too long"};
 inline constexpr Reply kBadArguments{501, {5, 5, 4}, "Invalid arguments"};
@@ -53,15 +59,18 @@ inline constexpr Reply kBadSequence{503, {5, 5, 1}, "Bad sequence of commands"};
 inline constexpr Reply kTooManyRecipients{452, {4, 5, 3}, "Too many recipients"};
 inline constexpr Reply kTooLarge{552, {5, 3, 4}, "Message size exceeds fixed maximum message size"};
 inline constexpr Reply kHeaderTooLarge{552, {5, 3, 4}, "Header size exceeds fixed maximum size"};
-inline constexpr Reply kBareLineEnd{550, {5, 6, 11}, "Message contains bare carriage returns, bare linefeeds or NUL"};
+inline constexpr Reply kBareLineEnd{
+    550, {5, 6, 11}, "Message contains bare carriage returns, bare linefeeds or NUL"};
 inline constexpr Reply kHopCount{554, {5, 4, 6}, "Hop count exceeded - possible mail loop"};
-inline constexpr Reply kTooManyErrors{421, {4, 7, 0}, "Too many errors on this connection, closing transmission channel"};
+inline constexpr Reply kTooManyErrors{
+    421, {4, 7, 0}, "Too many errors on this connection, closing transmission channel"};
 inline constexpr Reply kIdle{451, {4, 7, 0}, "Timeout waiting for client input"};
 inline constexpr Reply kConnectionTimedOut{421, {4, 4, 1}, "Connection timed out"};
 inline constexpr Reply kShuttingDown{421, {4, 3, 2}, "Service not active"};
 inline constexpr Reply kNotAccepting{421, {4, 3, 2}, "System not accepting network messages"};
 inline constexpr Reply kInsufficientResources{452, {4, 3, 1}, "Insufficient system resources"};
-inline constexpr Reply kWriteFailed{451, {4, 3, 0}, "Temporary error writing the message, try again later"};
+inline constexpr Reply kWriteFailed{
+    451, {4, 3, 0}, "Temporary error writing the message, try again later"};
 inline constexpr Reply kNotHttp{554, {5, 5, 1}, "This is an SMTP server"};
 }  // namespace replies
 

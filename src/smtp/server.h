@@ -1,6 +1,6 @@
-// The server's side of one SMTP session, sans I/O: bytes in, events out, replies out (RFC 5321, 2920, 1870,
-// 6152, 2034). Knows no socket, clock, file or policy: MAIL, RCPT, DATA and the end of data each come out as
-// a question (`wants an answer`), and the caller says yes or no with a Reply.
+// The server's side of one SMTP session, sans I/O: bytes in, events out, replies out (RFC 5321,
+// 2920, 1870, 6152, 2034). Knows no socket, clock, file or policy: MAIL, RCPT, DATA and the end of
+// data each come out as a question (`is_question()`), and the caller says yes or no with a Reply.
 //
 //   server.feed(bytes);
 //   for (;;) {
@@ -10,10 +10,10 @@
 //   }
 //   send(server.output()); server.output_consumed(n);
 //
-// Rules kept here: only CRLF ends a line and only CRLF.CRLF ends data; data is never run as commands; replies
-// are complete and in order; bytes behind a question are not looked at until it is answered.
-// Limits: a command line of kLineMax octets (longer: one 500, discarded to its CRLF); recipients, message
-// and header sizes and errors by ServerOptions.
+// Rules kept here: only CRLF ends a line and only CRLF.CRLF ends data; data is never run as
+// commands; replies are complete and in order; bytes behind a question are not looked at until it
+// is answered. Limits: a command line of kLineMax octets (longer: one 500, discarded to its CRLF);
+// recipients, message and header sizes and errors by ServerOptions.
 #pragma once
 
 #include <cstdint>
@@ -21,20 +21,22 @@
 #include <string>
 #include <string_view>
 
+#include "smtp/command_line.h"
 #include "smtp/data_scanner.h"
 #include "smtp/header_scan.h"
+#include "smtp/line_end_repair.h"
+#include "smtp/line_reader.h"
+#include "smtp/parameters.h"
 #include "smtp/path.h"
 #include "smtp/reply.h"
 #include "smtp/transaction.h"
 
 namespace relais::smtp {
 
-inline constexpr uint32_t kLineMax = 2048;  // octets including CRLF
-
 // What the connector allows; borrowed by the session, must outlive it.
 struct ServerOptions {
-  std::string fqdn = "localhost";   // in the EHLO reply and the default banner
-  std::string banner;               // whole 220 line without CRLF; empty: the default one
+  std::string fqdn = "localhost";          // in the EHLO reply and the default banner
+  std::string banner;                      // whole 220 line without CRLF; empty: the default one
   uint64_t max_message_size = 37'748'736;  // octets of content; 0: no limit
   uint32_t max_header_size = 262'144;      // octets of the header block
   uint32_t max_recipients = 200;           // a message; the rest get 452 4.5.3
@@ -45,36 +47,37 @@ struct ServerOptions {
   bool eight_bit_mime = true;
   bool enhanced_status_codes = true;
   bool require_ehlo_domain = false;
-  bool reject_bare_line_ends = true;
+  bool reject_bare_line_ends = true;  // false: bare CR and LF become CRLF. NUL is always refused
 };
 
 struct Event {
   enum class Kind : uint8_t {
-    kNeedInput,    // nothing left to do until more bytes are fed
-    kMail,         // question: `path`, `size`
-    kRecipient,    // question: `path`
-    kData,         // question: may data begin? yes: 354 goes out
-    kBody,         // `bytes` of content in wire form (dot-stuffed, CRLF), without the final dot line
-    kDataEnd,      // question: content is complete and legal; Transaction is still there
+    kNeedInput,  // nothing left to do until more bytes are fed
+    kMail,       // question: `path`, `size`
+    kRecipient,  // question: `path`
+    kData,       // question: may data begin? yes: 354 goes out
+    kBody,       // `bytes` of content in wire form (dot-stuffed, CRLF), without the final dot line
+    kDataEnd,    // question: content is complete and legal; Transaction is still there
     kDataRefused,  // content was illegal (reply already queued, in `reply`): drop what was stored
     kReset,        // RSET, HELO/EHLO inside a transaction: drop what was stored, if anything
-    kRefused,      // the dialogue itself refused a command: `reply`, `bytes` = the verb (for the log)
-    kHello,        // HELO/EHLO accepted: hello_name() is set (for the log; no answer wanted)
-    kClose,        // send what is in output(), then close; nothing follows. `reply` says why
+    kRefused,  // the dialogue itself refused a command: `reply`, `bytes` = the verb (for the log;
+               // printable, empty when it was not)
+    kHello,    // HELO/EHLO accepted: hello_name() is set (for the log; no answer wanted)
+    kClose,    // send what is in output(), then close; nothing follows. `reply` says why
   };
   Kind kind = Kind::kNeedInput;
-  Path path;                    // kMail, kRecipient: valid until answer()
-  std::string_view bytes;       // kBody, kRefused: valid until the next call of next() or feed()
-  uint64_t size = 0;            // kMail: SIZE=, 0 if not given
-  Reply reply;                  // kDataRefused, kRefused, kClose
+  Path path{};               // kMail, kRecipient: valid until answer()
+  std::string_view bytes{};  // kBody, kRefused: valid until the next call of next() or feed()
+  uint64_t size = 0;         // kMail: SIZE=, 0 if not given
+  Reply reply{};             // kDataRefused, kRefused, kClose: text valid as long as the Server
   [[nodiscard]] bool is_question() const {
     return kind == Kind::kMail || kind == Kind::kRecipient || kind == Kind::kData ||
            kind == Kind::kDataEnd;
   }
 };
 
-// `reply.positive()` accepts. For kData a positive answer always sends 354, whatever its text. `close`: after
-// this reply the session ends (a 421).
+// `reply.positive()` accepts. For kData a positive answer always sends 354, whatever its text.
+// `close`: after this reply the session ends (a 421).
 struct Verdict {
   Reply reply;
   bool close = false;
@@ -82,25 +85,27 @@ struct Verdict {
 
 class Server {
  public:
-  // `client` is the peer's address as text, for the EHLO greeting; both are borrowed for the session.
+  // `client` is the peer's address as text, for the EHLO greeting; both are borrowed for the
+  // session.
   Server(const ServerOptions& options, std::string_view client);
 
   // Queues the 220. `now_text`: RFC 5322 date of the default banner.
   void greet(std::string_view now_text);
-  // Queues one 421 or 554 instead of a greeting, or in the middle of a session (drain, time-out); after it
-  // next() gives kClose. `reply` is formatted at once.
+  // Queues one 421 or 554 instead of a greeting, or in the middle of a session (drain, time-out);
+  // after it next() gives kClose. `reply` is formatted at once.
   void shut(const Reply& reply);
 
-  // Lends input; it must stay valid until next() has returned kNeedInput or kClose. Only when all of the last
-  // input has been used up (needs_input()).
+  // Lends input; it must stay valid until next() has returned kNeedInput or kClose. Only when all
+  // of the last input has been used up (needs_input()). Behind kClose it is ignored.
   void feed(std::span<const char> bytes);
   [[nodiscard]] bool needs_input() const;
-  // Not allowed while a question waits for its answer.
+  // Not allowed while a question waits for its answer. After kClose it answers kClose again.
   [[nodiscard]] Event next();
   [[nodiscard]] bool awaits_answer() const;
   void answer(const Verdict& verdict);
 
-  // Replies that wait to be sent, oldest first. The caller may also take the string by swap (output_buffer).
+  // Replies that wait to be sent, oldest first. The caller may also take the string by swap
+  // (output_buffer).
   [[nodiscard]] std::string_view output() const { return output_; }
   [[nodiscard]] std::string& output_buffer() { return output_; }
   void output_consumed(size_t octets);
@@ -117,14 +122,90 @@ class Server {
   void invariants() const;
 
  private:
-  // ... (the author of this room fills this in)
+  enum class State : uint8_t {
+    kNew,         // no hello yet
+    kReady,       // hello done, no transaction
+    kMail,        // a sender, no recipient yet
+    kRecipients,  // at least one recipient
+    kData,        // 354 was sent; ends when kDataEnd is answered
+    kClosed,
+  };
+  // The command in work: what its row's check() found out, for proceed() and for answer().
+  struct Command {
+    std::string_view arguments;
+    Path path;
+    MailParameters parameters;
+  };
+  struct Verb;  // a row of the table in server_verbs.cpp
+  static const Verb kVerbs[];
+  static const Verb* find_verb(std::string_view name);
+
+  // server.cpp
+  void queue(const Reply& reply);
+  Event refuse(const Reply& reply, std::string_view verb);
+  void excuse_followers_of(Event::Kind refused);
+  bool is_excused(const Reply& reply);
+  Event close_with(const Reply& reply);
+  Event closed() const;
+  void stop_at(const Reply& reply);
+  Event next_command();
+  void apply(Event::Kind question, const Verdict& verdict);
+
+  // server_verbs.cpp: check_ finds syntax errors and changes nothing but `command`; proceed_ acts.
+  Event run(std::string_view line);
+  const Reply* order_refusal(const Verb& verb) const;
+  const Reply* check(const Verb& verb);
+  const Reply* check_hello(Command& command) const;
+  const Reply* check_mail(Command& command) const;
+  const Reply* check_rcpt(Command& command) const;
+  const Reply* check_nothing(Command& command) const;
+  Event proceed_helo(const Command& command);
+  Event proceed_ehlo(const Command& command);
+  Event proceed_mail(const Command& command);
+  Event proceed_rcpt(const Command& command);
+  Event proceed_data(const Command& command);
+  Event proceed_rset(const Command& command);
+  Event proceed_noop(const Command& command);
+  Event proceed_quit(const Command& command);
+  Event proceed_vrfy(const Command& command);
+  Event proceed_help(const Command& command);
+  Event begin_hello(const Command& command, bool esmtp);
+  void queue_extensions();
+
+  // server_data.cpp
+  void begin_data();
+  Event next_in_data();
+  void scan_input();
+  bool take_content(std::string_view& piece);
+  const Reply* content_refusal() const;
+  Event finish_data();
+
   const ServerOptions* options_;
   std::string_view client_;
+  std::string_view input_;  // what is left of the fed bytes
+  LineReader lines_;
   std::string output_;
   std::string hello_;
   Transaction transaction_;
-  uint32_t errors_ = 0;
+  Command command_;
+  State state_ = State::kNew;
+  Event::Kind question_ = Event::Kind::kNeedInput;  // waits for its answer; kNeedInput: none
+  bool hello_due_ = false;                          // kReset has gone out, kHello is next
   bool esmtp_ = false;
+  uint32_t errors_ = 0;
+  uint32_t excused_ =
+      0;  // "need mail" and "need rcpt" refusals that are the fault of an earlier one
+
+  DataScanner scanner_;
+  HeaderScan header_;
+  LineEndRepair repair_;
+  std::string_view held_;  // content not yet passed on: what the scanner had held, then body_
+  std::string_view body_;
+  bool data_complete_ = false;  // the terminator was seen
+  uint64_t message_size_ = 0;   // octets of content without stuffing, as RFC 1870 counts
+
+  Reply closing_;  // why, once kClosed; its text is closing_text_
+  std::string closing_text_;
 };
 
 }  // namespace relais::smtp

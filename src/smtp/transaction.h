@@ -1,6 +1,7 @@
-// One mail transaction's envelope as the client gave it. One value, reset by clear(): RSET, EHLO and the
-// end of data all do that (a reset in pieces is how others crashed). Keeps its memory between
-// messages, so a session allocates nothing after its first few.
+// One mail transaction's envelope as the client gave it. One value, reset by clear(): RSET, EHLO
+// and the end of data all do that (a reset in pieces is how others crashed). Keeps its memory
+// between messages, so a session allocates nothing after its first few. The number of recipients is
+// bounded by its owner (ServerOptions::max_recipients).
 #pragma once
 
 #include <cstdint>
@@ -34,8 +35,12 @@ class Transaction {
   struct Extent {
     uint32_t offset;
     uint16_t length;
-    uint16_t domain_length;  // at the end of the address, without a trailing dot
+    uint16_t domain_offset;  // from the start of the address
+    uint16_t domain_length;  // without a trailing dot; 0 for <> and <Postmaster>
   };
+  Extent append(const Path& path);
+  [[nodiscard]] std::string_view address(const Extent& extent) const;
+
   std::string text_;  // sender and recipients, one after the other
   Extent sender_{};
   std::vector<Extent> recipients_;

@@ -1,0 +1,196 @@
+// What each reply means, by what was waited for.
+#include <charconv>
+
+#include "base/assert.h"
+#include "smtp/ascii.h"
+#include "smtp/client.h"
+
+namespace relais::smtp {
+namespace {
+
+constexpr uint16_t kServiceClosing = 421;
+constexpr uint16_t kStartInput = 354;
+
+constexpr bool is_positive(const PeerReply& reply) { return reply.code >= 200 && reply.code < 300; }
+constexpr bool is_negative(const PeerReply& reply) { return reply.code >= 400; }
+
+}  // namespace
+
+ClientEvent Client::next() {
+  if (over_ != Kind::kNeedInput) return {.kind = over_, .reply = last_};
+  for (;;) {
+    if (in_flight_ > 0 && flights_[0].given_up) return next_given_up();
+    std::string_view line;
+    switch (lines_.take(input_, line)) {
+      case LineReader::Got::kNothing:
+        return {};
+      case LineReader::Got::kTooLong:
+        return stop(Kind::kUnusable, {0, "reply line too long"});
+      case LineReader::Got::kLine:
+        break;
+    }
+    const PeerReplyReader::Got got = reader_.take(line);
+    if (got == PeerReplyReader::Got::kMalformed)
+      return stop(Kind::kUnusable, {0, "malformed reply"});
+    if (session_ == Await::kEhlo && !reader_.is_first_line()) note_extension(reader_.line_text());
+    if (got == PeerReplyReader::Got::kMore) continue;
+    const ClientEvent event = on_reply(reader_.reply());
+    if (event.kind != Kind::kNeedInput) return event;
+  }
+}
+
+ClientEvent Client::on_reply(const PeerReply& reply) {
+  const bool greeted = session_ == Await::kNothing || session_ == Await::kQuit;
+  if (reply.code == kServiceClosing) return stop(greeted ? Kind::kClosing : Kind::kUnusable, reply);
+  switch (session_) {
+    case Await::kGreeting:
+      return on_greeting(reply);
+    case Await::kEhlo:
+    case Await::kHelo:
+      return on_hello(reply);
+    case Await::kQuit:
+      return stop(Kind::kClosing, reply);
+    default:
+      break;
+  }
+  if (in_flight_ == 0) return stop(Kind::kUnusable, reply);  // nobody asked
+  return on_transaction_reply(reply);
+}
+
+ClientEvent Client::on_greeting(const PeerReply& reply) {
+  if (reply.code != 220) return stop(Kind::kUnusable, reply);
+  say("EHLO ", ehlo_name_);
+  session_ = Await::kEhlo;
+  return {};
+}
+
+ClientEvent Client::on_hello(const PeerReply& reply) {
+  if (session_ == Await::kEhlo && !is_positive(reply)) {
+    extensions_ = {};
+    // RFC 5321 4.1.4: a server that does not know EHLO is asked again with HELO.
+    if (reply.code < 500) return stop(Kind::kUnusable, reply);
+    say("HELO ", ehlo_name_);
+    session_ = Await::kHelo;
+    return {};
+  }
+  if (!is_positive(reply)) return stop(Kind::kUnusable, reply);
+  session_ = Await::kNothing;
+  quit_if_due();
+  return {.kind = Kind::kReady, .reply = reply};
+}
+
+ClientEvent Client::on_transaction_reply(const PeerReply& reply) {
+  Flight& flight = flights_[0];
+  // Only DATA has a use for 3xx.
+  if (!is_positive(reply) && !is_negative(reply) && flight.await != Await::kData) {
+    return stop(Kind::kUnusable, reply);
+  }
+  switch (flight.await) {
+    case Await::kReset:
+      if (!is_positive(reply)) return stop(Kind::kUnusable, reply);
+      flight.await = Await::kMail;
+      if (!extensions_.pipelining) step();
+      return {};
+    case Await::kMail:
+      return on_mail(reply);
+    case Await::kRecipient:
+      return on_recipient(reply);
+    case Await::kData:
+      return on_data(reply);
+    case Await::kContent:
+      return finish(reply);
+    default:
+      return stop(Kind::kUnusable, reply);  // a reply while the content is still on its way
+  }
+}
+
+ClientEvent Client::on_mail(const PeerReply& reply) {
+  Flight& flight = flights_[0];
+  flight.mail_refused = is_negative(reply);
+  flight.await = Await::kRecipient;
+  if (flight.mail_refused) keep_refusal(reply);
+  if (extensions_.pipelining) return {};  // the replies to RCPT and DATA are on their way, whatever
+  if (!flight.mail_refused) {
+    step();
+    return {};
+  }
+  flight.given_up = true;
+  return next_given_up();
+}
+
+ClientEvent Client::on_recipient(const PeerReply& reply) {
+  Flight& flight = flights_[0];
+  const uint32_t index = flight.recipient++;
+  if (is_positive(reply) && !flight.mail_refused) ++flight.accepted;
+  if (flight.recipient == flight.envelope->recipient_count()) flight.await = Await::kData;
+  if (!extensions_.pipelining) {
+    if (flight.await == Await::kData && flight.accepted == 0) {
+      keep_refusal(reply);
+      flight.given_up = true;
+    } else {
+      step();
+    }
+  }
+  return {.kind = Kind::kRecipientResult,
+          .recipient = index,
+          .reply = flight.mail_refused ? refusal() : reply};
+}
+
+ClientEvent Client::on_data(const PeerReply& reply) {
+  Flight& flight = flights_[0];
+  if (is_negative(reply)) {
+    reset_due_ = !flight.mail_refused;
+    return finish(reply);
+  }
+  if (reply.code != kStartInput) return stop(Kind::kUnusable, reply);
+  flight.await = Await::kCaller;
+  return {.kind = Kind::kContentWanted, .empty = flight.accepted == 0, .reply = reply};
+}
+
+// Lock-step: MAIL or every RCPT was refused, so DATA is not said at all.
+ClientEvent Client::next_given_up() {
+  Flight& flight = flights_[0];
+  if (flight.recipient < flight.envelope->recipient_count()) {
+    return {.kind = Kind::kRecipientResult, .recipient = flight.recipient++, .reply = refusal()};
+  }
+  reset_due_ = !flight.mail_refused;
+  return finish(refusal());
+}
+
+ClientEvent Client::finish(const PeerReply& reply) {
+  ASSERT(in_flight_ > 0);
+  flights_[0] = flights_[1];
+  flights_[1] = {};
+  --in_flight_;
+  quit_if_due();
+  return {.kind = Kind::kFinished, .reply = reply};
+}
+
+ClientEvent Client::stop(Kind kind, const PeerReply& reply) {
+  over_ = kind;
+  last_ = reply;
+  input_ = {};
+  lines_.reset();
+  return {.kind = kind, .reply = reply};
+}
+
+void Client::keep_refusal(const PeerReply& reply) {
+  refusal_code_ = reply.code;
+  refusal_text_ = reply.text;
+}
+
+void Client::note_extension(std::string_view line) {
+  const std::string_view keyword = take_word(line);
+  if (equals_ignoring_case(keyword, "PIPELINING")) extensions_.pipelining = true;
+  if (equals_ignoring_case(keyword, "8BITMIME")) extensions_.eight_bit_mime = true;
+  if (equals_ignoring_case(keyword, "ENHANCEDSTATUSCODES"))
+    extensions_.enhanced_status_codes = true;
+  if (!equals_ignoring_case(keyword, "SIZE")) return;
+  extensions_.size = true;
+  skip_blanks(line);
+  uint64_t size_max = 0;
+  const auto parsed = std::from_chars(line.data(), line.data() + line.size(), size_max);
+  if (parsed.ec == std::errc()) extensions_.size_max = size_max;
+}
+
+}  // namespace relais::smtp

@@ -1,0 +1,34 @@
+// Parameters of MAIL and RCPT (RFC 5321 4.1.2 Mail-parameters): SIZE (RFC 1870), BODY (RFC 6152).
+// What is not offered is refused (555), what is given twice or is badly formed too (501).
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "smtp/reply.h"
+#include "smtp/transaction.h"
+
+namespace relais::smtp {
+
+struct ServerOptions;
+
+struct Parameter {
+  std::string_view keyword;
+  std::string_view value;  // may be empty
+  bool has_value = false;
+};
+
+// Takes the next "KEYWORD[=value]" from the front of `text`, blanks before it too. False: not one.
+[[nodiscard]] bool take_parameter(std::string_view& text, Parameter& parameter);
+
+struct MailParameters {
+  uint64_t size = 0;  // saturated; 0: not given
+  BodyType body = BodyType::kUnspecified;
+};
+
+// Both return nullptr when all is well. `text` is what the path left.
+[[nodiscard]] const Reply* check_mail_parameters(std::string_view text,
+                                                 const ServerOptions& options, MailParameters& out);
+[[nodiscard]] const Reply* check_rcpt_parameters(std::string_view text);
+
+}  // namespace relais::smtp

@@ -1,0 +1,47 @@
+// Reads replies of an SMTP server, line by line (RFC 5321 4.2): the client's grammar, without
+// meaning. Strict where a wrong guess would take one reply for another; the text is kept for people
+// only, so it is cut at kReplyTextMax and made printable.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace relais::smtp {
+
+inline constexpr uint32_t kReplyTextMax = 512;   // octets kept
+inline constexpr uint32_t kReplyLinesMax = 256;  // a reply
+
+// A reply as it came: views are valid until the next call of next() or feed().
+struct PeerReply {
+  uint16_t code = 0;
+  std::string_view
+      text;  // after the code, lines joined with '\n', at most 512 octets kept; printable
+};
+
+class PeerReplyReader {
+ public:
+  enum class Got : uint8_t {
+    kMore,       // a line of a multi-line reply
+    kReply,      // its last line
+    kMalformed,  // not a reply; nothing can be trusted any more
+  };
+  // `line` without CRLF.
+  [[nodiscard]] Got take(std::string_view line);
+  // Behind kReply and until the next take().
+  [[nodiscard]] PeerReply reply() const { return {code_, text_}; }
+  // The text of the line just taken, and whether it is the first of its reply.
+  [[nodiscard]] std::string_view line_text() const { return line_text_; }
+  [[nodiscard]] bool is_first_line() const { return lines_ == 1; }
+
+ private:
+  void keep(std::string_view text);
+
+  std::string text_;
+  std::string_view line_text_;
+  uint32_t lines_ = 0;
+  uint16_t code_ = 0;
+  bool complete_ = true;
+};
+
+}  // namespace relais::smtp

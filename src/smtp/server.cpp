@@ -1,0 +1,206 @@
+#include "smtp/server.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+#include "smtp/ascii.h"
+
+namespace relais::smtp {
+
+Server::Server(const ServerOptions& options, std::string_view client)
+    : options_(&options), client_(client) {}
+
+void Server::greet(std::string_view now_text) {
+  ASSERT(state_ == State::kNew && output_.empty());
+  if (!options_->banner.empty()) {
+    append_line(output_, options_->banner);
+    return;
+  }
+  std::string line = "220 " + options_->fqdn;
+  line += " ESMTP MAIL Service ready at ";
+  line += now_text;
+  append_line(output_, line);
+}
+
+void Server::shut(const Reply& reply) {
+  if (state_ == State::kClosed) return;  // a time-out may fire while the last reply drains
+  queue(reply);
+  stop_at(reply);
+}
+
+void Server::feed(std::span<const char> bytes) {
+  if (state_ == State::kClosed) return;
+  ASSERT(needs_input());
+  input_ = {bytes.data(), bytes.size()};
+}
+
+bool Server::needs_input() const {
+  return input_.empty() && held_.empty() && body_.empty() && !data_complete_ && !hello_due_ &&
+         !awaits_answer();
+}
+
+bool Server::awaits_answer() const { return question_ != Event::Kind::kNeedInput; }
+bool Server::in_data() const { return state_ == State::kData; }
+
+bool Server::idle() const {
+  return (state_ == State::kNew || state_ == State::kReady) && needs_input() &&
+         lines_.at_line_start();
+}
+
+void Server::output_consumed(size_t octets) {
+  ASSERT(octets <= output_.size());
+  output_.erase(0, octets);
+}
+
+Event Server::next() {
+  ASSERT(!awaits_answer());
+  if (hello_due_) {
+    hello_due_ = false;
+    return {.kind = Event::Kind::kHello};
+  }
+  Event event = state_ == State::kClosed ? closed()
+                : state_ == State::kData ? next_in_data()
+                                         : next_command();
+  if (event.is_question()) question_ = event.kind;
+  return event;
+}
+
+Event Server::next_command() {
+  for (;;) {
+    std::string_view line;
+    Event event;
+    switch (lines_.take(input_, line)) {
+      case LineReader::Got::kNothing:
+        return {};
+      case LineReader::Got::kTooLong:
+        return refuse(replies::kLineTooLong, {});
+      case LineReader::Got::kLine:
+        event = run(line);
+        break;
+    }
+    // NOOP and its like were answered and are no event.
+    if (event.kind != Event::Kind::kNeedInput) return event;
+  }
+}
+
+void Server::answer(const Verdict& verdict) {
+  ASSERT(awaits_answer());
+  const bool begins_data = question_ == Event::Kind::kData && verdict.reply.positive();
+  ASSERT(!(begins_data && verdict.close));
+  apply(std::exchange(question_, Event::Kind::kNeedInput), verdict);
+  queue(begins_data ? replies::kStartMailInput : verdict.reply);
+  if (verdict.close) stop_at(verdict.reply);
+}
+
+void Server::apply(Event::Kind question, const Verdict& verdict) {
+  const bool yes = verdict.reply.positive();
+  if (!yes) excuse_followers_of(question);
+  switch (question) {
+    case Event::Kind::kMail:
+      if (!yes) break;
+      excused_ = 0;
+      transaction_.set_sender(command_.path);
+      transaction_.declared_size = command_.parameters.size;
+      transaction_.body = command_.parameters.body;
+      state_ = State::kMail;
+      break;
+    case Event::Kind::kRecipient:
+      if (!yes) break;
+      transaction_.add_recipient(command_.path);
+      state_ = State::kRecipients;
+      break;
+    case Event::Kind::kData:
+      if (yes) begin_data();
+      break;
+    case Event::Kind::kDataEnd:
+      // RFC 5321 4.1.1.4: the buffers are cleared whatever the answer.
+      transaction_.clear();
+      state_ = State::kReady;
+      break;
+    default:
+      ASSERT(false);
+  }
+}
+
+void Server::queue(const Reply& reply) {
+  append_reply(output_, reply, options_->enhanced_status_codes);
+}
+
+// A client that pipelines sends RCPT and DATA before it knows that MAIL was refused. Those cannot
+// be held against it, or max_protocol_errors would punish RFC 2920. A budget keeps that from being
+// a way around the limit.
+void Server::excuse_followers_of(Event::Kind refused) {
+  if (refused == Event::Kind::kMail)
+    excused_ = std::min(options_->max_recipients, UINT32_MAX - 1) + 1;
+  if (refused == Event::Kind::kRecipient) excused_ = std::max(excused_, 1U);
+}
+
+bool Server::is_excused(const Reply& reply) {
+  if (&reply != &replies::kNeedMail && &reply != &replies::kNeedRecipient) return false;
+  if (excused_ == 0) return false;
+  --excused_;
+  return true;
+}
+
+Event Server::refuse(const Reply& reply, std::string_view verb) {
+  // 452 and 552 speak of limits; what is left are errors of syntax and order.
+  const bool protocol_error = reply.permanent() && reply.code != replies::kTooLarge.code;
+  if (protocol_error && !is_excused(reply) && errors_ != UINT32_MAX) {
+    ++errors_;
+    if (errors_ > options_->max_protocol_errors) return close_with(replies::kTooManyErrors);
+  }
+  queue(reply);
+  return {.kind = Event::Kind::kRefused, .bytes = verb, .reply = reply};
+}
+
+Event Server::close_with(const Reply& reply) {
+  queue(reply);
+  stop_at(reply);
+  return closed();
+}
+
+void Server::stop_at(const Reply& reply) {
+  closing_text_ = reply.text;
+  closing_ = reply;
+  closing_.text = closing_text_;
+  state_ = State::kClosed;
+  question_ = Event::Kind::kNeedInput;
+  transaction_.clear();
+  lines_.reset();
+  input_ = held_ = body_ = {};
+  data_complete_ = hello_due_ = false;
+}
+
+Event Server::closed() const { return {.kind = Event::Kind::kClose, .reply = closing_}; }
+
+void Server::invariants() const {
+  lines_.invariants();
+  const bool in_transaction = state_ == State::kMail || state_ == State::kRecipients || in_data();
+  ASSERT(transaction_.has_sender() == in_transaction);
+  ASSERT((transaction_.recipient_count() > 0) == (state_ == State::kRecipients || in_data()));
+  ASSERT(transaction_.recipient_count() <= options_->max_recipients);
+  ASSERT(in_data() || (held_.empty() && body_.empty() && !data_complete_));
+  ASSERT(!in_data() || lines_.at_line_start());
+  ASSERT(state_ != State::kClosed || needs_input());
+  switch (question_) {
+    case Event::Kind::kNeedInput:
+      break;
+    case Event::Kind::kMail:
+      ASSERT(state_ == State::kReady);
+      break;
+    case Event::Kind::kRecipient:
+      ASSERT(state_ == State::kMail || state_ == State::kRecipients);
+      break;
+    case Event::Kind::kData:
+      ASSERT(state_ == State::kRecipients);
+      break;
+    case Event::Kind::kDataEnd:
+      ASSERT(in_data() && body_.empty());
+      break;
+    default:
+      ASSERT(false);
+  }
+}
+
+}  // namespace relais::smtp

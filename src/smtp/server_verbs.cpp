@@ -1,0 +1,225 @@
+// The verb table. A verb is a row: its name, the states it is allowed in, whether it takes
+// arguments, check (syntax, no effect) and proceed (effect). For MAIL, RCPT and DATA proceed only
+// asks; the effect is in Server::apply, behind the caller's verdict.
+#include <charconv>
+
+#include "base/assert.h"
+#include "smtp/ascii.h"
+#include "smtp/server.h"
+
+namespace relais::smtp {
+namespace {
+
+constexpr size_t kHelloMax = 255;     // octets, as of a domain
+constexpr size_t kVerbShownMax = 32;  // of an unknown verb, for the log
+
+constexpr std::string_view kFrom = "FROM:";
+constexpr std::string_view kTo = "TO:";
+
+}  // namespace
+
+struct Server::Verb {
+  enum Arguments : uint8_t { kNone, kSome, kAny };
+  std::string_view name;
+  uint8_t states;
+  Arguments arguments;
+  const Reply* (Server::*check)(Command&) const;
+  Event (Server::*proceed)(const Command&);
+  Event::Kind question = Event::Kind::kNeedInput;  // what proceed asks, if anything
+};
+
+namespace {
+constexpr uint8_t in(auto... state) {
+  return static_cast<uint8_t>(((1U << static_cast<unsigned>(state)) | ...));
+}
+}  // namespace
+
+// RFC 5321 4.1.4 says which verbs need a hello or a transaction; the rest may come at any time.
+constexpr Server::Verb Server::kVerbs[] = {
+    {"EHLO", in(State::kNew, State::kReady, State::kMail, State::kRecipients), Verb::kAny,
+     &Server::check_hello, &Server::proceed_ehlo},
+    {"HELO", in(State::kNew, State::kReady, State::kMail, State::kRecipients), Verb::kAny,
+     &Server::check_hello, &Server::proceed_helo},
+    {"MAIL", in(State::kReady), Verb::kSome, &Server::check_mail, &Server::proceed_mail,
+     Event::Kind::kMail},
+    {"RCPT", in(State::kMail, State::kRecipients), Verb::kSome, &Server::check_rcpt,
+     &Server::proceed_rcpt, Event::Kind::kRecipient},
+    {"DATA", in(State::kRecipients), Verb::kNone, &Server::check_nothing, &Server::proceed_data,
+     Event::Kind::kData},
+    {"RSET", in(State::kNew, State::kReady, State::kMail, State::kRecipients), Verb::kNone,
+     &Server::check_nothing, &Server::proceed_rset},
+    {"NOOP", in(State::kNew, State::kReady, State::kMail, State::kRecipients), Verb::kAny,
+     &Server::check_nothing, &Server::proceed_noop},
+    {"QUIT", in(State::kNew, State::kReady, State::kMail, State::kRecipients), Verb::kNone,
+     &Server::check_nothing, &Server::proceed_quit},
+    {"VRFY", in(State::kNew, State::kReady, State::kMail, State::kRecipients), Verb::kSome,
+     &Server::check_nothing, &Server::proceed_vrfy},
+    {"HELP", in(State::kNew, State::kReady, State::kMail, State::kRecipients), Verb::kAny,
+     &Server::check_nothing, &Server::proceed_help},
+};
+
+const Server::Verb* Server::find_verb(std::string_view name) {
+  const uint32_t key = verb_key(name);
+  if (key == 0) return nullptr;
+  for (const Verb& verb : kVerbs) {
+    if (verb_key(verb.name) == key) return &verb;
+  }
+  return nullptr;
+}
+
+Event Server::run(std::string_view line) {
+  const CommandLine parts = split_command(line);
+  if (state_ == State::kNew && is_http(parts)) return close_with(replies::kNotHttp);
+  const Verb* verb = find_verb(parts.verb);
+  if (verb == nullptr) {
+    return refuse(replies::kUnrecognized,
+                  parts.clean ? parts.verb.substr(0, kVerbShownMax) : std::string_view());
+  }
+  // Controls and 8-bit octets stop here: nothing behind this line has to think of them.
+  if (!parts.clean) return refuse(replies::kBadArguments, verb->name);
+  if (const Reply* refusal = order_refusal(*verb)) return refuse(*refusal, verb->name);
+  command_ = {.arguments = parts.arguments, .path = {}, .parameters = {}};
+  if (const Reply* refusal = check(*verb)) {
+    excuse_followers_of(verb->question);
+    return refuse(*refusal, verb->name);
+  }
+  return (this->*verb->proceed)(command_);
+}
+
+const Reply* Server::order_refusal(const Verb& verb) const {
+  if ((verb.states & in(state_)) != 0) return nullptr;
+  switch (state_) {
+    case State::kNew:
+      return &replies::kSendHello;
+    case State::kReady:  // RCPT and DATA
+      return &replies::kNeedMail;
+    case State::kMail:  // DATA, or MAIL in MAIL
+      return (verb.states & in(State::kRecipients)) != 0 ? &replies::kNeedRecipient
+                                                         : &replies::kBadSequence;
+    case State::kRecipients:  // MAIL in MAIL
+      return &replies::kBadSequence;
+    case State::kData:
+    case State::kClosed:
+      break;
+  }
+  ASSERT(false);
+  return nullptr;
+}
+
+const Reply* Server::check(const Verb& verb) {
+  const bool empty = command_.arguments.empty();
+  if (verb.arguments == Verb::kNone && !empty) return &replies::kBadArguments;
+  if (verb.arguments == Verb::kSome && empty) return &replies::kBadArguments;
+  return (this->*verb.check)(command_);
+}
+
+const Reply* Server::check_nothing(Command& /*command*/) const { return nullptr; }
+
+// Exchange takes almost anything as a name unless RequireEHLODomain is set.
+const Reply* Server::check_hello(Command& command) const {
+  const std::string_view name = command.arguments;
+  const bool valid = options_->require_ehlo_domain
+                         ? is_domain_or_literal(name)
+                         : name.size() <= kHelloMax && name.find('\t') == std::string_view::npos;
+  return valid ? nullptr : &replies::kInvalidDomain;
+}
+
+const Reply* Server::check_mail(Command& command) const {
+  std::string_view rest = command.arguments;
+  if (!starts_with_ignoring_case(rest, kFrom)) return &replies::kBadArguments;
+  rest.remove_prefix(kFrom.size());
+  if (!take_path(rest, PathRole::kReverse, command.path)) return &replies::kInvalidSender;
+  const Reply* refusal = check_mail_parameters(rest, *options_, command.parameters);
+  if (refusal != nullptr) return refusal;
+  const uint64_t limit = options_->max_message_size;
+  return limit != 0 && command.parameters.size > limit ? &replies::kTooLarge : nullptr;
+}
+
+const Reply* Server::check_rcpt(Command& command) const {
+  std::string_view rest = command.arguments;
+  if (!starts_with_ignoring_case(rest, kTo)) return &replies::kBadArguments;
+  rest.remove_prefix(kTo.size());
+  if (!take_path(rest, PathRole::kForward, command.path)) return &replies::kInvalidRecipient;
+  if (const Reply* refusal = check_rcpt_parameters(rest)) return refusal;
+  const bool full = transaction_.recipient_count() >= options_->max_recipients;
+  return full ? &replies::kTooManyRecipients : nullptr;
+}
+
+Event Server::begin_hello(const Command& command, bool esmtp) {
+  const bool drop = state_ == State::kMail || state_ == State::kRecipients;
+  transaction_.clear();
+  excused_ = 0;
+  hello_ = command.arguments;
+  esmtp_ = esmtp;
+  state_ = State::kReady;
+  hello_due_ = drop;
+  return {.kind = drop ? Event::Kind::kReset : Event::Kind::kHello};
+}
+
+Event Server::proceed_helo(const Command& command) {
+  append_line(output_, "250 " + options_->fqdn + " Hello [" + std::string(client_) + "]");
+  return begin_hello(command, false);
+}
+
+Event Server::proceed_ehlo(const Command& command) {
+  queue_extensions();
+  return begin_hello(command, true);
+}
+
+// In Exchange's order. What is last takes a blank for its hyphen.
+void Server::queue_extensions() {
+  char size_line[32] = "SIZE ";
+  const auto digits =
+      std::to_chars(size_line + 5, size_line + sizeof size_line, options_->max_message_size);
+  const std::string_view size(size_line, static_cast<size_t>(digits.ptr - size_line));
+  const bool unlimited = options_->max_message_size == 0;
+
+  size_t last = output_.size();
+  const auto line = [&](std::string_view text) {
+    last = output_.size();
+    append_line(output_, "250-" + std::string(text));
+  };
+  line(options_->fqdn + " Hello [" + std::string(client_) + "]");
+  if (options_->size) line(unlimited ? "SIZE" : size);
+  if (options_->pipelining) line("PIPELINING");
+  if (options_->enhanced_status_codes) line("ENHANCEDSTATUSCODES");
+  if (options_->eight_bit_mime) line("8BITMIME");
+  output_[last + 3] = ' ';
+}
+
+Event Server::proceed_mail(const Command& command) {
+  return {.kind = Event::Kind::kMail, .path = command.path, .size = command.parameters.size};
+}
+
+Event Server::proceed_rcpt(const Command& command) {
+  return {.kind = Event::Kind::kRecipient, .path = command.path};
+}
+
+Event Server::proceed_data(const Command& /*command*/) { return {.kind = Event::Kind::kData}; }
+
+Event Server::proceed_rset(const Command& /*command*/) {
+  transaction_.clear();
+  excused_ = 0;
+  if (state_ != State::kNew) state_ = State::kReady;
+  queue(replies::kResetting);
+  return {.kind = Event::Kind::kReset};
+}
+
+Event Server::proceed_noop(const Command& /*command*/) {
+  queue(replies::kNoop);
+  return {};
+}
+
+Event Server::proceed_quit(const Command& /*command*/) { return close_with(replies::kClosing); }
+
+Event Server::proceed_vrfy(const Command& /*command*/) {
+  queue(replies::kCannotVerify);
+  return {};
+}
+
+Event Server::proceed_help(const Command& /*command*/) {
+  queue(replies::kHelp);
+  return {};
+}
+
+}  // namespace relais::smtp
