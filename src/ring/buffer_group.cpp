@@ -17,8 +17,8 @@ void* map(size_t octets) {
 
 }  // namespace
 
-BufferGroup::BufferGroup(uint16_t id, uint32_t count, uint32_t octets)
-    : id_(id), count_(count), octets_(octets) {}
+BufferGroup::BufferGroup(uint16_t id, uint32_t first, uint32_t count, uint32_t octets)
+    : id_(id), first_(first), count_(count), octets_(octets) {}
 
 BufferGroup::~BufferGroup() {
   if (memory_ != nullptr) munmap(memory_, size_t{count_} * octets_);
@@ -26,10 +26,11 @@ BufferGroup::~BufferGroup() {
 }
 
 Result<std::unique_ptr<BufferGroup>> BufferGroup::create(Kernel& kernel, io_uring& ring,
-                                                         uint16_t id, uint32_t count,
-                                                         uint32_t octets) {
+                                                         uint16_t id, uint32_t first,
+                                                         uint32_t count, uint32_t octets) {
   ASSERT(std::has_single_bit(count) && count <= 32768);
-  std::unique_ptr<BufferGroup> group(new BufferGroup(id, count, octets));
+  ASSERT(first + count <= 65536);
+  std::unique_ptr<BufferGroup> group(new BufferGroup(id, first, count, octets));
   group->memory_ = static_cast<char*>(map(size_t{count} * octets));
   group->ring_ = static_cast<io_uring_buf_ring*>(map(count * sizeof(io_uring_buf)));
   if (group->memory_ == nullptr || group->ring_ == nullptr)
@@ -54,9 +55,17 @@ void BufferGroup::give_back(uint16_t buffer) {
   io_uring_buf& slot = ring_->bufs[tail_ & (count_ - 1)];
   slot.addr = reinterpret_cast<uint64_t>(memory_ + size_t{buffer} * octets_);
   slot.len = octets_;
-  slot.bid = buffer;
+  slot.bid = static_cast<uint16_t>(first_ + buffer);
   ++tail_;
   __atomic_store_n(&ring_->tail, tail_, __ATOMIC_RELEASE);
+}
+
+bool BufferGroup::lend(uint16_t& buffer) {
+  if (buffer < first_ || buffer >= first_ + count_) return false;
+  buffer = static_cast<uint16_t>(buffer - first_);
+  ++lent_;
+  ASSERT(lent_ <= count_);
+  return true;
 }
 
 // A quarter of the buffers back, so that one returning buffer does not start a stampede of receives

@@ -18,9 +18,11 @@ namespace relais::ring {
 
 class BufferGroup {
  public:
-  // `count`: a power of two up to 32768. `octets`: size of one buffer.
+  // `count`: a power of two up to 32768. `octets`: size of one buffer. `first`: the kernel's number
+  // of buffer 0; a ring's groups do not overlap, so that the number alone tells the group.
   static Result<std::unique_ptr<BufferGroup>> create(Kernel& kernel, io_uring& ring, uint16_t id,
-                                                     uint32_t count, uint32_t octets);
+                                                     uint32_t first, uint32_t count,
+                                                     uint32_t octets);
   ~BufferGroup();
   BufferGroup(const BufferGroup&) = delete;
   BufferGroup& operator=(const BufferGroup&) = delete;
@@ -38,11 +40,13 @@ class BufferGroup {
 
  private:
   friend class Loop;
-  BufferGroup(uint16_t id, uint32_t count, uint32_t octets);
-  void note_lent() { ++lent_; }
+  BufferGroup(uint16_t id, uint32_t first, uint32_t count, uint32_t octets);
+  // The kernel's number of a buffer that came with a completion, as ours. False: another group's.
+  bool lend(uint16_t& buffer);
   [[nodiscard]] bool may_unpark() const;
 
   uint16_t id_;
+  uint32_t first_;
   uint32_t count_;
   uint32_t octets_;
   uint32_t lent_ = 0;

@@ -31,7 +31,9 @@ Result<std::unique_ptr<Loop>> Loop::create(Kernel& kernel, Options options) {
 
 Result<BufferGroup*> Loop::add_buffers(uint32_t count, uint32_t octets) {
   const auto id = static_cast<uint16_t>(groups_.size());
-  auto group = BufferGroup::create(kernel_, *ring_, id, count, octets);
+  uint32_t first = 0;
+  for (const auto& group : groups_) first += group->count();
+  auto group = BufferGroup::create(kernel_, *ring_, id, first, count, octets);
   if (!group) return std::unexpected(group.error());
   groups_.push_back(std::move(*group));
   return groups_.back().get();
@@ -231,6 +233,11 @@ void Loop::reap() {
                           .buffer = static_cast<uint16_t>(cqe.flags >> IORING_CQE_BUFFER_SHIFT),
                           .has_buffer = (cqe.flags & IORING_CQE_F_BUFFER) != 0,
                           .more = (cqe.flags & IORING_CQE_F_MORE) != 0};
+    if (completion.has_buffer) {
+      const bool known =
+          std::ranges::any_of(groups_, [&](auto& group) { return group->lend(completion.buffer); });
+      ASSERT(known);
+    }
     if (!completion.more) {
       ASSERT(in_flight_ > 0);
       --in_flight_;
