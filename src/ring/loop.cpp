@@ -53,7 +53,8 @@ io_uring_sqe& Loop::next_sqe(Token token) {
     // turn reaps.
     const int result = kernel_.enter(*ring_, flush_sq(), 0, -1);
     ASSERT(result >= 0 || result == -EINTR || result == -EAGAIN || result == -EBUSY);
-    if (result == -EBUSY || result == -EAGAIN) reap();
+    // The caller may be walking through batch_, so these wait for the next turn.
+    if (result == -EBUSY || result == -EAGAIN) reap(early_, UINT32_MAX);
     sqe = io_uring_get_sqe(ring_.get());
   }
   *sqe = {};
@@ -197,6 +198,7 @@ void Loop::cancel_timer(TimerId& id) {
 
 std::span<const Completion> Loop::turn() {
   batch_.clear();
+  std::swap(batch_, early_);
   unpark();
   int64_t timeout_ns = -1;
   if (work_left_ || !batch_.empty()) {
@@ -211,7 +213,7 @@ std::span<const Completion> Loop::turn() {
   ASSERT(result >= 0 || result == -ETIME || result == -EINTR || result == -EBUSY ||
          result == -EAGAIN);
   read_clocks();
-  reap();
+  reap(batch_, kBatch);
   reap_timers();
   return batch_;
 }
@@ -221,12 +223,12 @@ void Loop::read_clocks() {
   wall_now_ = kernel_.wall_now();
 }
 
-void Loop::reap() {
+void Loop::reap(std::vector<Completion>& into, size_t limit) {
   io_uring_cq& cq = ring_->cq;
   uint32_t head = *cq.khead;
   const uint32_t tail = __atomic_load_n(cq.ktail, __ATOMIC_ACQUIRE);
   const uint32_t mask = *cq.kring_mask;
-  for (; head != tail && batch_.size() < kBatch; ++head) {
+  for (; head != tail && into.size() < limit; ++head) {
     const io_uring_cqe& cqe = cq.cqes[head & mask];
     Completion completion{.token = Token::unpack(cqe.user_data),
                           .result = cqe.res,
@@ -242,7 +244,7 @@ void Loop::reap() {
       ASSERT(in_flight_ > 0);
       --in_flight_;
     }
-    if (completion.token.operation != Operation::kNone) batch_.push_back(completion);
+    if (completion.token.operation != Operation::kNone) into.push_back(completion);
   }
   __atomic_store_n(cq.khead, head, __ATOMIC_RELEASE);
   if (head != tail) work_left_ = true;

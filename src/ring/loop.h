@@ -101,7 +101,7 @@ class Loop {
   explicit Loop(Kernel& kernel);
   io_uring_sqe& next_sqe(Token token);
   uint32_t flush_sq();
-  void reap();
+  void reap(std::vector<Completion>& into, size_t limit);
   void reap_timers();
   void unpark();
   void read_clocks();
@@ -117,6 +117,7 @@ class Loop {
   uint64_t in_flight_ = 0;
   std::vector<std::unique_ptr<BufferGroup>> groups_;
   std::vector<Completion> batch_;
+  std::vector<Completion> early_;  // reaped between turns, because the queue was full
   std::vector<uint64_t> due_;
 };
 
