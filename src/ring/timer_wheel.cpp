@@ -54,9 +54,10 @@ void TimerWheel::file(uint32_t index) {
       differs == 0 ? 0 : (63 - static_cast<uint32_t>(std::countl_zero(differs))) / kSlotBits;
   uint64_t slot_tick = entry.tick;
   if (level >= kLevels) {
-    // Beyond the wheel: the slot just behind the current one is the last to come round.
+    // In the wheel's next round: its own slot, or when that lies beyond a whole round, the one just
+    // behind the current slot, which is the last to come by.
     level = kLevels - 1;
-    slot_tick = tick_ + (uint64_t{kSlots - 1} << (kSlotBits * level));
+    slot_tick = std::min(entry.tick, tick_ + (uint64_t{kSlots - 1} << (kSlotBits * level)));
   }
   const auto slot = static_cast<uint32_t>(slot_tick >> (kSlotBits * level)) & (kSlots - 1);
   const uint32_t at = level * kSlots + slot;
