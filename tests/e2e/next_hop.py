@@ -1,0 +1,289 @@
+"""A next hop on loopback that writes down exactly what it is sent and misbehaves on request.
+
+    hop = NextHop(port)
+    hop.rule = lambda verb, argument, session: "451 4.3.0 later" if verb == "RCPT" else None
+    hop.start(); ...; hop.messages; hop.stop()
+
+A rule is asked at CONNECT, EHLO, MAIL, RCPT, DATA, BODY (while content is coming in), END (after the dot),
+RSET and QUIT. None: the good answer. A string: that reply. Delay(seconds): the good answer, later. CLOSE:
+the connection is cut. Rules run in the hop's own thread.
+"""
+
+import asyncio
+import re
+import threading
+import time
+
+CLOSE = object()
+
+
+class Delay:
+    def __init__(self, seconds):
+        self.seconds = seconds
+
+
+class Message:
+    """One transaction whose dot has arrived. `accepted`: what we answered was 2xx."""
+
+    def __init__(self, sender, recipients, content, session):
+        self.sender = sender          # argument of MAIL FROM, between the angle brackets
+        self.sender_parameters = ""
+        self.recipients = recipients  # accepted ones
+        self.content = content        # octets as sent, dot-stuffing undone
+        self.session = session
+        self.time = time.time()
+        self.accepted = False
+
+
+class Session:
+    def __init__(self, number):
+        self.number = number
+        self.hello = None
+        self.state = {}  # for rules
+
+
+class NextHop:
+    GOOD = {"CONNECT": "220 next.hop ESMTP", "MAIL": "250 2.1.0 ok", "RCPT": "250 2.1.5 ok",
+            "DATA": "354 go ahead", "END": "250 2.0.0 kept", "RSET": "250 2.0.0 ok",
+            "QUIT": "221 2.0.0 bye", "NOOP": "250 2.0.0 ok"}
+
+    def __init__(self, port, address="127.0.0.1", extensions=("PIPELINING", "8BITMIME", "SIZE 0"),
+                 keep=lambda message: message):
+        self.port = port
+        self.address = address
+        self.extensions = list(extensions)
+        self.keep = keep        # what goes into `messages`: all of it, or only what the test needs
+        self.rule = lambda verb, argument, session: None
+        self.messages = []      # accepted
+        self.rejected = []      # whose dot was answered with 4xx or 5xx, or not at all
+        self.commands = []      # (session number, line)
+        self.violations = []    # of the protocol, by relais
+        self.sessions = 0
+        self.open = 0
+        self.open_max = 0
+        self.loop = None
+        self.thread = None
+        self.keep_commands = True
+
+    # --- start and stop, from the test's thread
+
+    def start(self):
+        started = threading.Event()
+        self.loop = asyncio.new_event_loop()
+
+        def run():
+            asyncio.set_event_loop(self.loop)
+            self.loop.run_until_complete(self._listen())
+            started.set()
+            self.loop.run_forever()
+            self.loop.close()
+
+        self.thread = threading.Thread(target=run, daemon=True)
+        self.thread.start()
+        assert started.wait(10), f"the next hop cannot listen on {self.address}:{self.port}"
+        return self
+
+    async def _listen(self):
+        self.tasks = set()
+        self.server = await asyncio.start_server(self._accept, self.address, self.port,
+                                                 limit=1 << 20, backlog=1000)
+
+    def stop(self):
+        """Stops listening and cuts every connection; start() may follow."""
+        if self.loop is None:
+            return
+
+        async def finish():
+            self.server.close()
+            for task in list(self.tasks):
+                task.cancel()
+            await asyncio.gather(*self.tasks, return_exceptions=True)
+            self.loop.stop()
+
+        asyncio.run_coroutine_threadsafe(finish(), self.loop)
+        self.thread.join(10)
+        self.loop = None
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.stop()
+
+    # --- one session, in the hop's thread
+
+    async def _accept(self, reader, writer):
+        task = asyncio.current_task()
+        self.tasks.add(task)
+        self.sessions += 1
+        self.open += 1
+        self.open_max = max(self.open_max, self.open)
+        try:
+            await _Talk(self, reader, writer, Session(self.sessions)).run()
+        except (ConnectionError, asyncio.CancelledError, _Cut):
+            pass
+        except Exception as error:  # a fault of this file: the test must see it
+            self.violations.append(f"next hop: {error!r}")
+        finally:
+            self.open -= 1
+            self.tasks.discard(task)
+            writer.transport.abort()
+
+
+class _Cut(Exception):
+    pass
+
+
+class _Talk:
+    def __init__(self, hop, reader, writer, session):
+        self.hop = hop
+        self.reader = reader
+        self.writer = writer
+        self.session = session
+        self.buffer = bytearray()
+        self.sender = None
+        self.parameters = ""
+        self.recipients = []
+
+    async def answer(self, verb, argument=""):
+        """Asks the rule, answers, gives the code."""
+        rule = self.hop.rule(verb, argument, self.session)
+        reply = rule if isinstance(rule, str) else None
+        if rule is CLOSE:
+            raise _Cut
+        if isinstance(rule, Delay):
+            await self.flush()
+            await asyncio.sleep(rule.seconds)
+        if reply is None:
+            if verb == "EHLO":
+                lines = ["next.hop greets you"] + self.hop.extensions
+                reply = "\r\n".join(f"250{'-' if i + 1 < len(lines) else ' '}{line}"
+                                    for i, line in enumerate(lines))
+            else:
+                reply = self.hop.GOOD[verb]
+        self.writer.write(reply.encode() + b"\r\n")
+        if reply.startswith("421"):
+            await self.flush()
+            raise _Cut
+        return int(reply[:3])
+
+    async def flush(self):
+        await self.writer.drain()
+
+    async def fill(self):
+        await self.flush()
+        data = await self.reader.read(262144)
+        if not data:
+            raise _Cut
+        self.buffer += data
+
+    async def line(self):
+        while (end := self.buffer.find(b"\n")) < 0:
+            await self.fill()
+        line = bytes(self.buffer[:end + 1])
+        del self.buffer[:end + 1]
+        if not line.endswith(b"\r\n") or b"\r" in line[:-2]:
+            self.hop.violations.append(f"a command line not ended by CRLF: {line!r}")
+        return line.rstrip(b"\r\n").decode("utf-8", "replace")
+
+    async def run(self):
+        await self.answer("CONNECT")
+        while True:
+            line = await self.line()
+            if self.hop.keep_commands:
+                self.hop.commands.append((self.session.number, line))
+            verb, _, argument = line.partition(" ")
+            verb = verb.upper()
+            if verb in ("EHLO", "HELO"):
+                self.reset()
+                self.session.hello = argument
+                if verb == "EHLO":
+                    await self.answer("EHLO", argument)
+                else:
+                    self.writer.write(b"250 next.hop\r\n")
+            elif verb == "MAIL":
+                await self.mail(argument)
+            elif verb == "RCPT":
+                await self.recipient(argument)
+            elif verb == "DATA":
+                await self.data()
+            elif verb == "RSET":
+                self.reset()
+                await self.answer("RSET")
+            elif verb == "NOOP":
+                await self.answer("NOOP")
+            elif verb == "QUIT":
+                await self.answer("QUIT")
+                await self.flush()
+                return
+            else:
+                self.hop.violations.append(f"unknown command: {line!r}")
+                self.writer.write(b"500 5.5.1 what\r\n")
+
+    def reset(self):
+        self.sender = None
+        self.recipients = []
+
+    async def mail(self, argument):
+        match = re.fullmatch(r"FROM:<([^>]*)>(.*)", argument, re.I)
+        if not match or self.sender is not None:
+            self.hop.violations.append(f"MAIL {argument!r} after sender {self.sender!r}")
+        code = await self.answer("MAIL", match[1] if match else argument)
+        if code // 100 == 2:
+            self.sender, self.parameters = match[1], match[2].strip()
+
+    async def recipient(self, argument):
+        match = re.fullmatch(r"TO:<([^>]*)>(.*)", argument, re.I)
+        if not match:
+            self.hop.violations.append(f"RCPT {argument!r}")
+        if self.sender is None:
+            self.writer.write(b"503 5.5.1 MAIL first\r\n")
+            return
+        if await self.answer("RCPT", match[1]) // 100 == 2:
+            self.recipients.append(match[1])
+
+    async def data(self):
+        if not self.recipients:
+            self.writer.write(b"554 5.5.1 no valid recipients\r\n")
+            return
+        if await self.answer("DATA") != 354:
+            return
+        content = await self.content()
+        message = Message(self.sender, self.recipients, content, self.session.number)
+        message.sender_parameters = self.parameters
+        self.reset()
+        try:
+            code = await self.answer("END", message)
+        except (_Cut, ConnectionError):
+            self.hop.rejected.append(self.hop.keep(message))
+            raise
+        message.accepted = code // 100 == 2
+        message.time = time.time()
+        (self.hop.messages if message.accepted else self.hop.rejected).append(self.hop.keep(message))
+
+    async def content(self):
+        raw = bytearray(b"\r\n")  # so that a lone dot in front is found as one
+        searched = 0
+        while True:
+            raw += self.buffer
+            self.buffer.clear()
+            end = raw.find(b"\r\n.\r\n", max(0, searched - 5))
+            if end >= 0:
+                self.buffer += raw[end + 5:]
+                del raw[end + 2:]
+                break
+            searched = len(raw)
+            rule = self.hop.rule("BODY", len(raw) - 2, self.session)
+            if rule is CLOSE:
+                raise _Cut
+            if isinstance(rule, Delay):
+                await asyncio.sleep(rule.seconds)
+            await self.fill()
+        self.check(raw)
+        return bytes(raw.replace(b"\r\n..", b"\r\n.")[2:])
+
+    def check(self, raw):
+        if match := re.search(rb"\r\n\.[^.]", raw):
+            self.hop.violations.append(f"not dot-stuffed: {bytes(raw[match.start():][:80])!r}")
+        if match := re.search(rb"\r(?!\n)|(?<!\r)\n|\0", raw):
+            self.hop.violations.append(f"bare CR, LF or NUL near {bytes(raw[match.start():][:80])!r}")
