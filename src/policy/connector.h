@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/ip.h"
+#include "policy/address_range.h"
 
 namespace relais::policy {
 
@@ -18,17 +19,6 @@ struct Binding {
   Endpoint endpoint;
   friend bool operator==(const Binding&, const Binding&) = default;
   [[nodiscard]] bool is_wildcard() const { return endpoint.address.is_unspecified(); }
-};
-
-// First and last address, both included, of one family. From "a", "a-b" or CIDR (host bits are masked).
-struct AddressRange {
-  IpAddress first;
-  IpAddress last;
-  friend bool operator==(const AddressRange&, const AddressRange&) = default;
-  static std::optional<AddressRange> parse(std::string_view text);
-  [[nodiscard]] bool contains(const IpAddress& address) const { return first <= address && address <= last && address.family() == first.family(); }
-  // "192.0.2.0/24", "192.0.2.1", or "a-b" when it is no prefix.
-  [[nodiscard]] std::string to_string() const;
 };
 
 // Extended rights (exchange-reference.md section 3). A set is a bit mask of these.
@@ -40,10 +30,17 @@ enum class Right : uint32_t {
   kAcceptHeadersRouting = 1U << 4,       // ms-Exch-Accept-Headers-Routing
 };
 using Rights = uint32_t;
-constexpr bool has(Rights rights, Right right) { return (rights & static_cast<uint32_t>(right)) != 0; }
+inline constexpr Right kAllRights[] = {Right::kSubmit, Right::kAcceptAnyRecipient,
+                                       Right::kAcceptAnySender, Right::kAcceptAuthoritativeSender,
+                                       Right::kAcceptHeadersRouting};
+constexpr bool has(Rights rights, Right right) {
+  return (rights & static_cast<uint32_t>(right)) != 0;
+}
 // nullopt: no such right here. Case does not matter ("Ms-Exch-SMTP-Accept-Any-Recipient" is fine).
 [[nodiscard]] std::optional<Right> right_from_name(std::string_view name);
 [[nodiscard]] std::string_view name_of(Right right);
+
+// The principal of every session that has not authenticated. Case does not matter in an ACE.
 inline constexpr std::string_view kAnonymousLogon = "NT AUTHORITY\\ANONYMOUS LOGON";
 
 // [[permission]] of a connector file: an ACE for one principal.
@@ -60,6 +57,7 @@ struct ReceiveConnector {
   bool enabled = true;
   std::vector<Binding> bindings;
   std::vector<AddressRange> remote_ranges;
+  bool auth_tls = false;         // auth_mechanism contains Tls
   bool anonymous_users = false;  // permission_groups contains AnonymousUsers
   std::vector<Ace> permissions;
 
@@ -75,7 +73,7 @@ struct ReceiveConnector {
   uint32_t max_header_size = 262'144;
   uint32_t max_recipients = 200;
   uint32_t max_hop_count = 60;
-  uint32_t max_protocol_errors = 5;  // UINT32_MAX: unlimited
+  uint32_t max_protocol_errors = 5;        // UINT32_MAX: unlimited
   uint32_t max_inbound_connection = 5000;  // UINT32_MAX: unlimited
   Duration connection_timeout = minutes(10);
   Duration connection_inactivity_timeout = minutes(5);

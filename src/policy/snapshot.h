@@ -1,5 +1,6 @@
-// Everything that decides, compiled and immutable. Cores read it without locks; a session keeps the snapshot that
-// it began with (the front room counts users by core, see front/). Swapped whole on reload.
+// Everything that decides, compiled and immutable. Cores read it without locks; a session keeps the
+// snapshot that it began with (the front room counts users by core, see front/). Swapped whole on
+// reload.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +29,8 @@ class Snapshot {
   Snapshot& operator=(const Snapshot&) = delete;
 
   [[nodiscard]] Selection select(const Endpoint& local, const IpAddress& remote) const;
-  // MAIL FROM: Submit, then the sender's domain (empty for <>). RCPT TO: accepted domain or Accept-Any-Recipient.
-  // An empty domain (<Postmaster>) is always accepted.
+  // MAIL FROM: Submit, then the sender's domain (empty for <>). RCPT TO: accepted domain or
+  // Accept-Any-Recipient. An empty domain (<Postmaster>) is always accepted.
   [[nodiscard]] Decision mail(uint32_t connector_index, std::string_view sender_domain) const;
   [[nodiscard]] Decision recipient(uint32_t connector_index, std::string_view domain) const;
 

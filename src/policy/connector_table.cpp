@@ -1,0 +1,131 @@
+#include "policy/connector_table.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "policy/address_number.h"
+#include "policy/listeners.h"
+#include "policy/range_trie.h"
+
+namespace relais::policy {
+namespace {
+
+using TrieV4 = RangeTrie<uint32_t>;
+using TrieV6 = RangeTrie<AddressNumber>;
+
+struct TriePair {
+  TrieV4 v4;
+  TrieV6 v6;
+};
+
+struct Listener {
+  Endpoint endpoint;
+  uint32_t tries;
+};
+
+// One connector at one listener.
+struct Member {
+  uint32_t connector;
+  bool by_wildcard;
+  friend auto operator<=>(const Member&, const Member&) = default;
+};
+
+Endpoint wildcard_of(const Endpoint& endpoint) {
+  return {endpoint.address.is_v4() ? IpAddress::v4(0) : IpAddress::v6(0, 0), endpoint.port};
+}
+
+// The connectors that apply at an endpoint, ascending. One that has both bindings counts as
+// specific.
+std::vector<Member> members_of(const Listeners& listeners, const Endpoint& endpoint,
+                               const std::vector<uint32_t>& bound) {
+  std::vector<Member> members;
+  for (const uint32_t connector : bound) members.push_back({connector, false});
+  const auto wildcard = listeners.find(wildcard_of(endpoint));
+  if (wildcard != listeners.end() && wildcard->first != endpoint) {
+    for (const uint32_t connector : wildcard->second) members.push_back({connector, true});
+  }
+  std::ranges::sort(members);
+  const auto twice = std::ranges::unique(members, {}, &Member::connector);
+  members.erase(twice.begin(), twice.end());
+  return members;
+}
+
+TriePair compile_tries(const std::vector<ReceiveConnector>& connectors,
+                       const std::vector<uint32_t>& ranks, const std::vector<Member>& members) {
+  std::vector<TrieV4::Entry> v4;
+  std::vector<TrieV6::Entry> v6;
+  for (const Member& member : members) {
+    const auto& ranges = connectors[member.connector].remote_ranges;
+    const uint64_t tie = uint64_t{member.by_wildcard} << 32 | ranks[member.connector];
+    for (uint32_t i = 0; i < ranges.size(); ++i) {
+      const RangeRef ref{member.connector, i};
+      const AddressNumber first = number_of(ranges[i].first);
+      const AddressNumber last = number_of(ranges[i].last);
+      if (ranges[i].first.is_v4()) {
+        v4.push_back({static_cast<uint32_t>(first), static_cast<uint32_t>(last), tie, ref});
+      } else {
+        v6.push_back({first, last, tie, ref});
+      }
+    }
+  }
+  return {TrieV4(std::move(v4)), TrieV6(std::move(v6))};
+}
+
+}  // namespace
+
+struct ConnectorTable::Tables {
+  const ReceiveConnector* connectors = nullptr;
+  std::vector<Listener> listeners;  // sorted by endpoint
+  std::vector<TriePair> tries;
+
+  [[nodiscard]] const Listener* find(const Endpoint& endpoint) const {
+    const auto found = std::ranges::lower_bound(listeners, endpoint, {}, &Listener::endpoint);
+    return found != listeners.end() && found->endpoint == endpoint ? &*found : nullptr;
+  }
+};
+
+ConnectorTable::ConnectorTable() = default;
+ConnectorTable::~ConnectorTable() = default;
+ConnectorTable::ConnectorTable(ConnectorTable&&) noexcept = default;
+ConnectorTable& ConnectorTable::operator=(ConnectorTable&&) noexcept = default;
+
+ConnectorTable ConnectorTable::compile(const std::vector<ReceiveConnector>& connectors) {
+  ConnectorTable table;
+  table.tables_ = std::make_unique<Tables>();
+  Tables& tables = *table.tables_;
+  tables.connectors = connectors.data();
+  const Listeners listeners = listeners_of(connectors);
+  const std::vector<uint32_t> ranks = ranks_by_name(connectors);
+  std::map<std::vector<Member>, uint32_t> compiled;
+  for (const auto& [endpoint, bound] : listeners) {
+    auto members = members_of(listeners, endpoint, bound);
+    const auto next = static_cast<uint32_t>(tables.tries.size());
+    const auto [entry, is_new] = compiled.try_emplace(std::move(members), next);
+    if (is_new) tables.tries.push_back(compile_tries(connectors, ranks, entry->first));
+    tables.listeners.push_back({endpoint, entry->second});
+  }
+  return table;
+}
+
+Selection ConnectorTable::select(const Endpoint& local, const IpAddress& remote) const {
+  if (tables_ == nullptr) return {};
+  const Listener* listener = tables_->find(local);
+  if (listener == nullptr) listener = tables_->find(wildcard_of(local));
+  if (listener == nullptr) return {};
+  const TriePair& tries = tables_->tries[listener->tries];
+  const RangeRef ref = remote.is_v4() ? tries.v4.find(static_cast<uint32_t>(remote.low()))
+                                      : tries.v6.find(number_of(remote));
+  if (ref == RangeRef{}) return {};
+  return {tables_->connectors + ref.connector, ref.connector, ref.range};
+}
+
+size_t ConnectorTable::octets() const {
+  if (tables_ == nullptr) return 0;
+  size_t sum = sizeof(Tables) + tables_->listeners.capacity() * sizeof(Listener) +
+               tables_->tries.capacity() * sizeof(TriePair);
+  for (const TriePair& pair : tables_->tries) sum += pair.v4.octets() + pair.v6.octets();
+  return sum;
+}
+
+}  // namespace relais::policy
