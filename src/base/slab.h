@@ -86,6 +86,13 @@ class Slab {
   [[nodiscard]] uint32_t capacity() const { return capacity_; }
   [[nodiscard]] bool full() const { return size_ == capacity_; }
 
+  // For walks in steps: slots [0, slots_touched()) have been used; nullptr where nothing lives now.
+  [[nodiscard]] uint32_t slots_touched() const { return touched_; }
+  [[nodiscard]] T* at_slot(uint32_t slot) {
+    ASSERT(slot < touched_);
+    return slots_[slot].live ? slots_[slot].object() : nullptr;
+  }
+
   // Calls visit(T&) for every live object; visit may release the one it is given.
   template <class Visit>
   void for_each(Visit&& visit) {

@@ -1,0 +1,88 @@
+#include "spool/envelope.h"
+
+#include <cstring>
+
+#include "base/assert.h"
+
+namespace relais::spool {
+namespace {
+
+constexpr uint8_t kVersion = 1;
+constexpr uint8_t kEightBit = 1;
+
+template <class T>
+void put(std::string& out, T value) {
+  out.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+void put_string(std::string& out, std::string_view text) {
+  ASSERT(text.size() <= UINT16_MAX);
+  put(out, static_cast<uint16_t>(text.size()));
+  out.append(text);
+}
+
+class Reader {
+ public:
+  explicit Reader(std::string_view bytes) : bytes_(bytes) {}
+  template <class T>
+  T number() {
+    T value{};
+    if (bytes_.size() < sizeof value) {
+      ok_ = false;
+      return value;
+    }
+    std::memcpy(&value, bytes_.data(), sizeof value);
+    bytes_.remove_prefix(sizeof value);
+    return value;
+  }
+  std::string_view string() {
+    const auto length = number<uint16_t>();
+    if (bytes_.size() < length) ok_ = false;
+    if (!ok_) return {};
+    const std::string_view text = bytes_.substr(0, length);
+    bytes_.remove_prefix(length);
+    return text;
+  }
+  [[nodiscard]] bool ok() const { return ok_; }
+  [[nodiscard]] size_t left() const { return bytes_.size(); }
+
+ private:
+  std::string_view bytes_;
+  bool ok_ = true;
+};
+
+}  // namespace
+
+void append_envelope(std::string& out, const Envelope& envelope) {
+  put(out, kVersion);
+  put(out, envelope.eight_bit ? kEightBit : uint8_t{0});
+  put(out, envelope.guid.high);
+  put(out, envelope.guid.low);
+  put(out, envelope.received.ns);
+  put_string(out, envelope.connector);
+  put_string(out, envelope.client);
+  put_string(out, envelope.sender);
+  put(out, static_cast<uint32_t>(envelope.recipients.size()));
+  for (const std::string_view recipient : envelope.recipients) put_string(out, recipient);
+}
+
+std::optional<Envelope> read_envelope(std::string_view bytes) {
+  Reader reader(bytes);
+  if (reader.number<uint8_t>() != kVersion) return std::nullopt;
+  Envelope envelope;
+  envelope.eight_bit = (reader.number<uint8_t>() & kEightBit) != 0;
+  envelope.guid.high = reader.number<uint64_t>();
+  envelope.guid.low = reader.number<uint64_t>();
+  envelope.received.ns = reader.number<int64_t>();
+  envelope.connector = reader.string();
+  envelope.client = reader.string();
+  envelope.sender = reader.string();
+  const auto count = reader.number<uint32_t>();
+  if (!reader.ok() || count > reader.left() / 2) return std::nullopt;
+  envelope.recipients.reserve(count);
+  for (uint32_t i = 0; i < count; ++i) envelope.recipients.push_back(reader.string());
+  if (!reader.ok()) return std::nullopt;
+  return envelope;
+}
+
+}  // namespace relais::spool

@@ -1,0 +1,35 @@
+// A message's envelope as it is kept in the log. Pure codec; a decoded view borrows the bytes.
+//
+//   u8 version=1 | u8 flags | u64 guid high | u64 guid low | i64 received (wall, ns)
+//   str connector | str client | str sender | u32 n | n * str recipient        str: u16 length,
+//   octets
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/guid.h"
+
+namespace relais::spool {
+
+struct Envelope {
+  Guid guid;
+  WallTime received;
+  bool eight_bit = false;      // BODY=8BITMIME was declared
+  std::string_view connector;  // name of the Receive connector that took it
+  std::string_view client;     // its endpoint as text
+  std::string_view sender;     // empty: <>
+  std::vector<std::string_view> recipients;
+};
+
+// Strings longer than 65,535 octets must not be given.
+void append_envelope(std::string& out, const Envelope& envelope);
+// Nothing: the bytes are not an envelope. Views borrow `bytes`.
+[[nodiscard]] std::optional<Envelope> read_envelope(std::string_view bytes);
+
+}  // namespace relais::spool

@@ -1,0 +1,48 @@
+// Rebuilds what is alive from the log's files alone, at start, synchronously. Reads every segment
+// once, front to back. In the newest segment the scan ends at the first record that is not valid or
+// not the expected next one: what lies behind it was in a flush that never completed, and nobody
+// was told 250 for it. In older segments every record below the next segment's first sequence
+// number was durable once: the scan goes on behind a damaged one, and what cannot be read is
+// counted (Report::lost_records).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "ring/kernel.h"
+#include "spool/message.h"
+
+namespace relais::spool {
+
+struct RecoveredMessage {
+  uint64_t number = 0;
+  uint32_t envelope_octets = 0;
+  uint64_t content_octets = 0;
+  MessageState state;
+  std::vector<Chunk> chunks;  // Chunk::segment indexes Recovered::segments
+};
+
+struct Recovered {
+  struct Report {
+    uint64_t messages = 0;  // alive: acknowledged and not settled
+    uint64_t untried =
+        0;  // of these, with no recorded attempt: they may have been sent in the last moments
+    uint64_t unacknowledged = 0;  // incomplete messages that were dropped: nobody was told 250
+    uint64_t lost_records = 0;  // records that must have existed and cannot be read: a damaged disk
+    uint32_t segments = 0;
+  };
+  std::vector<Segment> segments;  // with open descriptors; used > 0: in the log, ascending epochs
+                                  // first; then free ones
+  std::vector<RecoveredMessage> messages;  // ascending numbers
+  uint64_t next_sequence = 1;
+  uint64_t next_epoch = 1;
+  uint64_t next_message = 1;
+  Report report;
+};
+
+[[nodiscard]] Result<Recovered> recover(ring::Kernel& kernel, const std::string& folder,
+                                        uint64_t segment_octets);
+
+}  // namespace relais::spool

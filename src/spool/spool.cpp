@@ -1,0 +1,505 @@
+// Taking mail, group commit, and what became of messages. Reading back and moving: spool_read.cpp.
+#include "spool/spool.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/assert.h"
+
+namespace relais::spool {
+namespace {
+
+constexpr uint32_t kReadsMax = 256;
+// Before kJournalDelay by what a turn and a flush take.
+constexpr Duration kJournalTimer = milliseconds(85);
+constexpr Duration kRetryMakingSegment = seconds(1);
+
+}  // namespace
+
+bool Message::is_settled(uint32_t recipient) const {
+  return std::ranges::binary_search(state.settled, recipient);
+}
+
+Spool::Spool(ring::Loop& loop, const Options& options)
+    : loop_(loop),
+      options_(options),
+      segments_(loop, {.folder = options.folder,
+                       .segment_octets = options.segment_octets,
+                       .count_max = std::max<uint32_t>(
+                           4, static_cast<uint32_t>(options.octets_max / options.segment_octets))}),
+      blocks_(std::max<uint32_t>(64, static_cast<uint32_t>(options.memory_octets / kBlockOctets))),
+      messages_(options.messages_max),
+      reads_(kReadsMax) {}
+
+Result<std::unique_ptr<Spool>> Spool::open(ring::Loop& loop, const Options& options) {
+  ASSERT(options.segment_octets >= (1 << 20) && options.segment_octets % kAlignment == 0);
+  std::unique_ptr<Spool> spool(new Spool(loop, options));
+  if (!spool->blocks_.usable()) return std::unexpected(Error::kNoMemory);
+  if (auto opened = spool->segments_.open_folder(); !opened) return std::unexpected(opened.error());
+  auto recovered = recover(loop.kernel(), options.folder, options.segment_octets);
+  if (!recovered) return std::unexpected(recovered.error());
+  if (!spool->adopt(*recovered)) return std::unexpected(Error::kNoMemory);
+  if (auto made = spool->segments_.make_first(); !made) return std::unexpected(made.error());
+  return spool;
+}
+
+bool Spool::adopt(Recovered& recovered) {
+  if (recovered.messages.size() > options_.messages_max) return false;
+  report_ = recovered.report;
+  next_sequence_ = recovered.next_sequence;
+  next_epoch_ = recovered.next_epoch;
+  next_message_ = recovered.next_message;
+  for (Segment& segment : recovered.segments) segments_.adopt(std::move(segment));
+  for (RecoveredMessage& old : recovered.messages) {
+    Message* message = messages_.acquire();
+    ASSERT(message != nullptr);
+    message->number = old.number;
+    message->stream_octets = old.envelope_octets + old.content_octets;
+    message->envelope_octets = old.envelope_octets;
+    message->recipients = UINT32_MAX;  // known when the envelope is read: see relay
+    message->stage = Message::Stage::kLive;
+    message->state = std::move(old.state);
+    message->first = old.chunks.front();
+    message->more.assign(old.chunks.begin() + 1, old.chunks.end());
+    for (uint32_t i = 0; i < message->chunk_count(); ++i) {
+      segments_.at(message->chunk(i).segment).live += disk_octets(message->payload_octets(i));
+    }
+    recovered_.push_back(messages_.handle_of(message));
+  }
+  return true;
+}
+
+bool Spool::accepting() const {
+  // One segment is kept for delivery records and one for moving survivors.
+  return segments_.available() >= 2 && !messages_.full();
+}
+
+Handle Spool::begin(const Envelope& envelope, Handle owner) {
+  scratch_.clear();
+  append_envelope(scratch_, envelope);
+  const auto more_blocks = static_cast<uint32_t>(scratch_.size() / kPayloadMax);
+  if (messages_.full() || blocks_.free() <= blocks_.count() / 8 + more_blocks) return {};
+  const auto block = blocks_.take(BlockPool::Purpose::kBegin);
+  if (!block) return {};
+  Message* message = messages_.acquire();
+  ASSERT(message != nullptr);
+  message->number = next_message_++;
+  message->owner = owner;
+  message->envelope_octets = static_cast<uint32_t>(scratch_.size());
+  message->recipients = static_cast<uint32_t>(envelope.recipients.size());
+  message->first.block = *block;
+  const Handle handle = messages_.handle_of(message);
+  const size_t taken = append(handle, scratch_);
+  ASSERT(taken == scratch_.size());
+  return handle;
+}
+
+size_t Spool::append(Handle handle, std::span<const char> bytes) {
+  Message* message = messages_.get(handle);
+  ASSERT(message != nullptr && message->stage == Message::Stage::kWriting);
+  size_t taken = 0;
+  while (taken < bytes.size()) {
+    uint64_t capacity = uint64_t{message->chunk_count()} * kPayloadMax;
+    if (message->stream_octets == capacity) {
+      const auto block = blocks_.take(BlockPool::Purpose::kAppend);
+      if (!block) {
+        if (!message->waits_for_space) waiting_.push_back(handle);
+        message->waits_for_space = true;
+        break;
+      }
+      enqueue(*message, message->chunk_count() - 1, false);
+      message->more.push_back({.block = *block});
+      capacity += kPayloadMax;
+    }
+    const size_t room = std::min<uint64_t>(capacity - message->stream_octets, bytes.size() - taken);
+    const uint64_t at = message->stream_octets % kPayloadMax;
+    const BlockId block = message->chunk(message->chunk_count() - 1).block;
+    std::memcpy(blocks_.bytes(block).data() + kHeaderOctets + at, bytes.data() + taken, room);
+    message->stream_octets += room;
+    taken += room;
+  }
+  return taken;
+}
+
+void Spool::commit(Handle handle) {
+  Message* message = messages_.get(handle);
+  ASSERT(message != nullptr && message->stage == Message::Stage::kWriting);
+  message->stage = Message::Stage::kCommitting;
+  enqueue(*message, message->chunk_count() - 1, false);
+}
+
+void Spool::abort(Handle handle) {
+  Message* message = messages_.get(handle);
+  if (message == nullptr) return;
+  ASSERT(message->stage == Message::Stage::kWriting);
+  forget(*message);
+}
+
+void Spool::set_recipients(Handle handle, uint32_t count) {
+  Message* message = messages_.get(handle);
+  ASSERT(message != nullptr && (message->recipients == count || message->recipients == UINT32_MAX));
+  message->recipients = count;
+}
+
+const Message* Spool::find(Handle message) const { return messages_.get(message); }
+
+void Spool::settle(Handle handle, std::span<const uint32_t> recipients) {
+  Message* message = messages_.get(handle);
+  ASSERT(message != nullptr && message->stage == Message::Stage::kLive);
+  auto& settled = message->state.settled;
+  const auto middle = static_cast<ptrdiff_t>(settled.size());
+  settled.insert(settled.end(), recipients.begin(), recipients.end());
+  std::sort(settled.begin() + middle, settled.end());
+  std::inplace_merge(settled.begin(), settled.begin() + middle, settled.end());
+  settled.erase(std::unique(settled.begin(), settled.end()), settled.end());
+  if (message->all_settled()) {
+    note({.message = message->number, .gone = true, .state = {}});
+    forget(*message);
+  } else {
+    note_state(*message, recipients);
+  }
+}
+
+void Spool::defer(Handle handle, uint32_t attempts, WallTime next_attempt) {
+  Message* message = messages_.get(handle);
+  ASSERT(message != nullptr && message->stage == Message::Stage::kLive);
+  message->state.attempts = attempts;
+  message->state.next_attempt = next_attempt;
+  note_state(*message, {});
+  uncache(handle);
+}
+
+// ---- the journal
+
+void Spool::note(const JournalEntry& entry) {
+  scratch_.clear();
+  append_entry(scratch_, entry);
+  // A page that is being written is closed.
+  if (journal_.size() <= journal_in_flight_ ||
+      journal_.back().size() + scratch_.size() > kPayloadMax) {
+    journal_.emplace_back();
+  }
+  journal_.back() += scratch_;
+  arm_timer(kJournalTimer);
+}
+
+void Spool::note_state(const Message& message, std::span<const uint32_t> settled) {
+  do {
+    const size_t count = std::min(settled.size(), kSettledMax);
+    JournalEntry entry{.message = message.number, .gone = false, .state = message.state};
+    entry.state.settled.assign(settled.begin(), settled.begin() + static_cast<ptrdiff_t>(count));
+    note(entry);
+    settled = settled.subspan(count);
+  } while (!settled.empty());
+}
+
+void Spool::arm_timer(Duration delay) {
+  if (timer_.is_null())
+    timer_ = loop_.arm_timer(loop_.now() + delay, {ring::Operation::kSpoolTimer, {}});
+}
+
+void Spool::on_timer() {
+  timer_ = {};
+  journal_due_ = !journal_.empty();
+  clean_check_ = true;
+  segments_.retry_later();
+}
+
+// ---- group commit
+
+void Spool::enqueue(Message& message, uint32_t chunk, bool relocation) {
+  const BlockId block = message.chunk(chunk).block;
+  blocks_.hold(block);
+  queue_.push_back({messages_.handle_of(&message), chunk, block, relocation});
+}
+
+RecordHeader Spool::header_of(const Message& message, uint32_t chunk) const {
+  const bool last = chunk + 1 == message.chunk_count() && message.stage != Message::Stage::kWriting;
+  return {.message = message.number,
+          .chunk = chunk,
+          .payload_octets = message.payload_octets(chunk),
+          .kind = RecordKind::kChunk,
+          .flags = last ? RecordHeader::kLast : uint8_t{0},
+          .envelope_octets = message.envelope_octets,
+          .content_octets = last ? message.content_octets() : 0};
+}
+
+void Spool::end_of_turn() {
+  serve_wanted_reads();
+  clean();
+  wake_waiting();
+  if (writing_) return;
+  if (queue_.empty() && (journal_.empty() || !journal_due_)) return;
+  if (open_head()) return start_group();
+  if (note_tail() || segments_.making()) return;
+  fail_queue(segments_.failed() ? segments_.failure() : Error::kNoSpace);
+}
+
+// A head with room for at least the journal and one more record.
+bool Spool::open_head() {
+  const uint64_t journals = std::min<size_t>(journal_.size(), Group::kJournalsMax);
+  const uint64_t wanted = kSegmentReserve + kAlignment + (1 + journals) * kBlockOctets;
+  if (const SegmentIndex head = segments_.head(); head != kNoSegment) {
+    const Segment& segment = segments_.at(head);
+    // The next one is made while this one is being filled.
+    if (segment.used > segment.size / 2) segments_.prepare();
+    if (segment.size - segment.used >= wanted) return true;
+  }
+  if (!segments_.advance_head(next_epoch_)) return false;
+  ++next_epoch_;
+  clean_check_ = true;
+  return true;
+}
+
+void Spool::start_group() {
+  const SegmentIndex head = segments_.head();
+  const Segment& segment = segments_.at(head);
+  // A tail may move on only together with every delivery record that justifies it.
+  const bool all_journals = journal_.size() <= Group::kJournalsMax;
+  group_.begin(head, segment.used, segment.size - segment.used - kSegmentReserve, segment.epoch,
+               next_sequence_, all_journals ? segments_.tail_epoch() : flushed_tail_);
+  if (segment.used == 0 && !group_.add_segment_start(next_message_)) ASSERT(false);
+  for (const std::string& page : journal_) {
+    if (!group_.add_journal(page)) break;
+  }
+  size_t taken = 0;
+  for (; taken < queue_.size(); ++taken) {
+    const PendingChunk& pending = queue_[taken];
+    const Message* message = messages_.get(pending.message);
+    if (message == nullptr) {
+      if (pending.relocation) --moving_;
+      release(pending.block);
+      continue;
+    }
+    if (!group_.add_chunk(pending, header_of(*message, pending.chunk),
+                          blocks_.bytes(pending.block)))
+      break;
+  }
+  queue_.erase(queue_.begin(), queue_.begin() + static_cast<ptrdiff_t>(taken));
+  if (!group_.empty()) write_group();
+}
+
+// No free segment, but some would become free if a flush said so: says it in the head's reserve.
+// More delivery records than fit follow with the next group, at once: until then a crash may send
+// again what they settled.
+bool Spool::note_tail() {
+  segments_.reclaim(flushed_tail_);
+  const SegmentIndex head = segments_.head();
+  if (head == kNoSegment || !segments_.cooling()) return false;
+  const Segment& segment = segments_.at(head);
+  group_.begin(head, segment.used, segment.size - segment.used, segment.epoch, next_sequence_,
+               segments_.tail_epoch());
+  for (const std::string& page : journal_) {
+    if (!group_.add_journal(page)) break;
+  }
+  if (journal_.empty() && !group_.add_journal({})) return false;
+  if (group_.empty()) return false;
+  write_group();
+  return true;
+}
+
+void Spool::write_group() {
+  writing_ = true;
+  journal_in_flight_ = std::min<size_t>(group_.journals(), journal_.size());
+  loop_.write_durable(segments_.at(group_.segment()).fd, group_.unwritten(), group_.write_offset(),
+                      {ring::Operation::kSpoolWrite, {}});
+}
+
+void Spool::on_written(const ring::Completion& completion) {
+  ASSERT(writing_);
+  if (!completion.ok()) return fail_group(completion.error());
+  // A write of nothing, or one that ends off the grid, is a disk that is full or broken.
+  const auto octets = static_cast<uint64_t>(completion.result);
+  if (octets == 0) return fail_group(Error::kNoSpace);
+  if (octets % kAlignment != 0) return fail_group(Error::kIo);
+  if (group_.wrote(octets)) return finish_group();
+  write_group();
+}
+
+void Spool::finish_group() {
+  writing_ = false;
+  ++figures_.groups;
+  next_sequence_ = group_.next_sequence();
+  flushed_tail_ = group_.tail_epoch();
+  journal_.erase(journal_.begin(), journal_.begin() + static_cast<ptrdiff_t>(journal_in_flight_));
+  journal_in_flight_ = 0;
+  if (journal_.empty()) {
+    journal_due_ = false;
+  }
+  Segment& segment = segments_.at(group_.segment());
+  segment.used = group_.offset() + group_.octets();
+  for (const Group::Record& record : group_.records()) {
+    const PendingChunk& pending = record.pending;
+    ++figures_.records;
+    if (pending.relocation) --moving_;
+    if (Message* message = messages_.get(pending.message)) {
+      Chunk& chunk = message->chunk(pending.chunk);
+      if (pending.relocation) {
+        ++figures_.moved;
+        segments_.at(chunk.segment).live -= record.octets;
+        if (message->state.attempts > 0 || !message->state.settled.empty())
+          note_state(*message, message->state.settled);
+      }
+      chunk.segment = group_.segment();
+      chunk.page = record.page;
+      segment.live += record.octets;
+      if (blocks_.free() < blocks_.count() / 2 && pending.chunk + 1 < message->chunk_count())
+        drop_cached(chunk);
+      if (message->stage == Message::Stage::kCommitting &&
+          pending.chunk + 1 == message->chunk_count()) {
+        message->stage = Message::Stage::kLive;
+        events_.push_back(
+            {.kind = Event::Kind::kCommitted, .message = pending.message, .owner = message->owner});
+        if (blocks_.free() < blocks_.count() / 4) uncache(pending.message);
+      }
+    }
+    release(pending.block);
+  }
+  segments_.reclaim(flushed_tail_);
+}
+
+// Nobody is told 250 for this group. What it may have left on disk is void: the next segment starts
+// with the same sequence number (see recovery.h).
+void Spool::fail_group(Error error) {
+  writing_ = false;
+  journal_in_flight_ = 0;
+  ++figures_.failed_groups;
+  segments_.seal_head();
+  for (const Group::Record& record : group_.records()) {
+    if (record.pending.relocation) {
+      --moving_;
+    } else {
+      fail_message(record.pending.message, error);
+    }
+    release(record.pending.block);
+  }
+  arm_timer(kRetryMakingSegment);
+}
+
+// There is no segment to write to and none can be made now.
+void Spool::fail_queue(Error error) {
+  for (const PendingChunk& pending : std::exchange(queue_, {})) {
+    if (pending.relocation) {
+      --moving_;
+    } else {
+      fail_message(pending.message, error);
+    }
+    release(pending.block);
+  }
+  arm_timer(kRetryMakingSegment);
+}
+
+void Spool::fail_message(Handle handle, Error error) {
+  Message* message = messages_.get(handle);
+  if (message == nullptr) return;
+  ASSERT(message->stage != Message::Stage::kLive);
+  events_.push_back(
+      {.kind = Event::Kind::kFailed, .message = handle, .owner = message->owner, .error = error});
+  forget(*message);
+}
+
+void Spool::forget(Message& message) {
+  for (uint32_t i = 0; i < message.chunk_count(); ++i) {
+    Chunk& chunk = message.chunk(i);
+    if (chunk.segment != kNoSegment) {
+      segments_.at(chunk.segment).live -= disk_octets(message.payload_octets(i));
+    }
+    drop_cached(chunk);
+  }
+  messages_.release(&message);
+}
+
+// ---- memory
+
+void Spool::release(BlockId block) { blocks_.release(block); }
+
+void Spool::drop_cached(Chunk& chunk) {
+  if (chunk.block == kNoBlock) return;
+  release(chunk.block);
+  chunk.block = kNoBlock;
+}
+
+void Spool::uncache(Handle handle) {
+  Message* message = messages_.get(handle);
+  if (message == nullptr) return;
+  for (uint32_t i = 0; i < message->chunk_count(); ++i) uncache(handle, i);
+}
+
+void Spool::uncache(Handle handle, uint32_t index) {
+  Message* message = messages_.get(handle);
+  if (message == nullptr) return;
+  Chunk& chunk = message->chunk(index);
+  if (chunk.segment != kNoSegment) drop_cached(chunk);
+}
+
+void Spool::wake_waiting() {
+  // As many as there are blocks for: each needs one to go on.
+  const uint32_t reserve = blocks_.count() / 16;
+  uint32_t room = blocks_.free() > reserve ? blocks_.free() - reserve : 0;
+  while (room > 0 && !waiting_.empty()) {
+    Message* message = messages_.get(waiting_.front());
+    if (message != nullptr) {
+      message->waits_for_space = false;
+      events_.push_back(
+          {.kind = Event::Kind::kSpace, .message = waiting_.front(), .owner = message->owner});
+      --room;
+    }
+    waiting_.pop_front();
+  }
+}
+
+// ---- the core's turn
+
+void Spool::on_completion(const ring::Completion& completion) {
+  switch (completion.token.operation) {
+    case ring::Operation::kSpoolWrite:
+      return on_written(completion);
+    case ring::Operation::kSpoolZero:
+      return segments_.on_completion(completion);
+    case ring::Operation::kSpoolRead:
+      return on_read(completion);
+    case ring::Operation::kSpoolTimer:
+      return on_timer();
+    default:
+      ASSERT(false);
+  }
+}
+
+bool Spool::next_event(Event& event) {
+  if (events_.empty()) return false;
+  event = events_.front();
+  events_.pop_front();
+  return true;
+}
+
+bool Spool::at_rest() const {
+  return !writing_ && queue_.empty() && journal_.empty() && events_.empty();
+}
+
+Spool::Figures Spool::figures() const {
+  Figures figures = figures_;
+  figures.messages = messages_.size();
+  figures.free_blocks = blocks_.free();
+  figures.segments = segments_.count();
+  return figures;
+}
+
+void Spool::invariants() const {
+  std::vector<uint64_t> live;
+  uint64_t total = 0;
+  messages_.for_each([&](Message& message) {
+    ASSERT(message.envelope_octets <= message.stream_octets);
+    for (uint32_t i = 0; i < message.chunk_count(); ++i) {
+      const Chunk& chunk = message.chunk(i);
+      ASSERT(chunk.segment != kNoSegment || chunk.block != kNoBlock);
+      ASSERT(message.stage != Message::Stage::kLive || chunk.segment != kNoSegment);
+      if (chunk.segment != kNoSegment) total += disk_octets(message.payload_octets(i));
+    }
+  });
+  uint64_t counted = 0;
+  for (const SegmentIndex index : segments_.log())
+    counted += const_cast<Segments&>(segments_).at(index).live;
+  ASSERT(counted == total);
+}
+
+}  // namespace relais::spool

@@ -1,0 +1,214 @@
+// The durable queue of one core: takes messages as they arrive, acknowledges a message only after
+// the flush that covers it has succeeded, keeps what became of it, and hands its bytes out for
+// delivery. One log (segments.h), one flush under way at a time; while it runs the next group
+// gathers (group commit without artificial delay).
+//
+// It is driven by its core: calls come in, completions come in, end_of_turn() starts the next
+// flush, and what happened is picked up with next_event(): nothing is called back.
+//
+// Failures: a failed write or flush fails every message of that group (Event::kFailed, the client
+// gets a 451), seals the segment and goes on in another one. No memory, no segment or no slot:
+// begin() answers a null handle (452). Budgets: Options. Bytes are in wire form throughout.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/slab.h"
+#include "ring/loop.h"
+#include "spool/block_pool.h"
+#include "spool/envelope.h"
+#include "spool/group.h"
+#include "spool/message.h"
+#include "spool/recovery.h"
+#include "spool/segments.h"
+
+namespace relais::spool {
+
+// How long a delivery record may wait for a flush: what a crash may send twice.
+inline constexpr Duration kJournalDelay = milliseconds(100);
+
+struct Event {
+  enum class Kind : uint8_t {
+    kCommitted,   // durable: tell `owner`'s client 250, then deliver
+    kFailed,      // not kept (`error`): tell `owner`'s client 451. The message is gone
+    kSpace,       // `owner` may append again
+    kLoaded,      // `chunk` is in memory, for `owner` (a reader)
+    kUnreadable,  // `chunk` cannot be read back (`error`), for `owner`
+  };
+  Kind kind = Kind::kCommitted;
+  Handle message;
+  Handle owner;
+  uint32_t chunk = 0;
+  Error error = Error::kOther;
+};
+
+class Spool {
+ public:
+  struct Options {
+    std::string folder;                     // of this core
+    uint64_t segment_octets = 64ULL << 20;  // a multiple of 4096, at least 1 MiB
+    uint64_t octets_max = 4ULL << 30;       // on disk
+    uint64_t memory_octets = 64ULL << 20;   // blocks
+    uint32_t messages_max = 4U << 20;
+  };
+
+  // Recovers what the folder holds; messages() then lists it.
+  static Result<std::unique_ptr<Spool>> open(ring::Loop& loop, const Options& options);
+  Spool(const Spool&) = delete;
+  Spool& operator=(const Spool&) = delete;
+
+  [[nodiscard]] const Recovered::Report& report() const { return report_; }
+  // Live messages, oldest first; meant for once, after open().
+  [[nodiscard]] std::vector<Handle> recovered() const { return recovered_; }
+
+  // ---- taking mail
+  // There is disk for more: the question at MAIL.
+  [[nodiscard]] bool accepting() const;
+  // Null: no memory or slot now. `owner` comes back with events.
+  [[nodiscard]] Handle begin(const Envelope& envelope, Handle owner);
+  // Octets of `bytes` that were taken. Fewer than given: no block is free; an Event::kSpace
+  // follows.
+  [[nodiscard]] size_t append(Handle message, std::span<const char> bytes);
+  void commit(Handle message);  // then kCommitted or kFailed
+  void abort(Handle message);   // before its commit; no event follows
+
+  // ---- handing out. A null handle or a message that has gone is answered with false / nullptr.
+  [[nodiscard]] const Message* find(Handle message) const;
+  // A recovered message does not know how many recipients it has until its envelope has been read:
+  // the reader says so.
+  void set_recipients(Handle message, uint32_t count);
+  // True: the chunk is in memory now. False: it is being read; kLoaded or kUnreadable follows for
+  // `reader`.
+  [[nodiscard]] bool load(Handle message, uint32_t chunk, Handle reader);
+  // The payload of a chunk that is in memory; keeps it there until unpin(). `block` is for unpin.
+  [[nodiscard]] std::span<const char> pin(Handle message, uint32_t chunk, BlockId& block);
+  void unpin(BlockId block) { release(block); }
+  // The message (or one chunk of it) will not be sent soon: its memory can go once nobody pins it.
+  void uncache(Handle message);
+  void uncache(Handle message, uint32_t chunk);
+
+  // ---- what became of it; recorded within kJournalDelay
+  // Recipients delivered or given up. When the last one is settled the message is gone.
+  void settle(Handle message, std::span<const uint32_t> recipients);
+  void defer(Handle message, uint32_t attempts, WallTime next_attempt);
+
+  // ---- the core's turn
+  void on_completion(const ring::Completion& completion);
+  void end_of_turn();
+  [[nodiscard]] bool next_event(Event& event);
+  [[nodiscard]] bool has_events() const { return !events_.empty(); }
+  // Everything that was said is durable: no flush under way, nothing queued.
+  [[nodiscard]] bool at_rest() const;
+  // Flush delivery records now rather than at their time (drain).
+  void hurry() { journal_due_ = true; }
+
+  struct Figures {
+    uint64_t messages = 0;  // in the log or on their way in
+    uint64_t groups = 0;    // flushes that succeeded
+    uint64_t failed_groups = 0;
+    uint64_t records = 0;  // message chunks made durable
+    uint64_t moved = 0;    // chunks copied out of old segments
+    uint32_t free_blocks = 0;
+    uint32_t segments = 0;
+  };
+  [[nodiscard]] Figures figures() const;
+
+  // Asserts what holds between turns.
+  void invariants() const;
+
+ private:
+  // A block on its way from disk.
+  struct Read {
+    Handle message;
+    uint32_t chunk = 0;
+    BlockId block = kNoBlock;
+    Handle reader;
+    bool relocation = false;
+    SegmentIndex segment = kNoSegment;
+    uint32_t octets = 0;
+    uint32_t done = 0;
+    uint64_t offset = 0;
+  };
+  struct WantedRead {
+    Handle message;
+    uint32_t chunk = 0;
+    Handle reader;
+  };
+
+  Spool(ring::Loop& loop, const Options& options);
+  [[nodiscard]] bool adopt(Recovered& recovered);
+
+  // writing (spool.cpp)
+  void enqueue(Message& message, uint32_t chunk, bool relocation);
+  [[nodiscard]] bool open_head();
+  void start_group();
+  void write_group();
+  void on_written(const ring::Completion& completion);
+  void finish_group();
+  void fail_group(Error error);
+  void fail_queue(Error error);
+  void fail_message(Handle handle, Error error);
+  void note(const JournalEntry& entry);
+  void note_state(const Message& message, std::span<const uint32_t> settled);
+  void arm_timer(Duration delay);
+  void on_timer();
+  [[nodiscard]] bool note_tail();
+  void forget(Message& message);
+  [[nodiscard]] RecordHeader header_of(const Message& message, uint32_t chunk) const;
+
+  // memory (spool.cpp)
+  void release(BlockId block);
+  void drop_cached(Chunk& chunk);
+  void wake_waiting();
+
+  // reading and moving (spool_read.cpp)
+  [[nodiscard]] bool start_read(Handle message, uint32_t chunk, Handle reader, bool relocation);
+  void issue_read(Handle read);
+  void on_read(const ring::Completion& completion);
+  void finish_read(Read& read, bool good, Error error);
+  void serve_wanted_reads();
+  [[nodiscard]] bool cleaning_pays() const;
+  void clean();
+  void move_chunk(Message& message, uint32_t chunk);
+
+  ring::Loop& loop_;
+  Options options_;
+  Segments segments_;
+  BlockPool blocks_;
+  mutable Slab<Message> messages_;
+  std::string scratch_;
+  Recovered::Report report_;
+  std::vector<Handle> recovered_;
+
+  uint64_t next_message_ = 1;
+  uint64_t next_epoch_ = 1;
+  uint64_t next_sequence_ = 1;
+  uint64_t flushed_tail_ = 0;
+  std::vector<PendingChunk> queue_;
+  Group group_;
+  bool writing_ = false;
+  std::vector<std::string> journal_;  // pages of entries that wait for a flush
+  size_t journal_in_flight_ = 0;      // of these, in the group under way
+  bool journal_due_ = false;
+  ring::TimerId timer_;
+
+  std::deque<Event> events_;
+  std::deque<Handle> waiting_;  // messages whose append came up short
+  Slab<Read> reads_;
+  std::deque<WantedRead> wanted_reads_;
+
+  bool clean_check_ = false;
+  SegmentIndex cleaning_ = kNoSegment;
+  uint32_t clean_cursor_ = 0;
+  uint32_t moving_ = 0;  // chunks on their way out of `cleaning_`
+  Figures figures_;
+};
+
+}  // namespace relais::spool
