@@ -23,7 +23,7 @@ struct Letter {
   Kind kind = Kind::kDrain;
   int32_t value = 0;
   uint32_t slot = 0;
-  std::shared_ptr<void> object;
+  std::shared_ptr<void> object{};
 };
 
 class Mailbox {

@@ -1,0 +1,271 @@
+// Listeners, the beginning and the end of sessions, their timers.
+#include "front/front.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+
+namespace relais::front {
+namespace {
+
+constexpr Duration kAcceptPause = milliseconds(100);
+constexpr Duration kLinger = seconds(2);
+// Handing over costs a wake-up, so it must pay: a difference of this many sessions and an eighth.
+constexpr uint32_t kHandOverMargin = 2;
+
+constexpr smtp::Reply kTooManyConnections{421,
+                                          {4, 3, 2},
+                                          "The maximum number of concurrent connections has "
+                                          "exceeded a limit, closing transmission channel"};
+
+}  // namespace
+
+Front::Front(ring::Loop& loop, spool::Spool& spool, Observer& observer, Neighbours& neighbours,
+             const Options& options, ring::BufferGroup& buffers)
+    : loop_(loop),
+      spool_(spool),
+      observer_(observer),
+      neighbours_(neighbours),
+      options_(options),
+      buffers_(&buffers),
+      sessions_(options.sessions_max) {}
+
+Result<std::unique_ptr<Front>> Front::create(ring::Loop& loop, spool::Spool& spool,
+                                             Observer& observer, Neighbours& neighbours,
+                                             const Options& options) {
+  const auto buffers = loop.add_buffers(options.receive_buffers, options.receive_buffer_octets);
+  if (!buffers) return std::unexpected(buffers.error());
+  return std::unique_ptr<Front>(new Front(loop, spool, observer, neighbours, options, **buffers));
+}
+
+Front::~Front() {
+  for (const Listener& listener : listeners_) {
+    if (listener.fd >= 0) loop_.kernel().close(listener.fd);
+  }
+  sessions_.for_each([this](Session& session) { loop_.kernel().close(session.fd); });
+}
+
+void Front::apply(std::shared_ptr<const ServingPolicy> policy) {
+  policies_.push_back({std::move(policy), 0});
+  if (policies_.size() > 1) release_policy(&*std::prev(policies_.end(), 2));
+}
+
+void Front::release_policy(PolicyUse* use) {
+  if (use->sessions > 0 || use == &policies_.back()) return;
+  policies_.remove_if([use](const PolicyUse& candidate) { return &candidate == use; });
+}
+
+// Listeners keep their index for life: it is in the tokens.
+void Front::listen(std::vector<Listener> wanted) {
+  for (Listener& old : listeners_) {
+    const bool kept =
+        std::ranges::any_of(wanted, [&](const Listener& l) { return l.fd == old.fd; });
+    if (old.fd < 0 || kept) continue;
+    loop_.cancel_all(old.fd);
+    loop_.close(old.fd, {});
+    old.fd = -1;
+  }
+  for (const Listener& listener : wanted) {
+    const bool served =
+        std::ranges::any_of(listeners_, [&](const Listener& l) { return l.fd == listener.fd; });
+    if (served) continue;
+    listeners_.push_back(listener);
+    arm_accept(static_cast<uint32_t>(listeners_.size() - 1));
+  }
+}
+
+void Front::arm_accept(uint32_t listener) {
+  loop_.accept_multishot(listeners_[listener].fd, {ring::Operation::kAccept, {listener, 0}});
+}
+
+void Front::on_accept(const ring::Completion& completion) {
+  const uint32_t index = completion.token.handle.slot;
+  const Listener& listener = listeners_[index];
+  if (completion.ok()) {
+    if (draining_ || listener.fd < 0) {
+      loop_.kernel().say_and_close(completion.result, "421 4.3.2 Service not active\r\n");
+    } else if (!hand_over(completion.result)) {
+      if (open(completion.result, &listener.endpoint))
+        my_load().fetch_add(1, std::memory_order_relaxed);
+    }
+  }
+  if (completion.more || draining_ || listener.fd < 0) return;
+  if (completion.ok()) return arm_accept(index);
+  // No descriptors, no memory, or a connection that was reset before we saw it: the first two need
+  // a pause.
+  [[maybe_unused]] const auto timer =
+      loop_.arm_timer(loop_.now() + kAcceptPause, {ring::Operation::kAcceptRetry, {index, 0}});
+}
+
+// The kernel spreads connections over the cores by hash: with a few heavy sessions that is as good
+// as chance.
+bool Front::hand_over(int fd) {
+  const uint32_t mine = my_load().load(std::memory_order_relaxed);
+  uint16_t best = options_.core;
+  uint32_t least = mine;
+  for (uint16_t core = 0; core < neighbours_.cores.size(); ++core) {
+    const uint32_t theirs = neighbours_.cores[core]->sessions.load(std::memory_order_relaxed);
+    if (core == options_.core || theirs + kHandOverMargin + theirs / 8 > mine || theirs >= least)
+      continue;
+    best = core;
+    least = theirs;
+  }
+  if (best == options_.core) return false;
+  // Counted there at once, so that a burst is spread and not sent to one core whole.
+  neighbours_.cores[best]->sessions.fetch_add(1, std::memory_order_relaxed);
+  neighbours_.cores[best]->mailbox->post({.kind = ring::Letter::Kind::kConnection, .value = fd});
+  return true;
+}
+
+void Front::adopt(int fd) {
+  if (draining_) loop_.kernel().say_and_close(fd, "421 4.3.2 Service not active\r\n");
+  // It was counted as ours when it was handed over.
+  if (draining_ || !open(fd, nullptr)) my_load().fetch_sub(1, std::memory_order_relaxed);
+}
+
+// True: there is a session for it now.
+bool Front::open(int fd, const Endpoint* listener) {
+  auto& kernel = loop_.kernel();
+  const auto remote = kernel.remote_endpoint(fd);
+  Result<Endpoint> local = std::unexpected(Error::kOther);
+  if (remote)
+    local = listener != nullptr && !listener->address.is_unspecified() ? *listener
+                                                                       : kernel.local_endpoint(fd);
+  if (!remote || !local) {  // gone before we looked
+    kernel.close(fd);
+    return false;
+  }
+
+  PolicyUse& use = policies_.back();
+  const ServingPolicy& policy = *use.policy;
+  const policy::Selection selection = policy.snapshot().select(*local, remote->address);
+  if (selection.connector == nullptr) {
+    refuse_connection(fd, *local, *remote, {}, smtp::replies::kNotAccepting,
+                      "no connector serves this address on this binding");
+    return false;
+  }
+  const std::string_view name = selection.connector->name;
+  if (sessions_.full()) {
+    refuse_connection(fd, *local, *remote, name, kTooManyConnections,
+                      "max_sessions of this core is reached");
+    return false;
+  }
+  if (!policy.enter(selection.connector_index)) {
+    refuse_connection(fd, *local, *remote, name, kTooManyConnections,
+                      "max_inbound_connection of the connector is reached");
+    return false;
+  }
+  Session* session =
+      sessions_.acquire(fd, use, selection.connector_index, remote->address.to_string());
+  ASSERT(session != nullptr);
+  ++use.sessions;
+  session->local = *local;
+  session->remote = *remote;
+  session->opened = session->last_input = loop_.now();
+  arm_timer(*session, loop_.now() + selection.connector->connection_inactivity_timeout);
+  session->server.greet(rfc5322_date(loop_.wall_now()));
+  step(*session);
+  return true;
+}
+
+void Front::refuse_connection(int fd, const Endpoint& local, const Endpoint& remote,
+                              std::string_view connector, const smtp::Reply& reply,
+                              std::string_view reason) {
+  scratch_.clear();
+  append_reply(scratch_, reply, true);
+  loop_.kernel().say_and_close(fd, scratch_);
+  const Client client{.connector = connector, .remote = remote, .local = local, .hello = {}};
+  observer_.on_refused(client, "connect", {}, {}, reply, reason);
+}
+
+void Front::arm_timer(Session& session, Instant when) {
+  loop_.cancel_timer(session.timer);
+  session.timer =
+      loop_.arm_timer(when, {ring::Operation::kSessionTimer, sessions_.handle_of(&session)});
+}
+
+// One timer a session, looked at only when it fires: input costs no timer work.
+void Front::on_timer(Session& session) {
+  session.timer = {};
+  if (session.lingering || session.finishing) return begin_close(session);
+  if (session.closing) return;
+  const policy::ReceiveConnector& connector = session.receive_connector();
+  const Instant end = session.opened + connector.connection_timeout;
+  // While we owe the client an answer or memory, it is not the client who is silent.
+  const bool ours = session.server.awaits_answer() || session.waits_for_space;
+  if (ours) session.last_input = loop_.now();
+  const Instant idle = session.last_input + connector.connection_inactivity_timeout;
+  const Instant now = loop_.now();
+  if (now < end && now < idle) return arm_timer(session, std::min(end, idle));
+  // A message that is being committed is answered first; its answer comes within a flush.
+  if (now >= end && ours) return arm_timer(session, now + seconds(1));
+  const bool timed_out = now >= end;
+  const smtp::Reply& reply = timed_out ? smtp::replies::kConnectionTimedOut : smtp::replies::kIdle;
+  observer_.on_refused(client_of(session), "timeout", session.server.transaction(), {}, reply,
+                       timed_out ? "connection_timeout" : "connection_inactivity_timeout");
+  drop_message(session);
+  session.server.shut(reply);
+  step(session);
+  arm_timer(session, now + kLinger);
+}
+
+// The descriptor is closed and nothing of the session is under way any more.
+void Front::retire(Session& session) {
+  ASSERT(!session.receiving && !session.sending && session.input.empty());
+  loop_.cancel_timer(session.timer);
+  PolicyUse* use = session.policy;
+  use->policy->leave(session.connector);
+  --use->sessions;
+  sessions_.release(&session);
+  release_policy(use);
+  my_load().fetch_sub(1, std::memory_order_relaxed);
+}
+
+std::atomic<uint32_t>& Front::my_load() { return neighbours_.cores[options_.core]->sessions; }
+
+void Front::drain() {
+  if (draining_) return;
+  listen({});
+  draining_ = true;
+  [[maybe_unused]] const auto timer =
+      loop_.arm_timer(loop_.now() + options_.drain_timeout, {ring::Operation::kDrainTimer, {}});
+  sessions_.for_each([this](Session& session) {
+    if (!session.closing && !session.finishing) step(session);
+  });
+}
+
+void Front::on_completion(const ring::Completion& completion) {
+  const Handle handle = completion.token.handle;
+  switch (completion.token.operation) {
+    case ring::Operation::kAccept:
+      return on_accept(completion);
+    case ring::Operation::kAcceptRetry:
+      if (!draining_ && listeners_[handle.slot].fd >= 0) arm_accept(handle.slot);
+      return;
+    case ring::Operation::kSessionReceive:
+      return on_receive(completion);
+    case ring::Operation::kSessionSend:
+      return on_send(completion);
+    case ring::Operation::kSessionShutdown:
+      return;
+    case ring::Operation::kSessionClose:
+      if (Session* session = sessions_.get(handle)) retire(*session);
+      return;
+    case ring::Operation::kSessionTimer:
+      if (Session* session = sessions_.get(handle)) on_timer(*session);
+      return;
+    case ring::Operation::kDrainTimer:
+      sessions_.for_each([this](Session& session) {
+        if (session.closing) return;
+        drop_message(session);
+        session.server.shut(smtp::replies::kShuttingDown);
+        step(session);
+        arm_timer(session, loop_.now() + kLinger);
+      });
+      return;
+    default:
+      ASSERT(false);
+  }
+}
+
+}  // namespace relais::front

@@ -1,0 +1,137 @@
+// The inbound side of one core: listeners and sessions. Takes completions of its operations and
+// events of the spool; all else happens in one small loop: receive, feed, act on events, send
+// (step()).
+//
+// Invariants: a session has at most one receive and one send under way; a slot is retired only
+// after both have completed and the descriptor is closed; bytes are received only while the session
+// can take them (back pressure). Limits and answers: sessions_max (421), max_inbound_connection
+// (421), no descriptors (accepting pauses), no receive buffers (the session parks), no message
+// memory (452 at DATA, or the session waits in mid-message), no disk (452 at MAIL).
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/slab.h"
+#include "front/observer.h"
+#include "front/serving_policy.h"
+#include "front/session.h"
+#include "ring/loop.h"
+#include "ring/mailbox.h"
+#include "spool/spool.h"
+
+namespace relais::front {
+
+struct Listener {
+  Endpoint endpoint;
+  int fd = -1;
+};
+
+// How busy the cores are, and how to reach them: a core that has clearly more sessions than another
+// hands new ones over.
+struct Neighbours {
+  struct Core {
+    std::atomic<uint32_t> sessions{0};
+    ring::Mailbox* mailbox = nullptr;
+  };
+  std::vector<std::unique_ptr<Core>> cores;
+};
+
+class Front {
+ public:
+  struct Options {
+    uint16_t core = 0;
+    uint64_t guid_salt = 0;
+    uint32_t sessions_max = 20'000;
+    uint32_t receive_buffers = 1024;  // a power of two
+    uint32_t receive_buffer_octets = 16'384;
+    Duration drain_timeout = seconds(30);
+  };
+
+  static Result<std::unique_ptr<Front>> create(ring::Loop& loop, spool::Spool& spool,
+                                               Observer& observer, Neighbours& neighbours,
+                                               const Options& options);
+  ~Front();
+  Front(const Front&) = delete;
+  Front& operator=(const Front&) = delete;
+
+  // New sessions use it; running ones keep theirs.
+  void apply(std::shared_ptr<const ServingPolicy> policy);
+  // Serves exactly these endpoints from now on; takes over the descriptors. Running sessions stay.
+  void listen(std::vector<Listener> listeners);
+  // A connection that another core accepted on its listener of `local`'s port.
+  void adopt(int fd);
+
+  void on_completion(const ring::Completion& completion);
+  void on_spool_event(const spool::Event& event);
+
+  // Stop accepting, let transactions finish, 421 to the rest; after drain_timeout to all.
+  void drain();
+  [[nodiscard]] bool drained() const { return draining_ && sessions_.size() == 0; }
+  [[nodiscard]] uint32_t session_count() const { return sessions_.size(); }
+  [[nodiscard]] uint32_t lent_buffers() const { return buffers_->lent(); }
+
+ private:
+  Front(ring::Loop& loop, spool::Spool& spool, Observer& observer, Neighbours& neighbours,
+        const Options& options, ring::BufferGroup& buffers);
+
+  // front.cpp: listeners, beginning and end of sessions, timers
+  void on_accept(const ring::Completion& completion);
+  void arm_accept(uint32_t listener);
+  [[nodiscard]] bool hand_over(int fd);
+  bool open(int fd, const Endpoint* listener);
+  void refuse_connection(int fd, const Endpoint& local, const Endpoint& remote,
+                         std::string_view connector, const smtp::Reply& reply,
+                         std::string_view reason);
+  void on_timer(Session& session);
+  void arm_timer(Session& session, Instant when);
+  void retire(Session& session);
+  void release_policy(PolicyUse* use);
+  [[nodiscard]] std::atomic<uint32_t>& my_load();
+
+  // session_io.cpp
+  void step(Session& session);
+  void run(Session& session);
+  void flush(Session& session);
+  void rest(Session& session);
+  void arm_receive(Session& session);
+  void on_receive(const ring::Completion& completion);
+  void on_send(const ring::Completion& completion);
+  void drop_input(Session& session);
+  void begin_close(Session& session);
+  void close_when_quiet(Session& session);
+
+  // session_act.cpp
+  void act(Session& session, const smtp::Event& event);
+  void on_mail(Session& session, const smtp::Event& event);
+  void on_recipient(Session& session, const smtp::Event& event);
+  void on_data(Session& session);
+  void on_body(Session& session, std::string_view bytes);
+  void on_data_end(Session& session);
+  void drop_message(Session& session);
+  void on_committed(Session& session);
+  void on_write_failed(Session& session);
+  void answer(Session& session, const policy::Decision& decision, const smtp::Reply& accepted,
+              std::string_view command, std::string_view recipient);
+  [[nodiscard]] Client client_of(const Session& session) const;
+
+  ring::Loop& loop_;
+  spool::Spool& spool_;
+  Observer& observer_;
+  Neighbours& neighbours_;
+  Options options_;
+  ring::BufferGroup* buffers_;
+  Slab<Session> sessions_;
+  std::vector<Listener> listeners_;  // fd < 0: no longer served
+  std::list<PolicyUse> policies_;    // back() is current
+  uint64_t next_id_ = 1;
+  bool draining_ = false;
+  std::string scratch_;
+};
+
+}  // namespace relais::front

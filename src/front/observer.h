@@ -1,0 +1,35 @@
+// What the front tells about its work: one call a message taken and one a refusal (never one a
+// byte). Views are valid for the length of the call. The admin room writes them to the log.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/guid.h"
+#include "base/ip.h"
+#include "smtp/reply.h"
+#include "smtp/transaction.h"
+
+namespace relais::front {
+
+struct Client {
+  std::string_view connector;  // empty: none served this address
+  Endpoint remote;
+  Endpoint local;
+  std::string_view hello;
+};
+
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  // 250 has been said: the message is durable.
+  virtual void on_taken(const Client& client, const smtp::Transaction& transaction, const Guid& id,
+                        uint64_t octets, const smtp::Reply& reply, Duration since_mail) = 0;
+  // A command (or a whole message, or the connection) was refused. `recipient`: of a RCPT.
+  virtual void on_refused(const Client& client, std::string_view command,
+                          const smtp::Transaction& transaction, std::string_view recipient,
+                          const smtp::Reply& reply, std::string_view reason) = 0;
+};
+
+}  // namespace relais::front

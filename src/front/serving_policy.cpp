@@ -1,0 +1,46 @@
+#include "front/serving_policy.h"
+
+#include "base/assert.h"
+
+namespace relais::front {
+namespace {
+
+smtp::ServerOptions options_of(const policy::ReceiveConnector& connector, const std::string& fqdn) {
+  return {.fqdn = connector.fqdn.empty() ? fqdn : connector.fqdn,
+          .banner = connector.banner,
+          .max_message_size = connector.max_message_size,
+          .max_header_size = connector.max_header_size,
+          .max_recipients = connector.max_recipients,
+          .max_hop_count = connector.max_hop_count,
+          .max_protocol_errors = connector.max_protocol_errors,
+          .pipelining = connector.pipelining,
+          .size = connector.size,
+          .eight_bit_mime = connector.eight_bit_mime,
+          .enhanced_status_codes = connector.enhanced_status_codes,
+          .require_ehlo_domain = connector.require_ehlo_domain,
+          .reject_bare_line_ends = connector.reject_bare_line_ends};
+}
+
+}  // namespace
+
+ServingPolicy::ServingPolicy(std::vector<policy::ReceiveConnector> connectors,
+                             policy::AcceptedDomains domains, const std::string& fqdn)
+    : snapshot_(std::move(connectors), std::move(domains)) {
+  for (const auto& connector : snapshot_.connectors())
+    options_.push_back(options_of(connector, fqdn));
+  sessions_ = std::make_unique<std::atomic<uint32_t>[]>(options_.size());
+}
+
+bool ServingPolicy::enter(uint32_t connector) const {
+  const uint32_t limit = snapshot_.connectors()[connector].max_inbound_connection;
+  if (sessions_[connector].fetch_add(1, std::memory_order_relaxed) < limit) return true;
+  leave(connector);
+  return false;
+}
+
+void ServingPolicy::leave(uint32_t connector) const {
+  const uint32_t before = sessions_[connector].fetch_sub(1, std::memory_order_relaxed);
+  ASSERT(before > 0);
+}
+
+}  // namespace relais::front

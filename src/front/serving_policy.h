@@ -1,0 +1,44 @@
+// The policy in the form that serving needs: the compiled snapshot, each connector's SMTP options,
+// and the counters that all cores share. Made once for each (re)load, immutable but for the
+// counters.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "policy/snapshot.h"
+#include "smtp/server.h"
+
+namespace relais::front {
+
+class ServingPolicy {
+ public:
+  // `fqdn`: for connectors that have none of their own.
+  ServingPolicy(std::vector<policy::ReceiveConnector> connectors, policy::AcceptedDomains domains,
+                const std::string& fqdn);
+
+  [[nodiscard]] const policy::Snapshot& snapshot() const { return snapshot_; }
+  [[nodiscard]] const smtp::ServerOptions& options(uint32_t connector) const {
+    return options_[connector];
+  }
+  // Sessions of a connector over all cores. False: max_inbound_connection is reached.
+  [[nodiscard]] bool enter(uint32_t connector) const;
+  void leave(uint32_t connector) const;
+
+ private:
+  policy::Snapshot snapshot_;
+  std::vector<smtp::ServerOptions> options_;
+  mutable std::unique_ptr<std::atomic<uint32_t>[]> sessions_;
+};
+
+// One core's count of the sessions that still use a policy; the policy lives until the last one of
+// the last core ends.
+struct PolicyUse {
+  std::shared_ptr<const ServingPolicy> policy;
+  uint32_t sessions = 0;
+};
+
+}  // namespace relais::front

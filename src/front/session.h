@@ -1,0 +1,80 @@
+// One inbound connection: the state that joins ring, smtp, policy and spool. Data only; the loop
+// that moves it is Front (session_io.cpp: receive, feed, send, close; session_act.cpp: what each
+// event means).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/guid.h"
+#include "base/ip.h"
+#include "base/slab.h"
+#include "front/serving_policy.h"
+#include "ring/timer_wheel.h"
+#include "smtp/server.h"
+
+namespace relais::front {
+
+// A receive buffer that is lent to the session until its bytes are used up.
+struct Lent {
+  uint16_t buffer;
+  uint32_t octets;
+};
+
+struct Session {
+  Session(int descriptor, PolicyUse& use, uint32_t connector_index, std::string client_ip)
+      : fd(descriptor),
+        policy(&use),
+        connector(connector_index),
+        client(std::move(client_ip)),
+        server(use.policy->options(connector_index), client) {}
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  int fd;
+  PolicyUse* policy;
+  uint32_t connector;
+  std::string client;  // address as text; the server's greeting borrows it
+  smtp::Server server;
+  Endpoint local;
+  Endpoint remote;
+  Instant opened;
+  Instant last_input;
+  ring::TimerId timer;
+
+  // ---- operations under way
+  bool receiving = false;  // a multishot receive is armed
+  bool parked = false;     // it waits for receive buffers
+  bool stopping = false;   // it is being cancelled because too much input waits
+  bool sending = false;
+
+  // ---- how it ends
+  bool peer_done = false;  // end of input, or a reset
+  bool finishing = false;  // kClose was seen: send what is left, then half-close
+  bool lingering = false;  // half-closed; waits for the peer to close too
+  bool closing = false;    // operations are being cancelled, then the descriptor is closed
+
+  // ---- bytes
+  std::vector<Lent> input;  // [0] is fed to the server; empty at rest
+  bool fed = false;
+  std::string out;  // under way to the client
+  size_t out_sent = 0;
+
+  // ---- the message that is being taken
+  Handle message;                // in the spool, or null
+  bool write_failed = false;     // the spool gave it up: 451 at the end of data
+  bool waits_for_space = false;  // `unwritten` comes first once the spool has memory
+  std::string_view unwritten;    // body bytes of the server's last event
+  Guid id;
+  uint64_t content_octets = 0;
+  Instant mail_began;
+
+  [[nodiscard]] const policy::ReceiveConnector& receive_connector() const {
+    return policy->policy->snapshot().connectors()[connector];
+  }
+};
+
+}  // namespace relais::front

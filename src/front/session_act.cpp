@@ -1,0 +1,196 @@
+// What each event of the SMTP dialogue means here: ask policy, move bytes to the spool, answer,
+// tell.
+#include <algorithm>
+
+#include "base/assert.h"
+#include "front/front.h"
+#include "smtp/received.h"
+
+namespace relais::front {
+namespace {
+
+smtp::Reply reply_of(const policy::Decision& decision) {
+  return {decision.code,
+          {decision.enhanced[0], decision.enhanced[1], decision.enhanced[2]},
+          decision.text};
+}
+
+}  // namespace
+
+Client Front::client_of(const Session& session) const {
+  return {.connector = session.receive_connector().name,
+          .remote = session.remote,
+          .local = session.local,
+          .hello = session.server.hello_name()};
+}
+
+void Front::act(Session& session, const smtp::Event& event) {
+  switch (event.kind) {
+    case smtp::Event::Kind::kNeedInput:
+    case smtp::Event::Kind::kHello:
+    case smtp::Event::Kind::kClose:
+      return;
+    case smtp::Event::Kind::kMail:
+      return on_mail(session, event);
+    case smtp::Event::Kind::kRecipient:
+      return on_recipient(session, event);
+    case smtp::Event::Kind::kData:
+      return on_data(session);
+    case smtp::Event::Kind::kBody:
+      return on_body(session, event.bytes);
+    case smtp::Event::Kind::kDataEnd:
+      return on_data_end(session);
+    case smtp::Event::Kind::kReset:
+      return drop_message(session);
+    case smtp::Event::Kind::kDataRefused:
+      drop_message(session);
+      observer_.on_refused(client_of(session), "DATA", session.server.transaction(), {},
+                           event.reply, "content");
+      return;
+    case smtp::Event::Kind::kRefused:
+      observer_.on_refused(client_of(session), event.bytes, session.server.transaction(), {},
+                           event.reply, "protocol");
+      return;
+  }
+}
+
+void Front::answer(Session& session, const policy::Decision& decision, const smtp::Reply& accepted,
+                   std::string_view command, std::string_view recipient) {
+  const smtp::Reply reply = decision.allowed ? accepted : reply_of(decision);
+  if (!decision.allowed) {
+    observer_.on_refused(client_of(session), command, session.server.transaction(), recipient,
+                         reply, decision.reason);
+  }
+  session.server.answer({reply});
+}
+
+void Front::on_mail(Session& session, const smtp::Event& event) {
+  session.mail_began = loop_.now();
+  if (!spool_.accepting()) {
+    observer_.on_refused(client_of(session), "MAIL", session.server.transaction(), {},
+                         smtp::replies::kInsufficientResources, "the spool is full");
+    return session.server.answer({smtp::replies::kInsufficientResources});
+  }
+  const auto& snapshot = session.policy->policy->snapshot();
+  answer(session, snapshot.mail(session.connector, event.path.domain), smtp::replies::kSenderOk,
+         "MAIL", {});
+}
+
+void Front::on_recipient(Session& session, const smtp::Event& event) {
+  const auto& snapshot = session.policy->policy->snapshot();
+  answer(session, snapshot.recipient(session.connector, event.path.domain),
+         smtp::replies::kRecipientOk, "RCPT", event.path.address);
+}
+
+void Front::on_data(Session& session) {
+  const smtp::Transaction& transaction = session.server.transaction();
+  const std::string client = session.remote.to_string();
+  session.id = make_guid(options_.guid_salt, options_.core, next_id_++);
+  spool::Envelope envelope{.guid = session.id,
+                           .received = loop_.wall_now(),
+                           .eight_bit = transaction.body == smtp::BodyType::k8BitMime,
+                           .connector = session.receive_connector().name,
+                           .client = client,
+                           .sender = transaction.sender(),
+                           .recipients = {}};
+  envelope.recipients.reserve(transaction.recipient_count());
+  for (size_t i = 0; i < transaction.recipient_count(); ++i)
+    envelope.recipients.push_back(transaction.recipient(i));
+  session.message = spool_.begin(envelope, sessions_.handle_of(&session));
+  session.write_failed = false;
+  session.content_octets = 0;
+  if (session.message.is_null()) {
+    observer_.on_refused(client_of(session), "DATA", transaction, {},
+                         smtp::replies::kInsufficientResources, "no message memory is free");
+    return session.server.answer({smtp::replies::kInsufficientResources});
+  }
+  const Guid::Text id = session.id.text();
+  const std::string local = session.local.address.to_string();
+  const std::string date = rfc5322_date(loop_.wall_now());
+  scratch_.clear();
+  smtp::append_received(scratch_,
+                        {.hello = session.server.hello_name(),
+                         .client_ip = session.client,
+                         .fqdn = session.policy->policy->options(session.connector).fqdn,
+                         .local_ip = local,
+                         .esmtp = session.server.is_esmtp(),
+                         .id = view(id),
+                         .recipient = transaction.recipient_count() == 1 ? transaction.recipient(0)
+                                                                         : std::string_view{},
+                         .date = date});
+  const size_t taken = spool_.append(session.message, scratch_);
+  ASSERT(taken == scratch_.size());  // begin() leaves room for it
+  session.server.answer({smtp::replies::kStartMailInput});
+}
+
+void Front::on_body(Session& session, std::string_view bytes) {
+  session.content_octets += bytes.size();
+  if (session.write_failed) return;
+  const size_t taken = spool_.append(session.message, bytes);
+  if (taken == bytes.size()) return;
+  session.unwritten = bytes.substr(taken);
+  session.waits_for_space = true;
+}
+
+void Front::on_data_end(Session& session) {
+  if (session.write_failed) return on_write_failed(session);
+  spool_.commit(session.message);
+}
+
+// Forgets a message that is still being written. One that is being committed is past that point: it
+// may become durable, and then it will be delivered, whether or not the client is still there to
+// hear it.
+void Front::drop_message(Session& session) {
+  session.waits_for_space = false;
+  session.unwritten = {};
+  const spool::Message* message = spool_.find(session.message);
+  if (message != nullptr && message->stage == spool::Message::Stage::kWriting)
+    spool_.abort(session.message);
+  session.message = {};
+}
+
+void Front::on_spool_event(const spool::Event& event) {
+  Session* session = sessions_.get(event.owner);
+  if (session == nullptr || session->closing || session->message != event.message) return;
+  switch (event.kind) {
+    case spool::Event::Kind::kCommitted:
+      on_committed(*session);
+      break;
+    case spool::Event::Kind::kFailed:
+      session->write_failed = true;
+      session->message = {};
+      session->waits_for_space = false;
+      if (session->server.awaits_answer()) on_write_failed(*session);
+      break;
+    case spool::Event::Kind::kSpace: {
+      session->waits_for_space = false;
+      const std::string_view unwritten = std::exchange(session->unwritten, {});
+      session->content_octets -= unwritten.size();  // on_body counts it again
+      on_body(*session, unwritten);
+      break;
+    }
+    default:
+      ASSERT(false);
+  }
+  step(*session);
+}
+
+void Front::on_committed(Session& session) {
+  const Guid::Text id = session.id.text();
+  scratch_.clear();
+  scratch_.append(1, '<').append(view(id)).append("> Queued mail for delivery");
+  const smtp::Reply reply{250, {2, 6, 0}, scratch_};
+  observer_.on_taken(client_of(session), session.server.transaction(), session.id,
+                     session.content_octets, reply, loop_.now() - session.mail_began);
+  session.message = {};
+  session.server.answer({reply});
+}
+
+void Front::on_write_failed(Session& session) {
+  session.write_failed = false;
+  observer_.on_refused(client_of(session), "DATA", session.server.transaction(), {},
+                       smtp::replies::kWriteFailed, "the spool could not write the message");
+  session.server.answer({smtp::replies::kWriteFailed});
+}
+
+}  // namespace relais::front

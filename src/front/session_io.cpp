@@ -1,0 +1,179 @@
+// A session's small loop: receive, feed, act, send; and how it closes.
+#include <algorithm>
+
+#include "base/assert.h"
+#include "front/front.h"
+
+namespace relais::front {
+namespace {
+
+// Buffers that may wait in a session before its receive is stopped.
+constexpr size_t kInputMax = 4;
+// Replies that may pile up for a client that does not read before its input waits.
+constexpr size_t kOutputMax = 32 * 1024;
+// What an idle session may keep of its output string.
+constexpr size_t kOutputKept = 1024;
+constexpr Duration kLinger = seconds(2);
+
+}  // namespace
+
+void Front::arm_receive(Session& session) {
+  ASSERT(!session.receiving);
+  session.receiving = true;
+  session.parked = false;
+  loop_.receive_multishot(session.fd, *buffers_,
+                          {ring::Operation::kSessionReceive, sessions_.handle_of(&session)});
+}
+
+void Front::on_receive(const ring::Completion& completion) {
+  Session* session = sessions_.get(completion.token.handle);
+  if (session == nullptr) {
+    ASSERT(!completion.has_buffer);  // a slot is retired only after its receive has ended
+    return;
+  }
+  if (completion.unparked) {
+    session->parked = false;
+    if (!session->closing) rest(*session);
+    return;
+  }
+  if (!completion.more) session->receiving = session->stopping = false;
+  if (completion.has_buffer && completion.result > 0) {
+    session->input.push_back({completion.buffer, static_cast<uint32_t>(completion.result)});
+    session->last_input = loop_.now();
+  } else if (completion.has_buffer) {
+    buffers_->give_back(completion.buffer);
+  }
+  if (completion.result == 0) session->peer_done = true;
+  if (!completion.ok()) {
+    const Error error = completion.error();
+    if (error == Error::kNoBuffers && !session->closing) {
+      session->parked = true;
+      buffers_->park(completion.token);
+    } else if (error != Error::kCanceled && error != Error::kNoBuffers) {
+      session->peer_done = true;
+    }
+  }
+  if (session->closing) {
+    drop_input(*session);
+    return close_when_quiet(*session);
+  }
+  step(*session);
+}
+
+void Front::step(Session& session) {
+  run(session);
+  flush(session);
+  rest(session);
+}
+
+// Feeds and acts until there is no more input, or the session has to wait for somebody.
+void Front::run(Session& session) {
+  while (!session.closing && !session.waits_for_space && !session.server.awaits_answer()) {
+    if (session.server.output().size() > kOutputMax && session.sending) return;
+    if (!session.finishing && session.server.needs_input()) {
+      if (session.fed) {
+        buffers_->give_back(session.input.front().buffer);
+        session.input.erase(session.input.begin());
+        session.fed = false;
+      }
+      if (draining_ && session.server.idle() && session.input.empty()) {
+        session.server.shut(smtp::replies::kShuttingDown);
+      } else if (session.input.empty()) {
+        return;
+      } else {
+        const Lent lent = session.input.front();
+        session.fed = true;
+        session.server.feed(buffers_->bytes(lent.buffer, lent.octets));
+      }
+    }
+    const smtp::Event event = session.server.next();
+    if (event.kind == smtp::Event::Kind::kClose) {
+      session.finishing = true;
+      drop_message(session);
+      drop_input(session);
+      return;
+    }
+    act(session, event);
+  }
+}
+
+void Front::flush(Session& session) {
+  if (session.sending || session.closing || session.server.output().empty()) return;
+  std::swap(session.out, session.server.output_buffer());
+  session.out_sent = 0;
+  session.sending = true;
+  loop_.send(session.fd, session.out,
+             {ring::Operation::kSessionSend, sessions_.handle_of(&session)});
+}
+
+void Front::on_send(const ring::Completion& completion) {
+  Session* session = sessions_.get(completion.token.handle);
+  ASSERT(session != nullptr);  // a slot is retired only after its send has ended
+  session->sending = false;
+  if (session->closing) return close_when_quiet(*session);
+  if (!completion.ok()) {
+    session->peer_done = true;
+    return begin_close(*session);
+  }
+  session->out_sent += static_cast<size_t>(completion.result);
+  if (session->out_sent < session->out.size()) {
+    session->sending = true;
+    const auto left = std::span<const char>(session->out).subspan(session->out_sent);
+    return loop_.send(session->fd, left, completion.token);
+  }
+  session->out.clear();
+  if (session->out.capacity() > kOutputKept) session->out = {};
+  step(*session);
+}
+
+// What comes after a step: ending, or receiving more.
+void Front::rest(Session& session) {
+  if (session.closing) return;
+  const bool nothing_to_send = !session.sending && session.server.output().empty();
+  if (session.finishing) {
+    drop_input(session);
+    if (!nothing_to_send) return;
+    if (session.peer_done) return begin_close(session);
+    if (!session.lingering) {
+      // Closing with unread input would reset the connection and could destroy our last reply, so:
+      // say that we are done, and wait a moment for the peer to be done too.
+      session.lingering = true;
+      loop_.shut_down_writes(session.fd, {ring::Operation::kSessionShutdown, {}});
+      arm_timer(session, loop_.now() + kLinger);
+    }
+  } else if (session.peer_done) {
+    const bool waits = session.server.awaits_answer() || session.waits_for_space;
+    if (!waits && session.input.empty() && nothing_to_send) return begin_close(session);
+    return;
+  }
+  if (session.parked) return;
+  if (!session.receiving) {
+    if (session.input.size() < kInputMax && !session.peer_done) arm_receive(session);
+  } else if (session.input.size() >= kInputMax && !session.stopping) {
+    session.stopping = true;
+    loop_.cancel({ring::Operation::kSessionReceive, sessions_.handle_of(&session)});
+  }
+}
+
+void Front::drop_input(Session& session) {
+  for (const Lent lent : session.input) buffers_->give_back(lent.buffer);
+  session.input.clear();
+  session.fed = false;
+}
+
+void Front::begin_close(Session& session) {
+  if (session.closing) return;
+  drop_message(session);
+  session.closing = true;
+  if (session.receiving || session.sending) loop_.cancel_all(session.fd);
+  drop_input(session);
+  close_when_quiet(session);
+}
+
+void Front::close_when_quiet(Session& session) {
+  ASSERT(session.closing);
+  if (session.receiving || session.sending) return;
+  loop_.close(session.fd, {ring::Operation::kSessionClose, sessions_.handle_of(&session)});
+}
+
+}  // namespace relais::front
