@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Signals: SIGTERM finishes what is in flight and ends with 0, SIGHUP changes policy or says why not."""
+"""Signals: SIGTERM finishes what is in flight, SIGHUP changes policy or says why not."""
 
 import signal
 import time

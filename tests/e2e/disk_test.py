@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""A disk that is full and a budget that is used up: 4xx, nothing acknowledged lost, and it recovers."""
+"""A full disk and a used-up budget: 4xx, nothing acknowledged lost, and it recovers."""
 
 import ctypes
 import os
@@ -69,7 +69,7 @@ class Disk(harness.EndToEnd):
         self.assertGreater(len(self.kept), 80, "a fraction of the budget was usable")
         self.assertLess(len(self.kept), 400, "the budget was not kept")
         used = sum(p.stat().st_size for p in self.relais.data_dir.rglob("*") if p.is_file())
-        print(f"{len(self.kept)} messages of 100,000 octets in a budget of 32 MB; {used >> 20} MiB used")
+        print(f"{len(self.kept)} messages of 100,000 octets in 32 MB; {used >> 20} MiB used")
         self.assertLessEqual(used, 40 * MIB)
         self.hop.start()
         self.accepts_again()

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Whoever sends it and whatever it holds: what arrives is what was sent, under one Received field."""
+"""Whoever sends it, whatever it holds: what arrives is what was sent, under one Received field."""
 
 import glob
 import os
@@ -109,7 +109,8 @@ class Exact(harness.EndToEnd):
         self.assertEqual(sorted(got), sorted(recipients))
         for message in self.hop.messages:
             self.assertEqual(message.sender, "")
-            self.assertEqual(harness.without_received(message.content), HEADER + b"to a hundred\r\n")
+            self.assertEqual(harness.without_received(message.content),
+                             HEADER + b"to a hundred\r\n")
 
     def test_a_pipelined_group_and_the_next_one_behind_its_dot(self):
         self.begin()
@@ -120,7 +121,8 @@ class Exact(harness.EndToEnd):
             self.assertTrue(client.reply().startswith("250"))
             client.send((group + HEADER + b"hello\r\n.\r\n") * 20 + b"QUIT\r\n")
             for _ in range(20):
-                self.assertEqual([client.reply()[:3] for _ in range(4)], ["250", "250", "250", "354"])
+                self.assertEqual([client.reply()[:3] for _ in range(4)],
+                                 ["250", "250", "250", "354"])
                 harness.guid_of(client.reply())
             self.assertTrue(client.reply().startswith("221"))
         for message in self.arrived(20):
@@ -176,11 +178,12 @@ class Exact(harness.EndToEnd):
         self.assertEqual(done.returncode, 0, done.stderr)
         for message in self.arrived(200):
             content = harness.without_received(message.content)
-            self.assertRegex(content, rb"\AFrom: <chris@contoso\.com>\r\nTo: <kate@fabrikam\.com>\r\n")
+            self.assertTrue(content.startswith(
+                b"From: <chris@contoso.com>\r\nTo: <kate@fabrikam.com>\r\n"), content[:200])
             self.assertTrue(content.endswith(b"X\r\n"))
 
     def test_into_smtp_sink(self):
-        """Debian's own sink behind us; its dump has CRLF turned into LF and three X- lines in front."""
+        """Debian's own sink behind us; its dump has LF for CRLF and fields of its own in front."""
         sink = harness.need("smtp-sink")
         dump = self.folder / "dump"
         dump.mkdir()
@@ -206,8 +209,9 @@ class Exact(harness.EndToEnd):
                 text = body.replace(b"\r\n", b"\n")
                 self.assertTrue(content.rstrip(b"\n").endswith(text.rstrip(b"\n")), content)
                 added = content[:content.index(text.rstrip(b"\n"))]
-                self.assertEqual(
-                    len(re.findall(rb"(?m)^Received:.*\n?.*by relay\.contoso\.com", added)), 1, added)
+                # The sink's own field, then ours.
+                self.assertEqual(len(re.findall(rb"(?m)^Received: ", added)), 2, added)
+                self.assertIn(b"relay.contoso.com", added)
         finally:
             server.terminate()
             server.wait()

@@ -1,8 +1,8 @@
 """Starts the real relais for an end-to-end test, with a configuration of its own, and watches it.
 
-The program is $RELAIS_BINARY (ctest sets it). Every test has its own folder and its own ports. A relais
-that a test started must end with status 0 (unless the test killed it) and without a word from a
-sanitizer; when a test fails its folder is kept and the end of what relais said is printed.
+The program is $RELAIS_BINARY (ctest sets it). Every test has its own folder and its own ports. A
+relais that a test started must end with status 0 (unless the test killed it) and without a word
+from a sanitizer; when a test fails its folder is kept and the end of what relais said is printed.
 """
 
 import fcntl
@@ -29,7 +29,7 @@ SANITIZER = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime er
 
 
 def wait_until(condition, seconds, what):
-    """The first true value of condition(), or an AssertionError after `seconds` (times PATIENCE)."""
+    """The first true value of condition(); an AssertionError after `seconds` (times PATIENCE)."""
     end = time.monotonic() + seconds * PATIENCE
     while True:
         value = condition()
@@ -81,12 +81,15 @@ def toml(value):
 
 def toml_table(table):
     """Plain keys first, then tables, then arrays of tables (which are lists of dicts)."""
-    lines = [f"{k} = {toml(v)}" for k, v in table.items()
-             if not isinstance(v, dict) and not (isinstance(v, list) and v and isinstance(v[0], dict))]
+    def is_tables(value):
+        return isinstance(value, list) and value and isinstance(value[0], dict)
+
+    lines = [f"{key} = {toml(value)}" for key, value in table.items()
+             if not isinstance(value, dict) and not is_tables(value)]
     for key, value in table.items():
         if isinstance(value, dict):
             lines += ["", f"[{key}]", toml_table(value)]
-        elif isinstance(value, list) and value and isinstance(value[0], dict):
+        elif is_tables(value):
             for entry in value:
                 lines += ["", f"[[{key}]]", toml_table(entry)]
     return "\n".join(lines)
@@ -114,7 +117,7 @@ def smart_host(*ports, **more):
 
 
 class Relais:
-    """One server: its folder (configuration, data, log) and, between start and stop, its process."""
+    """One server: its folder (configuration, data, log); between start and stop, its process."""
 
     def __init__(self, folder, port=0):
         self.folder = pathlib.Path(folder)
@@ -148,9 +151,9 @@ class Relais:
 
     def start(self, ready=True):
         command = [BINARY, "serve", "--config", str(self.config_dir)]
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
-                                        stdout=open(self.folder / "stdout", "ab"),
-                                        stderr=subprocess.PIPE, text=True, errors="replace")
+        with open(self.folder / "stdout", "ab") as out:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out,
+                                            stderr=subprocess.PIPE, text=True, errors="replace")
         self.start_line = len(self.lines)
         self.reader = threading.Thread(target=self._read, args=(self.process.stderr,), daemon=True)
         self.reader.start()
@@ -161,7 +164,7 @@ class Relais:
         return self
 
     def _read(self, stream):
-        with open(self.folder / "stderr", "a", encoding="utf-8") as keep:
+        with stream, open(self.folder / "stderr", "a", encoding="utf-8") as keep:
             for line in stream:
                 self.lines.append(line.rstrip("\n"))
                 keep.write(line)
@@ -364,7 +367,7 @@ def need(program):
 
 
 class EndToEnd(unittest.TestCase):
-    """A test with a folder, ports and one relais (`self.relais`, on `self.port`), cleaned up after it."""
+    """A test with a folder, ports and one relais (`self.relais`, on `self.port`)."""
 
     folder_parent = None  # elsewhere than in the temporary folder, for one test
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Clients that mean harm or know no better: the server stays up, and others are served meanwhile."""
+"""Clients that mean harm or know no better: the server stays up and serves others meanwhile."""
 
 import random
 import socket
@@ -100,7 +100,8 @@ class Hostile(harness.EndToEnd):
     def test_http(self):
         for request in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
                         b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n"
-                        b"EHLO x\r\nMAIL FROM:<a@contoso.com>\r\nRCPT TO:<b@fabrikam.com>\r\nDATA\r\n"
+                        b"EHLO x\r\nMAIL FROM:<a@contoso.com>\r\n"
+                        b"RCPT TO:<b@fabrikam.com>\r\nDATA\r\n"
                         b"Subject: from a browser\r\n\r\nhello\r\n.\r\nQUIT\r\n"):
             with Client(self.port) as client:
                 client.send(request)
@@ -131,7 +132,7 @@ class Hostile(harness.EndToEnd):
                     sent += client.socket.send(b"NOOP\r\n" * 10000)
             except (TimeoutError, ConnectionError):
                 pass
-            self.assertLess(sent, 64 << 20, "it swallows commands although nobody reads its replies")
+            self.assertLess(sent, 64 << 20, "it swallows commands, and nobody reads its replies")
             clients.append(client)
             if len(clients) % 5 == 0:
                 self.well_behaved()
@@ -160,10 +161,10 @@ class Hostile(harness.EndToEnd):
         self.assertEqual(len(self.hop.messages), 1)
 
     def test_half_closed_after_quit_in_one_go(self):
-        """printf ... | nc: everything at once, then FIN. Replies still come, and the message is kept."""
+        """printf ... | nc: all at once, then FIN. Replies still come, and the message is kept."""
         with Client(self.port) as client:
-            client.send(b"EHLO x\r\nMAIL FROM:<a@contoso.com>\r\nRCPT TO:<b@fabrikam.com>\r\nDATA\r\n"
-                        + BODY + b".\r\nQUIT\r\n")
+            client.send(b"EHLO x\r\nMAIL FROM:<a@contoso.com>\r\n"
+                        b"RCPT TO:<b@fabrikam.com>\r\nDATA\r\n" + BODY + b".\r\nQUIT\r\n")
             client.socket.shutdown(socket.SHUT_WR)
             said = self.end_of(client, 8)
         self.assertIn(b"Queued mail for delivery", said)
@@ -199,8 +200,10 @@ class Hostile(harness.EndToEnd):
 
     def test_smuggling_gets_one_message_or_none(self):
         """No end of data but CRLF.CRLF (SMTP smuggling)."""
-        inner = b"MAIL FROM:<x@contoso.com>\r\nRCPT TO:<y@fabrikam.com>\r\nDATA\r\nSubject: two\r\n\r\n"
-        for end in (b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r\n.\r", b"\r\n\0.\r\n", b"\n\r.\r\n",
+        inner = (b"MAIL FROM:<x@contoso.com>\r\nRCPT TO:<y@fabrikam.com>\r\nDATA\r\n"
+                 b"Subject: two\r\n\r\n")
+        for end in (b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r\n.\r", b"\r\n\0.\r\n",
+                    b"\n\r.\r\n",
                     b"\r\r\n.\r\r\n", b"\r\n. \r\n", b"\r\n.\r\r\n"):
             with self.subTest(end), Client(self.port) as client:
                 client.expect("EHLO x", 250)
@@ -220,7 +223,8 @@ class Hostile(harness.EndToEnd):
     def test_noise(self):
         rng = random.Random(7)
         words = [b"EHLO x\r\n", b"MAIL FROM:<a@contoso.com>\r\n", b"RCPT TO:<b@fabrikam.com>\r\n",
-                 b"DATA\r\n", b".\r\n", b"RSET\r\n", b"\r\n", b"\0\xff\r\n", b"QUIT\r\n", b"x" * 3000]
+                 b"DATA\r\n", b".\r\n", b"RSET\r\n", b"\r\n", b"\0\xff\r\n", b"QUIT\r\n",
+                 b"x" * 3000]
         for _ in range(300):
             client = Client(self.port, greet=False)
             try:

@@ -114,7 +114,8 @@ class Idle(harness.EndToEnd):
             mail(100)
         flow = time.monotonic() - started
         harness.wait_until(lambda: len(hop.messages) >= 2000, 30, "all mail while 10,000 are open")
-        print(f"{count} connections open after {took:.1f} s; PSS {before >> 10} -> {after >> 10} KiB: "
+        print(f"{count} connections open after {took:.1f} s; "
+              f"PSS {before >> 10} -> {after >> 10} KiB: "
               f"{each:.0f} octets of user memory an idle connection; "
               f"1,000 messages one after the other beside them in {flow:.2f} s")
         self.assertEqual(crowd.alive(), count)

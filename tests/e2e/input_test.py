@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Bad input from the operator: one clear message, exit status 1 (2 for wrong use), nothing half started."""
+"""Bad input from the operator: one clear message, status 1 (or 2), nothing half started."""
 
 import re
 import socket
@@ -32,21 +32,25 @@ BROKEN = [
     ("bad size", RELAIS, replace('segment_size = "4MB"', 'segment_size = "4 apples"'),
      ["segment_size", "4 apples"]),
     ("no cores", RELAIS, replace("cores = 2", "cores = 0"), ["cores"]),
-    ("domain type", RELAIS, replace('"Authoritative"', '"Mine"'), ["type", "Mine", "Authoritative"]),
+    ("domain type", RELAIS, replace('"Authoritative"', '"Mine"'),
+     ["type", "Mine", "Authoritative"]),
     ("domain name", RELAIS, replace('name = "contoso.com"', 'name = "con toso.com"'), ["con toso"]),
     ("smart host", RELAIS, replace('smart_hosts = ["127.0.0.1:', 'smart_hosts = ["127.0.0.1.1:'),
      ["smart_hosts", "127.0.0.1.1"]),
-    ("address space", RELAIS, replace('address_spaces = ["*"]', 'address_spaces = ["*contoso.com"]'),
+    ("address space", RELAIS,
+     replace('address_spaces = ["*"]', 'address_spaces = ["*contoso.com"]'),
      ["address_spaces", "*contoso.com"]),
     ("nowhere to send", RELAIS, lambda text: re.sub(r"(?m)^smart_hosts.*\n", "", text),
      ["smart_hosts", "maildir"]),
     ("no such file", RELAIS, None, ["relais.toml"]),
-    ("connector key", RELAY, replace("permission_groups", "permision_groups"), ["permision_groups"]),
+    ("connector key", RELAY, replace("permission_groups", "permision_groups"),
+     ["permision_groups"]),
     ("permission group", RELAY, replace('"AnonymousUsers"', '"Anonymous"'),
      ["permission_groups", "Anonymous", "AnonymousUsers"]),
     ("right", RELAY, replace("ms-Exch-SMTP-Accept-Any-Recipient", "ms-Exch-SMTP-Accept-Everything"),
      ["extended_rights", "ms-Exch-SMTP-Accept-Everything"]),
-    ("range", RELAY, replace('"127.0.0.1"]', '"127.0.0.0/33"]'), ["remote_ip_ranges", "127.0.0.0/33"]),
+    ("range", RELAY, replace('"127.0.0.1"]', '"127.0.0.0/33"]'),
+     ["remote_ip_ranges", "127.0.0.0/33"]),
     ("reversed range", RELAY, replace('"127.0.0.1"]', '"127.0.0.9-127.0.0.1"]'),
      ["remote_ip_ranges", "127.0.0.9-127.0.0.1"]),
     ("binding", RELAY, lambda text: re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:70000", text),
@@ -62,7 +66,8 @@ BROKEN = [
     ("time-outs", RELAY, replace("permission_groups",
                                  'connection_timeout = "1m"\nconnection_inactivity_timeout = "2m"\n'
                                  "permission_groups"), ["connection_inactivity_timeout"]),
-    ("bool", RELAY, replace("permission_groups", 'enabled = "yes"\npermission_groups'), ["enabled"]),
+    ("bool", RELAY, replace("permission_groups", 'enabled = "yes"\npermission_groups'),
+     ["enabled"]),
 ]
 
 
@@ -124,8 +129,8 @@ class Input(harness.EndToEnd):
         self.assertIn("/33", done.stdout + done.stderr)
 
     def test_two_connectors_of_one_name(self):
-        self.relais.configure(receive=[harness.relay_connector(self.port),
-                                       harness.default_connector(self.port, name="Anonymous Relay")],
+        same = harness.default_connector(self.port, name="Anonymous Relay")
+        self.relais.configure(receive=[harness.relay_connector(self.port), same],
                               send=[harness.smart_host(2526)])
         done = self.check()
         said = done.stdout + done.stderr

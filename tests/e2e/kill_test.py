@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 """kill -9 in a loop under load: what was answered 250 arrives, and what arrives twice was due to.
 
-Several sessions send messages with ids of their own; the ledger holds each id whose 250 was read. The
-server is killed at random moments and started again on the same data. In the end every id of the ledger
-must be at the next hop. An id that came twice must have come first shortly before a kill: a delivery
-record may be up to 100 ms younger than the delivery (plus what a loaded machine adds).
+Several sessions send messages with ids of their own; the ledger holds each id whose 250 was read.
+The server is killed at random moments and started again on the same data. In the end every id of
+the ledger must be at the next hop. An id that came twice must have come first shortly before a
+kill: a delivery record may be up to 100 ms younger than the delivery (plus what a loaded machine adds).
 """
 
 import os
@@ -80,7 +80,7 @@ class Kill(harness.EndToEnd):
         starts = []
         try:
             for number in range(KILLS):
-                # A third of the time the hop does not take mail, so that there is a queue to recover.
+                # A third of the time the hop takes no mail, so there is a queue to recover.
                 self.hop.rule = take if number % 3 else later
                 time.sleep(rng.uniform(0.2, 1.0))
                 self.relais.kill()

@@ -4,9 +4,9 @@
     hop.rule = lambda verb, argument, session: "451 4.3.0 later" if verb == "RCPT" else None
     hop.start(); ...; hop.messages; hop.stop()
 
-A rule is asked at CONNECT, EHLO, MAIL, RCPT, DATA, BODY (while content is coming in), END (after the dot),
-RSET and QUIT. None: the good answer. A string: that reply. Delay(seconds): the good answer, later. CLOSE:
-the connection is cut. Rules run in the hop's own thread.
+A rule is asked at CONNECT, EHLO, MAIL, RCPT, DATA, BODY (while content is coming in), END (after
+the dot), RSET and QUIT. None: the good answer. A string: that reply. Delay(seconds): the good answer,
+later. CLOSE: the connection is cut. Rules run in the hop's own thread.
 """
 
 import asyncio
@@ -259,7 +259,8 @@ class _Talk:
             raise
         message.accepted = code // 100 == 2
         message.time = time.time()
-        (self.hop.messages if message.accepted else self.hop.rejected).append(self.hop.keep(message))
+        kept = self.hop.messages if message.accepted else self.hop.rejected
+        kept.append(self.hop.keep(message))
 
     async def content(self):
         raw = bytearray(b"\r\n")  # so that a lone dot in front is found as one
@@ -286,4 +287,5 @@ class _Talk:
         if match := re.search(rb"\r\n\.[^.]", raw):
             self.hop.violations.append(f"not dot-stuffed: {bytes(raw[match.start():][:80])!r}")
         if match := re.search(rb"\r(?!\n)|(?<!\r)\n|\0", raw):
-            self.hop.violations.append(f"bare CR, LF or NUL near {bytes(raw[match.start():][:80])!r}")
+            near = bytes(raw[match.start():][:80])
+            self.hop.violations.append(f"bare CR, LF or NUL near {near!r}")

@@ -37,7 +37,8 @@ class Quickstart(harness.EndToEnd):
         self.relais.start()
         done = harness.run([swaks, "--server", f"127.0.0.1:{self.port}",
                             "--from", "chris@contoso.com", "--to", "kate@fabrikam.com",
-                            "--header", "Subject: from swaks", "--body", "first line\n..dots\nlast"])
+                            "--header", "Subject: from swaks",
+                            "--body", "first line\n..dots\nlast"])
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertIn("Queued mail for delivery", done.stdout)
         content = self.wait_mail()[0].read_bytes()
