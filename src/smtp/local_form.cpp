@@ -15,8 +15,8 @@ void LocalForm::append(std::string& out, std::span<const char> wire) {
       continue;
     }
     if (line_start_ && rest.front() == '.') rest.remove_prefix(1);  // RFC 5321 4.5.2
+    line_start_ = false;
     const std::string_view run = rest.substr(0, rest.find('\r'));
-    line_start_ = line_start_ && rest.empty();
     out += run;
     rest.remove_prefix(run.size());
     if (!rest.empty()) {
