@@ -1,4 +1,5 @@
-// Reads a configuration folder. Never throws, never half succeeds: either a Model, or every finding at once.
+// Reads a configuration folder. Never throws, never half succeeds: either a Model, or every finding
+// at once.
 #pragma once
 
 #include <string>
@@ -17,7 +18,8 @@ struct Finding {
   std::string what;   // what was found and what is wrong with it
   std::string cure;   // what is allowed, or what to do
 };
-// "conf/x.toml:7: remote_ip_ranges[2]: '10.0.0.0/33': a prefix of IPv4 has at most 32 bits. Write ..."
+// "conf/x.toml:7: remote_ip_ranges[2]: '10.0.0.0/33': a prefix of IPv4 has at most 32 bits. Write
+// ..."
 [[nodiscard]] std::string to_string(const Finding& finding);
 
 struct Loaded {

@@ -1,4 +1,5 @@
-// The validated configuration as values: what relais.toml and connectors/*.toml say after every check has passed.
+// The validated configuration as values: what relais.toml and connectors/*.toml say after every
+// check has passed. The initialisers here are the defaults; docs/config.md is printed from them.
 #pragma once
 
 #include <cstdint>
@@ -13,25 +14,25 @@
 namespace relais::config {
 
 struct ServerSettings {
-  std::string fqdn;                    // default: gethostname()
-  std::vector<uint32_t> cores;         // CPUs to run on; from "auto" (all allowed), a number, or a list
+  std::string fqdn;             // default: gethostname()
+  std::vector<uint32_t> cores;  // CPUs to run on; from "auto" (all allowed), a number, or a list
   std::string data_dir = "/var/lib/relais";  // made absolute against the config folder
-  std::string log_file;                // JSON lines; empty: standard output
+  std::string log_file;                      // JSON lines; empty: standard output
   Duration drain_timeout = seconds(30);
-  uint32_t max_sessions = 20'000;      // inbound, a core
-  uint64_t receive_buffers = 16ULL << 20;   // octets a core, inbound
-  uint64_t message_memory = 64ULL << 20;    // octets a core: messages in work and cached
+  uint32_t max_sessions = 20'000;          // inbound, a core
+  uint64_t receive_buffers = 16ULL << 20;  // octets a core, inbound
+  uint64_t message_memory = 64ULL << 20;   // octets a core: messages in work and cached
 };
 
 struct SpoolSettings {
-  uint64_t max_size = 4ULL << 30;      // octets a core on disk; 452 at MAIL when it nears
-  uint64_t segment_size = 64ULL << 20; // octets
+  uint64_t max_size = 4ULL << 30;       // octets a core on disk; 452 at MAIL when it nears
+  uint64_t segment_size = 64ULL << 20;  // octets
 };
 
 struct RetrySettings {
-  Duration first = minutes(1);         // after the first temporary failure, then growing
+  Duration first = minutes(1);  // after the first temporary failure, then growing
   Duration max = minutes(30);
-  Duration expire_after = hours(48);   // then the message goes to the failed state
+  Duration expire_after = hours(48);  // then the message goes to the failed state
 };
 
 enum class DeliveryKind : uint8_t { kSmartHost, kMaildir };
@@ -44,9 +45,10 @@ struct SendConnector {
   };
   std::vector<AddressSpace> address_spaces;
   DeliveryKind kind = DeliveryKind::kSmartHost;
-  std::vector<Endpoint> smart_hosts;   // kSmartHost: in order of preference is not implied; they share the load
-  std::string maildir;                 // kMaildir: absolute path
-  uint32_t max_connections = 20;       // outbound, a core
+  std::vector<Endpoint>
+      smart_hosts;      // kSmartHost: no order of preference is implied; they share the load
+  std::string maildir;  // kMaildir: absolute path
+  uint32_t max_connections = 20;  // outbound, a core
   uint32_t max_messages_per_connection = 1000;
   Duration connect_timeout = seconds(30);
   Duration inactivity_timeout = minutes(5);
@@ -58,7 +60,7 @@ struct Model {
   RetrySettings retry;
   std::vector<policy::AcceptedDomain> accepted_domains;
   std::vector<SendConnector> send_connectors;
-  std::vector<policy::ReceiveConnector> receive_connectors;
+  std::vector<policy::ReceiveConnector> receive_connectors;  // by file name
 };
 
 }  // namespace relais::config

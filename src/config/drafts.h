@@ -1,0 +1,63 @@
+// What a section becomes while it is read: the value of the model plus what later checks and
+// messages need.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/model.h"
+
+namespace relais::config {
+
+// Where the keys of one section stood.
+struct KeyLines {
+  uint32_t section_line = 0;
+  std::vector<std::pair<std::string_view, uint32_t>> lines;  // by the row's key
+
+  [[nodiscard]] bool has(std::string_view key) const {
+    for (const auto& [name, line] : lines) {
+      if (name == key) return true;
+    }
+    return false;
+  }
+  // The section's own line when the key is not there.
+  [[nodiscard]] uint32_t of(std::string_view key) const {
+    for (const auto& [name, line] : lines) {
+      if (name == key) return line;
+    }
+    return section_line;
+  }
+};
+
+struct AcceptedDomainDraft : policy::AcceptedDomain {
+  KeyLines lines;
+};
+
+struct SendDraft : SendConnector {
+  KeyLines lines;
+};
+
+struct PermissionDraft : policy::Ace {
+  KeyLines lines;
+};
+
+struct ReceiveDraft : policy::ReceiveConnector {
+  KeyLines lines;
+  std::vector<uint32_t> range_lines;  // of each of remote_ranges
+  bool usage_is_internet = false;
+  bool known_open_relay = false;
+};
+
+struct ModelDraft {
+  ServerSettings server;
+  SpoolSettings spool;
+  RetrySettings retry;
+  KeyLines spool_lines;
+  KeyLines retry_lines;
+  std::vector<AcceptedDomainDraft> accepted_domains;
+  std::vector<SendDraft> send_connectors;
+};
+
+}  // namespace relais::config

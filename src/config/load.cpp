@@ -1,0 +1,141 @@
+#include "config/load.h"
+
+#include <fmt/format.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <tuple>
+
+#include "config/checks.h"
+#include "config/parameter.h"
+#include "config/readers.h"
+#include "config/section.h"
+
+namespace relais::config {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kMainFile = "relais.toml";
+constexpr std::string_view kConnectorFolder = "connectors";
+
+std::string join(const std::string& folder, std::string_view name) {
+  return folder + (folder.ends_with('/') ? "" : "/") + std::string(name);
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (gethostname(name.data(), name.size() - 1) != 0 || name[0] == '\0') return "localhost";
+  return name.data();
+}
+
+// The file's tree, or nullopt after a report.
+std::optional<Table> read_file(const Place& place) {
+  auto document = read_document(place.file());
+  if (document) return std::move(*document);
+  place.at_line(document.error().line)
+      .error(document.error().what, document.error().line != 0
+                                        ? "This line, or the one before it, is not TOML"
+                                        : "The file must exist and be readable");
+  return std::nullopt;
+}
+
+// *.toml in the folder, sorted, without the hidden ones that editors leave behind.
+std::vector<std::string> connector_files(const std::string& folder, const Place& place) {
+  std::vector<std::string> names;
+  std::error_code failed;
+  for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end;
+       entry.increment(failed)) {
+    const std::string name = entry->path().filename().string();
+    if (name.ends_with(".toml") && !name.starts_with('.')) names.push_back(join(folder, name));
+  }
+  if (failed) {
+    place.error("cannot be read: " + failed.message(),
+                "Make the folder and put one file a Receive connector into it");
+  } else if (names.empty()) {
+    place.error("no *.toml in this folder: nothing would listen",
+                "Put one file a Receive connector into it, such as default.toml");
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+std::optional<ConnectorFile> read_connector_file(const Place& place) {
+  const auto table = read_file(place);
+  if (!table) return std::nullopt;
+  ConnectorFile file{{}, place};
+  file.draft.source = place.file();
+  file.draft.lines = read_section(receive_connector_parameters(), *table, place, file.draft);
+  check_connector(file.draft, place);
+  return file;
+}
+
+Model finish(ModelDraft draft, std::vector<ConnectorFile> files) {
+  Model model;
+  model.server = std::move(draft.server);
+  model.spool = draft.spool;
+  model.retry = draft.retry;
+  for (auto& domain : draft.accepted_domains) model.accepted_domains.push_back(std::move(domain));
+  for (auto& connector : draft.send_connectors) {
+    model.send_connectors.push_back(std::move(connector));
+  }
+  for (auto& file : files) model.receive_connectors.push_back(std::move(file.draft));
+  return model;
+}
+
+// In the order in which a person would walk through the files.
+void sort_findings(std::vector<Finding>& findings, const std::string& main_file) {
+  std::ranges::stable_sort(findings, {}, [&](const Finding& finding) {
+    return std::tuple(finding.file != main_file, std::string_view(finding.file), finding.line);
+  });
+}
+
+}  // namespace
+
+Loaded load(const std::string& directory) {
+  Loaded loaded;
+  const auto place = [&](std::string file) {
+    return Place(loaded.findings, directory, std::move(file));
+  };
+  const Place main_file = place(join(directory, kMainFile));
+  ModelDraft draft;
+  if (const auto table = read_file(main_file)) {
+    read_section(main_file_parameters(), *table, main_file, draft);
+    check_main(draft, main_file);
+  }
+  if (draft.server.fqdn.empty()) draft.server.fqdn = host_name();
+  if (draft.server.cores.empty()) draft.server.cores = allowed_cpus();
+
+  const std::string folder = join(directory, kConnectorFolder);
+  const Place folder_place = place(folder);
+  std::vector<ConnectorFile> files;
+  for (const std::string& name : connector_files(folder, folder_place)) {
+    if (auto file = read_connector_file(place(name))) files.push_back(std::move(*file));
+  }
+  check_connectors(files, folder_place);
+  check_loops(draft, main_file, files);
+
+  sort_findings(loaded.findings, main_file.file());
+  loaded.ok = std::ranges::none_of(loaded.findings, [](const Finding& finding) {
+    return finding.severity == Finding::Severity::kError;
+  });
+  loaded.model = finish(std::move(draft), std::move(files));
+  return loaded;
+}
+
+std::string to_string(const Finding& finding) {
+  std::string text = finding.file;
+  if (finding.line != 0) text += fmt::format(":{}", finding.line);
+  text += ": ";
+  if (finding.severity == Finding::Severity::kWarning) text += "warning: ";
+  if (!finding.key.empty()) text += finding.key + ": ";
+  text += finding.what;
+  if (!finding.cure.empty()) text += ". " + finding.cure;
+  text += '.';
+  return text;
+}
+
+}  // namespace relais::config

@@ -1,0 +1,31 @@
+#include "config/section.h"
+
+namespace relais::config {
+namespace {
+
+// A key of [server] and so on that was written above the first section.
+std::string_view section_of(const std::string& key) {
+  const auto has = [&](auto rows) {
+    return std::ranges::any_of(rows, [&](const auto& row) { return row.key == key; });
+  };
+  if (has(server_parameters())) return "server";
+  if (has(spool_parameters())) return "spool";
+  if (has(retry_parameters())) return "retry";
+  return {};
+}
+
+}  // namespace
+
+void report_unknown_key(const Place& place, const std::string& key,
+                        const std::vector<std::string_view>& known) {
+  std::string cure;
+  const std::string_view guess = nearest(key, known);
+  if (!guess.empty()) {
+    cure = fmt::format("Did you mean '{}'? ", guess);
+  } else if (const auto section = section_of(key); !section.empty() && section != key) {
+    cure = fmt::format("It belongs into [{}]. ", section);
+  }
+  place.error("unknown key", fmt::format("{}Known here: {}", cure, fmt::join(known, ", ")));
+}
+
+}  // namespace relais::config
