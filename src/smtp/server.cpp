@@ -7,6 +7,12 @@
 #include "smtp/ascii.h"
 
 namespace relais::smtp {
+namespace {
+
+// RCPT and DATA that a client may well send behind one MAIL without waiting.
+constexpr uint32_t kPipelinedGroup = 1000;
+
+}  // namespace
 
 Server::Server(const ServerOptions& options, std::string_view client)
     : options_(&options), client_(client) {}
@@ -131,8 +137,7 @@ void Server::queue(const Reply& reply) {
 // be held against it, or max_protocol_errors would punish RFC 2920. A budget keeps that from being
 // a way around the limit.
 void Server::excuse_followers_of(Event::Kind refused) {
-  if (refused == Event::Kind::kMail)
-    excused_ = std::min(options_->max_recipients, UINT32_MAX - 1) + 1;
+  if (refused == Event::Kind::kMail) excused_ = kPipelinedGroup;
   if (refused == Event::Kind::kRecipient) excused_ = std::max(excused_, 1U);
 }
 
