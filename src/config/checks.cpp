@@ -24,8 +24,8 @@ Place key_of(const Place& section, const KeyLines& lines, std::string_view key) 
   return section.key(key, lines.of(key));
 }
 
-Place range_of(const Place& file, const ReceiveDraft& connector, size_t index) {
-  const uint32_t line = index < connector.range_lines.size() ? connector.range_lines[index] : 0;
+Place range_of(const Place& file, const ReceiveDraft& connector, size_t range) {
+  const auto [line, index] = connector.range_origins[range];
   return file.key("remote_ip_ranges", line).element(index, line);
 }
 
@@ -101,11 +101,11 @@ void complete_preset(ReceiveDraft& connector, const Place& place) {
   const uint32_t line = connector.lines.of("usage");
   if (v4) {
     connector.remote_ranges.push_back({IpAddress::v4(0), IpAddress::v4(UINT32_MAX)});
-    connector.range_lines.push_back(line);
+    connector.range_origins.push_back({line, 0});
   }
   if (v6) {
     connector.remote_ranges.push_back({IpAddress::v6(0, 0), IpAddress::v6(UINT64_MAX, UINT64_MAX)});
-    connector.range_lines.push_back(line);
+    connector.range_origins.push_back({line, 0});
   }
 }
 
@@ -288,15 +288,11 @@ void check_loops(const ModelDraft& model, const Place& main_file,
   };
   for (size_t i = 0; i < model.send_connectors.size(); ++i) {
     const SendDraft& connector = model.send_connectors[i];
-    for (size_t h = 0; h < connector.smart_hosts.size(); ++h) {
-      if (!is_ours(connector.smart_hosts[h])) continue;
-      const uint32_t line = connector.lines.of("smart_hosts");
-      main_file.key("send_connector", line)
-          .element(i, line)
-          .key("smart_hosts", line)
-          .element(h, line)
+    for (const Endpoint& host : connector.smart_hosts) {
+      if (!is_ours(host)) continue;
+      key_of(main_file.key("send_connector", 0).element(i, 0), connector.lines, "smart_hosts")
           .warning(fmt::format("'{}' is one of our own bindings: mail would go round in a loop",
-                               connector.smart_hosts[h].to_string()),
+                               host.to_string()),
                    "Name the next server");
     }
   }

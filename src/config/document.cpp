@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 
 namespace relais::config {
@@ -70,17 +72,22 @@ Value convert(const toml::node& node) {
 }  // namespace
 
 std::expected<Table, DocumentError> read_document(const std::string& path) {
+  std::error_code failed;
+  const auto status = std::filesystem::status(path, failed);
+  // A FIFO or a device would block us or never end.
+  if (!failed && std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+    return std::unexpected(DocumentError{0, "is no regular file"});
+  }
   errno = 0;
   std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (file && file.peek() != std::ifstream::traits_type::eof()) text << file.rdbuf();
-  if (!file.is_open() || file.bad() || errno != 0) {
-    const int reason = errno != 0 ? errno : EIO;
+  if (!file.is_open()) {
     return std::unexpected(
-        DocumentError{0, fmt::format("cannot be read: {}", std::strerror(reason))});
+        DocumentError{0, fmt::format("cannot be read: {}", std::strerror(errno))});
   }
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  if (file.bad()) return std::unexpected(DocumentError{0, "cannot be read to its end"});
   try {
-    return convert_table(toml::parse(text.str()));
+    return convert_table(toml::parse(text));
   } catch (const toml::parse_error& error) {
     return std::unexpected(
         DocumentError{error.source().begin.line, std::string(error.description())});

@@ -41,6 +41,11 @@ std::expected<std::string, std::string_view> parse_domain_name(std::string_view 
     if (!wrong.empty()) return Reason(wrong);
     begin = end + 1;
   }
+  // No top level domain is a number, and "10.0.0" is a mistyped address.
+  const size_t last = text.rfind('.') + 1;
+  if (text.find_first_not_of("0123456789", last) == std::string_view::npos) {
+    return Reason("a domain name does not end in a number");
+  }
   return policy::ascii_lower(text);
 }
 

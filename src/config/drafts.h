@@ -43,9 +43,15 @@ struct PermissionDraft : policy::Ace {
   KeyLines lines;
 };
 
+// Where one of remote_ranges was written.
+struct RangeOrigin {
+  uint32_t line = 0;
+  uint32_t index = 0;  // in the list of the file, of which wrong entries have been left out
+};
+
 struct ReceiveDraft : policy::ReceiveConnector {
   KeyLines lines;
-  std::vector<uint32_t> range_lines;  // of each of remote_ranges
+  std::vector<RangeOrigin> range_origins;  // of each of remote_ranges
   bool usage_is_internet = false;
   bool known_open_relay = false;
 };

@@ -1,7 +1,6 @@
 #include "config/load.h"
 
 #include <fmt/format.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -68,7 +67,9 @@ std::optional<ConnectorFile> read_connector_file(const Place& place) {
   if (!table) return std::nullopt;
   ConnectorFile file{{}, place};
   file.draft.source = place.file();
-  file.draft.lines = read_section(receive_connector_parameters(), *table, place, file.draft);
+  // What is missing from the file is reported at its first line.
+  const Place section = place.at_line(1);
+  file.draft.lines = read_section(receive_connector_parameters(), *table, section, file.draft);
   check_connector(file.draft, place);
   return file;
 }

@@ -46,7 +46,7 @@ std::vector<bool> choose_from_list(const Value& value, const Place& place,
                                    std::initializer_list<std::string_view> allowed,
                                    std::initializer_list<Refused> refused) {
   std::vector<bool> present(allowed.size());
-  for_each_string(value, place, [&](const std::string& text, auto, auto at) {
+  for_each_string(value, place, [&](const std::string& text, auto, auto, auto at) {
     if (const auto index = choose(text, at(), allowed, refused)) present[*index] = true;
   });
   if (present[0] && std::ranges::count(present, true) > 1) {
@@ -104,25 +104,26 @@ void read_usage(const Value& value, const Place& place, ReceiveDraft& connector)
 }
 
 void read_bindings(const Value& value, const Place& place, ReceiveDraft& connector) {
-  const bool is_list = for_each_string(value, place, [&](const std::string& text, auto, auto at) {
-    const auto endpoint = Endpoint::parse(text);
-    if (!endpoint || endpoint->port == 0) {
-      at().wrong(fmt::format("'{}': {}", text, what_is_wrong_with_binding(text)));
-      return;
-    }
-    const policy::Binding binding{*endpoint};
-    if (std::ranges::find(connector.bindings, binding) != connector.bindings.end()) {
-      at().error(fmt::format("'{}' is listed twice", text), "Remove one of the two");
-      return;
-    }
-    connector.bindings.push_back(binding);
-  });
+  const bool is_list =
+      for_each_string(value, place, [&](const std::string& text, auto, auto, auto at) {
+        const auto endpoint = Endpoint::parse(text);
+        if (!endpoint || endpoint->port == 0) {
+          at().wrong(fmt::format("'{}': {}", text, what_is_wrong_with_binding(text)));
+          return;
+        }
+        const policy::Binding binding{*endpoint};
+        if (std::ranges::find(connector.bindings, binding) != connector.bindings.end()) {
+          at().error(fmt::format("'{}' is listed twice", text), "Remove one of the two");
+          return;
+        }
+        connector.bindings.push_back(binding);
+      });
   if (is_list && value.as<Array>()->empty()) place.wrong("an empty list");
 }
 
 void read_remote_ip_ranges(const Value& value, const Place& place, ReceiveDraft& connector) {
-  const bool is_list =
-      for_each_string(value, place, [&](const std::string& text, uint32_t line, auto at) {
+  const bool is_list = for_each_string(
+      value, place, [&](const std::string& text, uint32_t line, uint32_t index, auto at) {
         const auto range = policy::AddressRange::parse_or_reason(text);
         if (!range) {
           at().error(fmt::format("'{}': {}", text, range.error()),
@@ -131,7 +132,7 @@ void read_remote_ip_ranges(const Value& value, const Place& place, ReceiveDraft&
           return;
         }
         connector.remote_ranges.push_back(*range);
-        connector.range_lines.push_back(line);
+        connector.range_origins.push_back({line, index});
       });
   if (is_list && value.as<Array>()->empty()) place.wrong("an empty list");
 }
@@ -193,13 +194,14 @@ void read_user(const Value& value, const Place& place, PermissionDraft& permissi
 }
 
 void read_extended_rights(const Value& value, const Place& place, PermissionDraft& permission) {
-  const bool is_list = for_each_string(value, place, [&](const std::string& text, auto, auto at) {
-    if (const auto right = policy::right_from_name(text)) {
-      permission.rights |= static_cast<policy::Rights>(*right);
-    } else {
-      at().wrong(fmt::format("'{}' is no right that has an effect here", text));
-    }
-  });
+  const bool is_list =
+      for_each_string(value, place, [&](const std::string& text, auto, auto, auto at) {
+        if (const auto right = policy::right_from_name(text)) {
+          permission.rights |= static_cast<policy::Rights>(*right);
+        } else {
+          at().wrong(fmt::format("'{}' is no right that has an effect here", text));
+        }
+      });
   if (is_list && value.as<Array>()->empty()) place.wrong("an empty list");
 }
 

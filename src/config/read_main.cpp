@@ -216,29 +216,31 @@ void read_domain_type(const Value& value, const Place& place, AcceptedDomainDraf
 }
 
 void read_address_spaces(const Value& value, const Place& place, SendDraft& connector) {
-  const bool is_list = for_each_string(value, place, [&](const std::string& text, auto, auto at) {
-    auto space = parse_address_space(text);
-    if (space) {
-      connector.address_spaces.push_back(std::move(*space));
-    } else {
-      at().wrong(fmt::format("'{}': {}", text, space.error()));
-    }
-  });
+  const bool is_list =
+      for_each_string(value, place, [&](const std::string& text, auto, auto, auto at) {
+        auto space = parse_address_space(text);
+        if (space) {
+          connector.address_spaces.push_back(std::move(*space));
+        } else {
+          at().wrong(fmt::format("'{}': {}", text, space.error()));
+        }
+      });
   if (is_list && value.as<Array>()->empty()) place.wrong("an empty list");
 }
 
 void read_smart_hosts(const Value& value, const Place& place, SendDraft& connector) {
   connector.kind = DeliveryKind::kSmartHost;
-  const bool is_list = for_each_string(value, place, [&](const std::string& text, auto, auto at) {
-    const auto host = parse_smart_host(text);
-    if (!host) {
-      at().wrong(fmt::format("'{}': {}", text, host.error()));
-    } else if (std::ranges::find(connector.smart_hosts, *host) != connector.smart_hosts.end()) {
-      at().error(fmt::format("'{}' is listed twice", text), "Remove one of the two");
-    } else {
-      connector.smart_hosts.push_back(*host);
-    }
-  });
+  const bool is_list =
+      for_each_string(value, place, [&](const std::string& text, auto, auto, auto at) {
+        const auto host = parse_smart_host(text);
+        if (!host) {
+          at().wrong(fmt::format("'{}': {}", text, host.error()));
+        } else if (std::ranges::find(connector.smart_hosts, *host) != connector.smart_hosts.end()) {
+          at().error(fmt::format("'{}' is listed twice", text), "Remove one of the two");
+        } else {
+          connector.smart_hosts.push_back(*host);
+        }
+      });
   if (is_list && value.as<Array>()->empty()) place.wrong("an empty list");
 }
 

@@ -38,7 +38,7 @@ bool for_each_string(const Value& value, const Place& place, Visit&& visit) {
     const Value& element = (*array)[i];
     const auto at = [&] { return place.element(i, element.line); };  // made for a report only
     if (const auto* text = element.as<std::string>()) {
-      visit(*text, element.line, at);
+      visit(*text, element.line, static_cast<uint32_t>(i), at);
     } else {
       at().wrong_type(element);
     }

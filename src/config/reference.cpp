@@ -64,28 +64,34 @@ constexpr std::string_view kHeader = R"(# Configuration
 <!-- Printed from the table in src/config/parameters.cpp. Do not edit: change the table, then run
      RELAIS_UPDATE=1 config_tests. -->
 
-A configuration is a folder: `relais.toml`, and `connectors/*.toml` with one Receive connector a file.
-`relais check --config DIR` reads it and reports every mistake at once, each with file, line, key, what was
-found and what is allowed. Which file a connector stands in, and in which order, never matters.
+A configuration is a folder: `relais.toml`, and `connectors/*.toml` with one Receive connector a
+file. `relais check --config DIR` reads it and reports every mistake at once, each with file, line,
+key, what was found and what is allowed. Which file a connector stands in, and in which order, never
+matters.
 
 How values are written:
 
 - A duration is a string: `"500ms"`, `"5s"`, `"10m"`, `"2h"`, `"1d"`, or Exchange's `"hh:mm:ss"` and
   `"dd.hh:mm:ss"`.
-- A size is a number of octets, or a string: `"64KB"`, `"36MB"`, `"4GB"`, `"1TB"`, in powers of 1024.
+- A size is a number of octets, or a string in powers of 1024: `"64KB"`, `"36MB"`, `"4GB"`, `"1TB"`.
 - A count is a whole number, or `"unlimited"` where the table says so.
 - A relative path starts at the configuration folder.
-- Names that Exchange knows (`"AnonymousUsers"`, `"ms-Exch-SMTP-Submit"`) may be written in any case.
+- Names that Exchange knows (`"AnonymousUsers"`, `"ms-Exch-SMTP-Submit"`) may be in any case.
 - Indices in messages count from 0: `remote_ip_ranges[2]` is the third entry.
 
-A key that is not in this page is a mistake, never ignored.
+A key that is not on this page is a mistake, never ignored.
+
+## Sections of relais.toml
+
 )";
 
 }  // namespace
 
 std::string reference_markdown() {
   std::string out(kHeader);
-  append_section(out, "relais.toml", "The sections of the main file.", main_file_parameters());
+  for (const auto& row : main_file_parameters()) {
+    out += fmt::format("- `{}`, {}. {}\n", row.key, row.allowed, row.doc);
+  }
   append_section(out, "`[server]`", "In relais.toml.", server_parameters());
   append_section(out, "`[spool]`", "In relais.toml.", spool_parameters());
   append_section(out, "`[retry]`", "In relais.toml.", retry_parameters());
