@@ -85,4 +85,14 @@ std::optional<Envelope> read_envelope(std::string_view bytes) {
   return envelope;
 }
 
+WallTime peek_received(std::string_view bytes) {
+  Reader reader(bytes);
+  if (reader.number<uint8_t>() != kVersion) return {};
+  reader.number<uint8_t>();
+  reader.number<uint64_t>();
+  reader.number<uint64_t>();
+  const WallTime received{reader.number<int64_t>()};
+  return reader.ok() ? received : WallTime{};
+}
+
 }  // namespace relais::spool

@@ -31,5 +31,7 @@ struct Envelope {
 void append_envelope(std::string& out, const Envelope& envelope);
 // Nothing: the bytes are not an envelope. Views borrow `bytes`.
 [[nodiscard]] std::optional<Envelope> read_envelope(std::string_view bytes);
+// Only the time, from the front of an envelope that may be cut off. 0: not an envelope.
+[[nodiscard]] WallTime peek_received(std::string_view bytes);
 
 }  // namespace relais::spool

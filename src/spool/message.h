@@ -31,6 +31,7 @@ struct Message {
   uint64_t stream_octets = 0;  // envelope and content so far
   uint32_t envelope_octets = 0;
   uint32_t recipients = 0;
+  WallTime received;  // as in the envelope
   Handle owner;  // who is told about commit and failure (a session)
   Stage stage = Stage::kWriting;
   bool waits_for_space = false;

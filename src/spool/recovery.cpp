@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "base/assert.h"
+#include "spool/envelope.h"
 
 namespace relais::spool {
 namespace {
@@ -16,7 +17,8 @@ namespace {
 struct Found {
   RecordHeader header;
   uint32_t page;
-  bool behind_gap;  // something unreadable lies between this and the one before
+  bool behind_gap;     // something unreadable lies between this and the one before
+  WallTime received{};  // of a first chunk
 };
 
 struct Scan {
@@ -86,12 +88,13 @@ Result<void> scan_segment(ring::Kernel& kernel, Scan& scan) {
     }
     gap = gap || header->sequence != sequence;
     sequence = header->sequence;
-    if (header->kind == RecordKind::kJournal) {
-      const auto payload = bytes->subspan(kHeaderOctets, header->payload_octets);
-      scan.journals.emplace_back(
-          sequence, std::string(reinterpret_cast<const char*>(payload.data()), payload.size()));
-    }
+    const auto payload = bytes->subspan(kHeaderOctets, header->payload_octets);
+    const std::string_view text(reinterpret_cast<const char*>(payload.data()), payload.size());
+    if (header->kind == RecordKind::kJournal) scan.journals.emplace_back(sequence, text);
     scan.records.push_back({*header, static_cast<uint32_t>(at / kAlignment), gap});
+    if (header->kind == RecordKind::kChunk && header->chunk == 0) {
+      scan.records.back().received = peek_received(text);
+    }
     at += disk_octets(header->payload_octets);
     scan.segment.used = at;
     ++sequence;
@@ -168,6 +171,7 @@ void add_chunk(Partial& partial, const Found& found, SegmentIndex segment) {
   Chunk& chunk = message.chunks[header.chunk];
   if (chunk.segment == kNoSegment) ++partial.present;
   chunk = {.segment = segment, .page = found.page};  // the newest copy wins
+  if (header.chunk == 0) message.received = found.received;
   if (header.is_last()) {
     partial.complete = true;
     message.content_octets = header.content_octets;

@@ -20,6 +20,7 @@ struct RecoveredMessage {
   uint64_t number = 0;
   uint32_t envelope_octets = 0;
   uint64_t content_octets = 0;
+  WallTime received;
   MessageState state;
   std::vector<Chunk> chunks;  // Chunk::segment indexes Recovered::segments
 };

@@ -54,6 +54,7 @@ bool Spool::adopt(Recovered& recovered) {
     Message* message = messages_.acquire();
     ASSERT(message != nullptr);
     message->number = old.number;
+    message->received = old.received;
     message->stream_octets = old.envelope_octets + old.content_octets;
     message->envelope_octets = old.envelope_octets;
     message->recipients = UINT32_MAX;  // known when the envelope is read: see relay
@@ -84,6 +85,7 @@ Handle Spool::begin(const Envelope& envelope, Handle owner) {
   Message* message = messages_.acquire();
   ASSERT(message != nullptr);
   message->number = next_message_++;
+  message->received = envelope.received;
   message->owner = owner;
   message->envelope_octets = static_cast<uint32_t>(scratch_.size());
   message->recipients = static_cast<uint32_t>(envelope.recipients.size());

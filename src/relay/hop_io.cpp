@@ -1,0 +1,326 @@
+// One outbound connection's small loop: receive, feed, act, send; and how it closes.
+#include <algorithm>
+
+#include "base/assert.h"
+#include "relay/smart_hosts.h"
+
+namespace relais::relay {
+namespace {
+
+// How long a connection without work stays open.
+constexpr Duration kIdle = seconds(30);
+// How long the answer to QUIT is waited for.
+constexpr Duration kQuitPatience = seconds(2);
+// Pieces of one send: 64 blocks are 1 MiB.
+constexpr size_t kVectorsMax = 66;
+constexpr std::string_view kDot = ".\r\n";
+
+Fate fate_of(uint16_t code) {
+  return code >= 200 && code < 300 ? Fate::kDelivered
+         : code >= 500             ? Fate::kFailed
+                                   : Fate::kDeferred;
+}
+
+std::string words(const smtp::PeerReply& reply) {
+  std::string text = std::to_string(reply.code);
+  text += ' ';
+  text += reply.text;
+  std::ranges::replace(text, '\n', ' ');
+  return text;
+}
+
+}  // namespace
+
+ring::Token SmartHosts::token(ring::Operation operation, const HopSession& session) const {
+  return {operation, sessions_.handle_of(&session)};
+}
+
+void SmartHosts::arm_receive(HopSession& session) {
+  ASSERT(!session.receiving);
+  session.receiving = true;
+  session.parked = false;
+  desk_.loop.receive_multishot(session.fd, buffers_, token(ring::Operation::kHopReceive, session));
+}
+
+void SmartHosts::arm_timer(HopSession& session, Duration delay) {
+  desk_.loop.cancel_timer(session.timer);
+  session.timer =
+      desk_.loop.arm_timer(desk_.loop.now() + delay, token(ring::Operation::kHopTimer, session));
+}
+
+void SmartHosts::on_connect(HopSession& session, const ring::Completion& completion) {
+  session.connecting = false;
+  if (session.closing) return close_when_quiet(session);
+  if (!completion.ok()) {
+    host_failed(session, describe(completion.error()));
+    return begin_close(session, describe(completion.error()));
+  }
+  session.last_input = desk_.loop.now();
+  arm_timer(session, routes_[session.route].connector->inactivity_timeout);
+  arm_receive(session);
+}
+
+void SmartHosts::on_receive(HopSession& session, const ring::Completion& completion) {
+  if (completion.unparked) {
+    if (!session.closing) arm_receive(session);
+    return;
+  }
+  if (!completion.more) session.receiving = false;
+  const bool has_bytes = completion.has_buffer && completion.result > 0;
+  if (has_bytes && !session.closing) {
+    session.last_input = desk_.loop.now();
+    session.client.feed(
+        buffers_.bytes(completion.buffer, static_cast<uint32_t>(completion.result)));
+    read_replies(session);
+  }
+  if (completion.has_buffer) buffers_.give_back(completion.buffer);
+  if (session.closing) return close_when_quiet(session);
+  if (completion.result == 0) return begin_close(session, "the next hop closed the connection");
+  if (!completion.ok()) {
+    if (completion.error() == Error::kNoBuffers) {
+      session.parked = true;
+      return buffers_.park(completion.token);
+    }
+    return begin_close(session, describe(completion.error()));
+  }
+  if (!session.receiving) arm_receive(session);
+  send_more(session);
+}
+
+void SmartHosts::read_replies(HopSession& session) {
+  while (!session.closing) {
+    const smtp::ClientEvent event = session.client.next();
+    if (event.kind == smtp::ClientEvent::Kind::kNeedInput || !act(session, event)) return;
+  }
+}
+
+// False: the connection is over.
+bool SmartHosts::act(HopSession& session, const smtp::ClientEvent& event) {
+  using Kind = smtp::ClientEvent::Kind;
+  switch (event.kind) {
+    case Kind::kNeedInput:
+      return true;
+    case Kind::kReady:
+      session.ready = true;
+      --routes_[session.route].connecting;
+      host_answered(session);
+      arm_timer(session, kIdle);
+      if (draining_) {
+        session.quitting = true;
+        session.client.quit();
+      }
+      return true;
+    case Kind::kUnusable:
+      if (session.ready) {
+        begin_close(session, words(event.reply));
+      } else {
+        host_failed(session, words(event.reply));
+        begin_close(session, words(event.reply));
+      }
+      return false;
+    case Kind::kRecipientResult: {
+      Job* job = desk_.jobs.get(session.jobs.front());
+      const Fate fate = fate_of(event.reply.code);
+      // A positive answer is only half of it: the final dot decides.
+      if (fate != Fate::kDelivered) job->results[event.recipient] = {fate, words(event.reply)};
+      return true;
+    }
+    case Kind::kContentWanted:
+      session.content_wanted = true;
+      session.content_empty = event.empty;
+      session.content_out = false;
+      session.next_chunk = 0;
+      return true;
+    case Kind::kFinished:
+      on_finished(session, event);
+      return true;
+    case Kind::kClosing:
+      begin_close(session, words(event.reply));
+      return false;
+  }
+  return false;
+}
+
+void SmartHosts::on_finished(HopSession& session, const smtp::ClientEvent& event) {
+  Job* job = desk_.jobs.get(session.jobs.front());
+  ASSERT(job != nullptr);
+  session.jobs.pop_front();
+  session.content_wanted = false;
+  session.content_out = false;
+  job->conclude(fate_of(event.reply.code), words(event.reply));
+  job->carrier = Carrier::kNone;
+  desk_.finish(*job);
+  if (session.jobs.empty() && !session.quitting) arm_timer(session, kIdle);
+}
+
+// ---- sending
+
+void SmartHosts::add_vector(HopSession& session, std::span<const char> bytes) {
+  if (bytes.empty()) return;
+  session.vectors.push_back({const_cast<char*>(bytes.data()), bytes.size()});
+}
+
+// Commands that wait, then as much content as there is, then the commands of the next transaction:
+// one send.
+void SmartHosts::send_more(HopSession& session) {
+  if (session.sending || session.closing || session.connecting) return;
+  session.vectors.clear();
+  session.first_vector = 0;
+  session.before.clear();
+  session.after.clear();
+  std::swap(session.before, session.client.output_buffer());
+  add_vector(session, session.before);
+  if (session.content_wanted) add_content(session);
+  if (!session.closing && !session.vectors.empty()) issue_send(session);
+}
+
+void SmartHosts::add_content(HopSession& session) {
+  Job* job = desk_.jobs.get(session.jobs.front());
+  ASSERT(job != nullptr);
+  const Handle message = job->work->message;
+  const spool::Message* stored = desk_.spool.find(message);
+  ASSERT(stored != nullptr);
+  const uint32_t chunks = session.content_empty ? 0 : stored->chunk_count();
+  const uint64_t envelope = stored->envelope_octets;
+  while (session.next_chunk < chunks && session.vectors.size() < kVectorsMax && !session.reading) {
+    const uint32_t index = session.next_chunk;
+    const uint64_t start = uint64_t{index} * spool::kPayloadMax;
+    if (start + stored->payload_octets(index) > envelope) {
+      if (!desk_.spool.load(message, index, job->work_handle)) {
+        session.reading = true;
+        break;
+      }
+      spool::BlockId block = spool::kNoBlock;
+      const auto bytes = desk_.spool.pin(message, index, block);
+      session.pinned.push_back(block);
+      add_vector(session, bytes.subspan(envelope > start ? envelope - start : 0));
+    }
+    // Of a long message only what is being sent stays in memory.
+    if (chunks > 8) desk_.spool.uncache(message, index);
+    ++session.next_chunk;
+  }
+  if (session.next_chunk < chunks) return;
+  add_vector(session, kDot);
+  session.content_wanted = false;
+  session.content_out = true;
+  session.client.content_sent();
+  add_next_transaction(session);
+}
+
+void SmartHosts::add_next_transaction(HopSession& session) {
+  Route& route = routes_[session.route];
+  if (session.quitting || !session.client.can_begin()) return;
+  Job* next = take_pending(route);
+  if (next == nullptr) return;
+  assign(session, *next);
+  std::swap(session.after, session.client.output_buffer());
+  add_vector(session, session.after);
+}
+
+void SmartHosts::issue_send(HopSession& session) {
+  session.sending = true;
+  session.header = {};
+  session.header.msg_iov = session.vectors.data() + session.first_vector;
+  session.header.msg_iovlen = session.vectors.size() - session.first_vector;
+  desk_.loop.send_vector(session.fd, session.header, token(ring::Operation::kHopSend, session));
+}
+
+void SmartHosts::on_send(HopSession& session, const ring::Completion& completion) {
+  session.sending = false;
+  if (session.closing) return close_when_quiet(session);
+  if (!completion.ok()) return begin_close(session, describe(completion.error()));
+  auto octets = static_cast<size_t>(completion.result);
+  while (octets > 0) {
+    iovec& vector = session.vectors[session.first_vector];
+    if (octets < vector.iov_len) {
+      vector.iov_base = static_cast<char*>(vector.iov_base) + octets;
+      vector.iov_len -= octets;
+      break;
+    }
+    octets -= vector.iov_len;
+    ++session.first_vector;
+  }
+  // A slow next hop is not a silent one.
+  session.last_input = desk_.loop.now();
+  if (session.first_vector < session.vectors.size()) return issue_send(session);
+  release_pins(session);
+  send_more(session);
+}
+
+void SmartHosts::release_pins(HopSession& session) {
+  for (const spool::BlockId block : session.pinned) desk_.spool.unpin(block);
+  session.pinned.clear();
+}
+
+// ---- time and the end
+
+void SmartHosts::on_timer(HopSession& session) {
+  session.timer = {};
+  if (session.closing) return;
+  const auto& connector = *routes_[session.route].connector;
+  if (!session.ready) {
+    host_failed(session, "no answer in time");
+    return begin_close(session, "no answer in time");
+  }
+  if (session.quitting && session.jobs.empty()) return begin_close(session, "no answer to QUIT");
+  if (session.jobs.empty()) {
+    session.quitting = true;
+    session.client.quit();
+    arm_timer(session, kQuitPatience);
+    return send_more(session);
+  }
+  const Instant due = session.last_input + connector.inactivity_timeout;
+  if (desk_.loop.now() < due) return arm_timer(session, due - desk_.loop.now());
+  begin_close(session, "no answer in time");
+}
+
+// What was in flight is not delivered as far as we know. If its content had not gone out completely
+// it certainly was not, and it may go again at once over another connection; else it waits, since
+// the next hop may have it.
+void SmartHosts::begin_close(HopSession& session, std::string_view why) {
+  if (session.closing) return;
+  session.closing = true;
+  Route& route = routes_[session.route];
+  if (!session.ready) --route.connecting;
+  bool oldest = true;
+  while (!session.jobs.empty()) {
+    Job* job = desk_.jobs.get(session.jobs.back());
+    oldest = session.jobs.size() == 1;
+    session.jobs.pop_back();
+    job->carrier = Carrier::kNone;
+    const bool uncertain = oldest && session.content_out;
+    const bool untouched = std::ranges::all_of(
+        job->results, [](const RecipientResult& r) { return r.fate == Fate::kOpen; });
+    if (!uncertain && untouched && job->tries++ == 0 && !draining_) {
+      route.pending.push_front(desk_.jobs.handle_of(job));
+    } else {
+      job->conclude(Fate::kDeferred, why);
+      desk_.finish(*job);
+    }
+  }
+  if (session.connecting || session.receiving || session.sending) desk_.loop.cancel_all(session.fd);
+  close_when_quiet(session);
+}
+
+void SmartHosts::close_when_quiet(HopSession& session) {
+  ASSERT(session.closing);
+  if (session.connecting || session.receiving || session.sending || session.fd < 0) return;
+  release_pins(session);
+  // Once: a completion that comes after this finds no descriptor.
+  desk_.loop.close(std::exchange(session.fd, -1), token(ring::Operation::kHopClose, session));
+}
+
+void SmartHosts::retire(HopSession& session) {
+  Route& route = routes_[session.route];
+  const uint32_t index = session.route;
+  --host_of(session).connections;
+  std::erase(route.sessions, sessions_.handle_of(&session));
+  desk_.loop.cancel_timer(session.timer);
+  sessions_.release(&session);
+  // The last one of a route that is down takes what waits with it.
+  const bool usable = std::ranges::any_of(
+      route.hosts, [&](const Host& host) { return host.retry_at <= desk_.loop.now(); });
+  if (route.sessions.empty() && !usable && !draining_) park_all(index);
+}
+
+}  // namespace relais::relay

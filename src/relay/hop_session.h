@@ -1,0 +1,61 @@
+// One outbound connection: the state that joins ring, smtp client and spool. Data only; SmartHosts
+// moves it.
+#pragma once
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/slab.h"
+#include "ring/timer_wheel.h"
+#include "smtp/client.h"
+#include "spool/block_pool.h"
+
+namespace relais::relay {
+
+struct HopSession {
+  HopSession(const smtp::ClientOptions& options, uint32_t route_index, uint32_t host_index)
+      : route(route_index), host(host_index), client(options) {}
+
+  uint32_t route;
+  uint32_t host;
+  int fd = -1;
+  smtp::Client client;
+  sockaddr_storage address{};
+  ring::TimerId timer;
+  Instant last_input;
+  uint32_t taken = 0;  // jobs begun on this connection
+
+  // ---- operations under way
+  bool connecting = false;
+  bool receiving = false;
+  bool parked = false;
+  bool sending = false;
+  bool ready = false;  // hello is done
+  bool quitting = false;
+  bool closing = false;
+
+  // ---- jobs, oldest first; at most two (smtp/client.h)
+  std::deque<Handle> jobs;
+  bool content_wanted = false;  // of the oldest job
+  bool content_empty = false;   // ... only the final dot: no recipient was accepted
+  bool content_out = false;     // the oldest job's final dot has left
+  uint32_t next_chunk = 0;
+  bool reading = false;  // next_chunk is being read from the log
+
+  // ---- the send under way: commands, pieces of content, commands
+  std::string before;
+  std::string after;
+  std::vector<iovec> vectors;
+  size_t first_vector = 0;
+  msghdr header{};
+  std::vector<spool::BlockId> pinned;
+};
+
+}  // namespace relais::relay

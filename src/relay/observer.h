@@ -1,0 +1,38 @@
+// What the relay tells about deliveries: one call a group of recipients with the same fate. Views
+// are valid for the call.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/guid.h"
+
+namespace relais::relay {
+
+struct Delivery {
+  Guid id;
+  std::string_view connector;  // the Receive connector that took the message
+  std::string_view client;
+  std::string_view sender;
+  std::span<const std::string_view> recipients;
+  std::string_view send_connector;  // empty: none covers the domain
+  std::string_view host;            // endpoint or Maildir; empty: none was reached
+  std::string_view reply;           // the next hop's words, or ours
+  uint32_t attempts = 0;            // including this one
+  Duration since_received;
+};
+
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void on_delivered(const Delivery& delivery) = 0;
+  virtual void on_deferred(const Delivery& delivery, WallTime next_attempt) = 0;
+  virtual void on_failed(const Delivery& delivery, std::string_view kept_in) = 0;
+  // A smart host cannot be reached, or can again.
+  virtual void on_host(std::string_view send_connector, std::string_view host, bool usable,
+                       std::string_view why, WallTime next_attempt) = 0;
+};
+
+}  // namespace relais::relay

@@ -1,0 +1,411 @@
+#include "relay/relay.h"
+
+#include <algorithm>
+#include <map>
+
+#include "base/assert.h"
+
+namespace relais::relay {
+namespace {
+
+// Readmitted at once when a route opens; the rest follows as these are finished.
+constexpr size_t kReadmitted = SmartHosts::kPendingMax / 2;
+
+}  // namespace
+
+Relay::Relay(ring::Loop& loop, spool::Spool& spool, Observer& observer,
+             const std::vector<config::SendConnector>& connectors, const Options& options,
+             ring::BufferGroup& buffers)
+    : desk_(loop, spool, observer, options.works_max),
+      connectors_(connectors),
+      options_(options),
+      routing_(connectors),
+      smart_hosts_(desk_, connectors, buffers,
+                   {.ehlo_name = options.fqdn, .sessions_max = options.connections_max}),
+      maildirs_(desk_, connectors, options.failed_folder, options.fqdn),
+      parked_(connectors.size() + 1) {}
+
+Result<std::unique_ptr<Relay>> Relay::create(ring::Loop& loop, spool::Spool& spool,
+                                             Observer& observer,
+                                             const std::vector<config::SendConnector>& connectors,
+                                             const Options& options, std::string& problem) {
+  // Buffers of their own: replies of next hops must come in even when all inbound buffers are
+  // taken, since only deliveries free memory.
+  const auto buffers = loop.add_buffers(options.receive_buffers, options.receive_buffer_octets);
+  if (!buffers) {
+    problem = "receive buffers";
+    return std::unexpected(buffers.error());
+  }
+  std::unique_ptr<Relay> relay(new Relay(loop, spool, observer, connectors, options, **buffers));
+  if (auto opened = relay->maildirs_.open_folders(problem); !opened)
+    return std::unexpected(opened.error());
+  return relay;
+}
+
+void Relay::adopt(const std::vector<Handle>& messages) {
+  for (const Handle handle : messages) {
+    const spool::Message* message = desk_.spool.find(handle);
+    const Duration wait = message->state.next_attempt - desk_.loop.wall_now();
+    if (wait.ns <= 0) {
+      ready_.push_back(handle);
+      continue;
+    }
+    ++deferred_;
+    // A clock that was set back must not keep mail: the wait is never longer than the longest one.
+    const Duration bounded = std::min(wait, options_.retry.max);
+    [[maybe_unused]] const auto timer =
+        desk_.loop.arm_timer(desk_.loop.now() + bounded, {ring::Operation::kMessageTimer, handle});
+  }
+}
+
+bool Relay::expired(WallTime received) const {
+  return desk_.loop.wall_now() - received > options_.retry.expire_after;
+}
+
+Duration Relay::backoff(uint32_t attempts) const {
+  Duration wait = options_.retry.first;
+  for (uint32_t i = 1; i < attempts && wait < options_.retry.max; ++i) wait = wait + wait;
+  return std::min(wait, options_.retry.max);
+}
+
+bool Relay::route_open(uint32_t route) const {
+  return maildirs_.serves(route) ? maildirs_.open(route) : smart_hosts_.open(route);
+}
+
+// ---- beginning
+
+void Relay::end_of_turn() {
+  uint32_t checked = 0;
+  while (smart_hosts_.take_retry(checked)) fail_expired(checked);
+  for (uint32_t route = 0; route < parked_.size(); ++route) readmit(route);
+  while (!draining_ && !ready_.empty()) {
+    if (!start(ready_.front())) break;
+    ready_.pop_front();
+  }
+  smart_hosts_.pump();
+  maildirs_.pump();
+  while (!desk_.finished.empty()) {
+    Job* job = desk_.jobs.get(desk_.finished.front());
+    ASSERT(job != nullptr);
+    desk_.finished.pop_front();
+    on_finished(*job);
+  }
+}
+
+// False: no room for more work now.
+bool Relay::start(Handle message_handle) {
+  const spool::Message* message = desk_.spool.find(message_handle);
+  if (message == nullptr) return true;
+  // A job for every two works is kept for failure copies.
+  if (desk_.works.full() || desk_.jobs.size() > desk_.works.capacity()) return false;
+  Work* work = desk_.works.acquire();
+  ASSERT(work != nullptr);
+  const Handle handle = desk_.works.handle_of(work);
+  work->message = message_handle;
+  work->attempts = message->state.attempts;
+  const uint32_t chunks = (message->envelope_octets + spool::kPayloadMax - 1) / spool::kPayloadMax;
+  for (uint32_t i = 0; i < chunks; ++i) {
+    if (!desk_.spool.load(message_handle, i, handle)) ++work->chunks_missing;
+  }
+  if (work->chunks_missing == 0) on_envelope(handle);
+  return true;
+}
+
+void Relay::on_spool_event(const spool::Event& event) {
+  Work* work = desk_.works.get(event.owner);
+  if (work == nullptr) return;
+  const bool readable = event.kind == spool::Event::Kind::kLoaded;
+  if (work->chunks_missing > 0) {
+    if (!readable) {
+      // The envelope is gone with the medium. What can be done is to say so and to keep trying: it
+      // may be a loose cable.
+      report(*work, nullptr, {}, Fate::kDeferred, {},
+             "the message cannot be read back from the spool");
+      return defer(*work);
+    }
+    if (--work->chunks_missing == 0) on_envelope(event.owner);
+    return;
+  }
+  for (const Handle handle : work->jobs) {
+    Job* job = desk_.jobs.get(handle);
+    ASSERT(job != nullptr);
+    if (job->carrier == Carrier::kSmartHost) smart_hosts_.on_chunk(*job, readable);
+    if (job->carrier == Carrier::kMaildir) maildirs_.on_chunk(*job, readable);
+  }
+}
+
+void Relay::on_envelope(Handle handle) {
+  Work& work = *desk_.works.get(handle);
+  const spool::Message* message = desk_.spool.find(work.message);
+  ASSERT(message != nullptr);
+  for (uint32_t i = 0; work.bytes.size() < message->envelope_octets; ++i) {
+    // Between being loaded and being copied a chunk may have been dropped again for want of memory.
+    if (!desk_.spool.load(work.message, i, handle)) {
+      work.bytes.clear();
+      work.chunks_missing = 1;
+      return;
+    }
+    spool::BlockId block = spool::kNoBlock;
+    const auto bytes = desk_.spool.pin(work.message, i, block);
+    work.bytes.append(bytes.data(),
+                      std::min(bytes.size(), message->envelope_octets - work.bytes.size()));
+    desk_.spool.unpin(block);
+  }
+  auto envelope = spool::read_envelope(work.bytes);
+  ASSERT(envelope.has_value());  // its CRC was good, so this is what we wrote
+  work.envelope = std::move(*envelope);
+  const auto count = static_cast<uint32_t>(work.envelope.recipients.size());
+  desk_.spool.set_recipients(work.message, count);
+  for (uint32_t i = 0; i < count; ++i) {
+    if (!message->is_settled(i)) work.open.push_back(i);
+  }
+  dispatch(handle);
+}
+
+// One job for each route that the open recipients need.
+void Relay::dispatch(Handle handle) {
+  Work& work = *desk_.works.get(handle);
+  const bool is_expired = expired(work.envelope.received);
+  if (is_expired && (work.attempts > 0 || work.open.empty())) {
+    fail_open(work, "550 4.4.7 message expired: it could not be delivered in time");
+    return finish(handle);
+  }
+  std::map<uint32_t, std::vector<uint32_t>> routes;
+  for (const uint32_t index : work.open) {
+    routes[routing_.route_of(domain_of(work.envelope.recipients[index]))].push_back(index);
+  }
+  for (auto& [route, recipients] : routes) {
+    if (route == kNoRoute) {
+      work.deferred = true;
+      work.deferred_why = "no send connector has an address space for the domain";
+      report(work, nullptr, recipients, Fate::kDeferred, {}, work.deferred_why);
+    } else if (!route_open(route) || desk_.jobs.size() + 1 >= desk_.jobs.capacity()) {
+      if (is_expired) {
+        for (const uint32_t index : recipients) {
+          work.failed.push_back(index);
+          work.failed_why.emplace_back(
+              "550 4.4.7 message expired: the next hop could not be reached in time");
+        }
+      } else {
+        work.parked_on = route;
+      }
+    } else {
+      enqueue(work, handle, route, std::move(recipients), false);
+    }
+  }
+  if (work.jobs.empty()) finish(handle);
+}
+
+void Relay::enqueue(Work& work, Handle handle, uint32_t route, std::vector<uint32_t> recipients,
+                    bool failure_copy) {
+  Job* job = desk_.jobs.acquire();
+  ASSERT(job != nullptr);
+  job->work = &work;
+  job->work_handle = handle;
+  job->route = route;
+  job->is_failure_copy = failure_copy;
+  job->recipients = std::move(recipients);
+  job->results.resize(job->recipients.size());
+  job->content_octets = desk_.spool.find(work.message)->content_octets();
+  work.jobs.push_back(desk_.jobs.handle_of(job));
+  if (maildirs_.serves(route)) {
+    maildirs_.enqueue(*job);
+  } else {
+    smart_hosts_.enqueue(*job);
+  }
+}
+
+// ---- ending
+
+void Relay::on_finished(Job& job) {
+  const Handle handle = job.work_handle;
+  Work& work = *desk_.works.get(handle);
+  take_results(work, job);
+  std::erase(work.jobs, desk_.jobs.handle_of(&job));
+  desk_.jobs.release(&job);
+  // The message may be gone with its last recipient.
+  if (desk_.spool.find(work.message) == nullptr) return forget(work);
+  if (work.jobs.empty()) finish(handle);
+}
+
+void Relay::take_results(Work& work, Job& job) {
+  // Recipients with the same fate and words are told in one line.
+  std::map<std::pair<Fate, std::string>, std::vector<uint32_t>> groups;
+  std::vector<uint32_t> settled;
+  for (size_t i = 0; i < job.recipients.size(); ++i) {
+    const RecipientResult& result = job.results[i];
+    const uint32_t index = job.recipients[i];
+    ASSERT(result.fate != Fate::kOpen);
+    if (result.fate == Fate::kParked) {
+      work.parked_on = job.route;
+    } else if (job.is_failure_copy) {
+      // Kept or not kept: a copy that cannot be written is tried again, for ever: nothing is
+      // dropped.
+      if (result.fate == Fate::kDelivered) settled.push_back(index);
+      if (result.fate != Fate::kDelivered) work.deferred = true;
+    } else {
+      groups[{result.fate, result.reply}].push_back(index);
+      if (result.fate == Fate::kDelivered) settled.push_back(index);
+      if (result.fate == Fate::kDeferred) {
+        work.deferred = true;
+        work.deferred_why = result.reply;
+      }
+      if (result.fate == Fate::kFailed) {
+        work.failed.push_back(index);
+        work.failed_why.push_back(result.reply);
+      }
+    }
+  }
+  for (const auto& [key, recipients] : groups)
+    report(work, &job, recipients, key.first, job.host, key.second);
+  if (!settled.empty()) desk_.spool.settle(work.message, settled);
+}
+
+void Relay::report(const Work& work, const Job* job, const std::vector<uint32_t>& recipients,
+                   Fate fate, std::string_view host, std::string_view reply) {
+  std::vector<std::string_view> names;
+  for (const uint32_t index : recipients) names.push_back(work.envelope.recipients[index]);
+  const WallTime now = desk_.loop.wall_now();
+  const uint32_t attempt = work.attempts + 1;
+  const Delivery delivery{.id = work.envelope.guid,
+                          .connector = work.envelope.connector,
+                          .client = work.envelope.client,
+                          .sender = work.envelope.sender,
+                          .recipients = names,
+                          .send_connector = job != nullptr
+                                                ? std::string_view(connectors_[job->route].name)
+                                                : std::string_view{},
+                          .host = host,
+                          .reply = reply,
+                          .attempts = attempt,
+                          .since_received = now - work.envelope.received};
+  switch (fate) {
+    case Fate::kDelivered:
+      figures_.delivered += recipients.size();
+      return desk_.observer.on_delivered(delivery);
+    case Fate::kDeferred:
+      figures_.deferred += recipients.size();
+      return desk_.observer.on_deferred(delivery, now + backoff(attempt));
+    case Fate::kFailed:
+      figures_.failed += recipients.size();
+      return desk_.observer.on_failed(delivery, options_.failed_folder);
+    default:
+      return;
+  }
+}
+
+void Relay::fail_open(Work& work, std::string_view why) {
+  report(work, nullptr, work.open, Fate::kFailed, {}, why);
+  for (const uint32_t index : work.open) {
+    work.failed.push_back(index);
+    work.failed_why.emplace_back(why);
+  }
+}
+
+// All jobs are done. What is left of the message decides where it goes.
+void Relay::finish(Handle handle) {
+  Work& work = *desk_.works.get(handle);
+  if (!work.failed.empty() && !draining_) {
+    // First the copy for the failed folder; then this is called again. In a drain it is left for
+    // the next start: the recipients are still open in the log.
+    std::vector<uint32_t> failed = work.failed;
+    const bool room = !desk_.jobs.full();
+    if (room) {
+      enqueue(work, handle, maildirs_.failed_route(), std::move(failed), true);
+      work.failed.clear();
+      return;
+    }
+    work.deferred = true;
+  }
+  if (work.deferred) return defer(work);
+  if (work.parked_on != UINT32_MAX) return park(work);
+  // A drain cut it short, or every recipient was settled before: nothing to do, or for the next
+  // start.
+  desk_.spool.uncache(work.message);
+  forget(work);
+}
+
+void Relay::defer(Work& work) {
+  const Handle message = work.message;
+  const uint32_t attempts = work.attempts + 1;
+  const Duration wait = backoff(attempts);
+  desk_.spool.defer(message, attempts, desk_.loop.wall_now() + wait);
+  ++deferred_;
+  [[maybe_unused]] const auto timer =
+      desk_.loop.arm_timer(desk_.loop.now() + wait, {ring::Operation::kMessageTimer, message});
+  forget(work);
+}
+
+void Relay::park(Work& work) {
+  parked_[work.parked_on].push_back(work.message);
+  desk_.spool.uncache(work.message);
+  forget(work);
+}
+
+void Relay::forget(Work& work) {
+  for (const Handle handle : work.jobs) {
+    Job* job = desk_.jobs.get(handle);
+    ASSERT(job == nullptr);
+  }
+  desk_.works.release(&work);
+}
+
+// Some of what was parked on a route may go once the route is open; the rest follows as these are
+// finished.
+void Relay::readmit(uint32_t route) {
+  auto& parked = parked_[route];
+  if (parked.empty() || !route_open(route)) return;
+  while (!parked.empty() && ready_.size() < kReadmitted) {
+    ready_.push_back(parked.front());
+    parked.pop_front();
+  }
+}
+
+// The route is still down: what has waited too long is let through, oldest first, to be failed.
+void Relay::fail_expired(uint32_t route) {
+  auto& parked = parked_[route];
+  while (!parked.empty()) {
+    const spool::Message* message = desk_.spool.find(parked.front());
+    if (message != nullptr && !expired(message->received)) return;
+    if (message != nullptr) ready_.push_back(parked.front());
+    parked.pop_front();
+  }
+}
+
+void Relay::on_completion(const ring::Completion& completion) {
+  switch (completion.token.operation) {
+    case ring::Operation::kMessageTimer:
+      --deferred_;
+      ready_.push_back(completion.token.handle);
+      return;
+    case ring::Operation::kMaildirOpen:
+    case ring::Operation::kMaildirWrite:
+    case ring::Operation::kMaildirSync:
+    case ring::Operation::kMaildirRename:
+    case ring::Operation::kMaildirSyncFolder:
+    case ring::Operation::kMaildirClose:
+      return maildirs_.on_completion(completion);
+    default:
+      return smart_hosts_.on_completion(completion);
+  }
+}
+
+void Relay::drain() {
+  draining_ = true;
+  smart_hosts_.drain();
+}
+
+bool Relay::drained() const {
+  return draining_ && smart_hosts_.at_rest() && maildirs_.at_rest() && desk_.finished.empty();
+}
+
+Relay::Figures Relay::figures() const {
+  Figures figures = figures_;
+  figures.waiting = ready_.size() + deferred_;
+  for (const auto& parked : parked_) figures.waiting += parked.size();
+  figures.in_work = desk_.works.size();
+  figures.connections = smart_hosts_.session_count();
+  return figures;
+}
+
+}  // namespace relais::relay

@@ -1,0 +1,105 @@
+// The outbound side of one core: takes committed messages, finds the Send connector of each
+// recipient, hands jobs to the carriers, and sees to it that every recipient ends as delivered, or
+// failed and kept in the failed folder; until then the message stays in the spool. Nothing is sent
+// to a recipient that has been settled.
+//
+// Where a message waits: `ready` (a handle), a Work with Jobs (memory), parked on a route that is
+// down or has too much to do (a handle), or deferred (a handle and a timer). Limits: works_max
+// messages in work at once; everything else waits in the log and costs a handle.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/model.h"
+#include "relay/maildirs.h"
+#include "relay/routing.h"
+#include "relay/smart_hosts.h"
+#include "relay/work.h"
+
+namespace relais::relay {
+
+class Relay {
+ public:
+  struct Options {
+    std::string fqdn;
+    std::string failed_folder;
+    config::RetrySettings retry;
+    uint32_t works_max = 4096;
+    uint32_t receive_buffers = 256;  // a power of two
+    uint32_t receive_buffer_octets = 4096;
+    uint32_t connections_max = 1000;
+  };
+
+  // `connectors` must outlive it. An error: `problem` names what could not be opened.
+  static Result<std::unique_ptr<Relay>> create(ring::Loop& loop, spool::Spool& spool,
+                                               Observer& observer,
+                                               const std::vector<config::SendConnector>& connectors,
+                                               const Options& options, std::string& problem);
+  Relay(const Relay&) = delete;
+  Relay& operator=(const Relay&) = delete;
+
+  // Everything that the spool recovered.
+  void adopt(const std::vector<Handle>& messages);
+  void on_committed(Handle message) { ready_.push_back(message); }
+  void on_spool_event(const spool::Event& event);  // kLoaded, kUnreadable
+  void on_completion(const ring::Completion& completion);
+  // Starts and finishes what can be; once a turn.
+  void end_of_turn();
+
+  // Nothing new is begun; what is under way may finish.
+  void drain();
+  [[nodiscard]] bool drained() const;
+
+  struct Figures {
+    uint64_t delivered = 0;  // recipients
+    uint64_t deferred = 0;
+    uint64_t failed = 0;
+    uint64_t waiting = 0;  // messages: ready, parked or deferred
+    uint32_t in_work = 0;
+    uint32_t connections = 0;
+  };
+  [[nodiscard]] Figures figures() const;
+
+ private:
+  Relay(ring::Loop& loop, spool::Spool& spool, Observer& observer,
+        const std::vector<config::SendConnector>& connectors, const Options& options,
+        ring::BufferGroup& buffers);
+
+  [[nodiscard]] bool start(Handle message);
+  void on_envelope(Handle handle);
+  void dispatch(Handle handle);
+  void enqueue(Work& work, Handle handle, uint32_t route, std::vector<uint32_t> recipients,
+               bool failure_copy);
+  void on_finished(Job& job);
+  void take_results(Work& work, Job& job);
+  void report(const Work& work, const Job* job, const std::vector<uint32_t>& recipients, Fate fate,
+              std::string_view host, std::string_view reply);
+  void finish(Handle handle);
+  void fail_open(Work& work, std::string_view why);
+  void defer(Work& work);
+  void park(Work& work);
+  void readmit(uint32_t route);
+  void fail_expired(uint32_t route);
+  void forget(Work& work);
+  [[nodiscard]] Duration backoff(uint32_t attempts) const;
+  [[nodiscard]] bool expired(WallTime received) const;
+  [[nodiscard]] bool route_open(uint32_t route) const;
+
+  Desk desk_;
+  const std::vector<config::SendConnector>& connectors_;
+  Options options_;
+  Routing routing_;
+  SmartHosts smart_hosts_;
+  Maildirs maildirs_;
+  std::deque<Handle> ready_;
+  std::vector<std::deque<Handle>> parked_;  // by route
+  uint64_t deferred_ = 0;
+  bool draining_ = false;
+  Figures figures_;
+};
+
+}  // namespace relais::relay

@@ -1,0 +1,263 @@
+// Routes, hosts and the pool of connections. The connections themselves: hop_io.cpp.
+#include "relay/smart_hosts.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+
+namespace relais::relay {
+namespace {
+
+constexpr Duration kHostRetryFirst = seconds(1);
+constexpr Duration kHostRetryMax = seconds(60);
+
+}  // namespace
+
+SmartHosts::SmartHosts(Desk& desk, const std::vector<config::SendConnector>& connectors,
+                       ring::BufferGroup& buffers, const Options& options)
+    : desk_(desk),
+      buffers_(buffers),
+      options_(options),
+      client_options_{.ehlo_name = options.ehlo_name},
+      sessions_(options.sessions_max) {
+  for (const auto& connector : connectors) {
+    Route route;
+    route.connector = &connector;
+    for (const Endpoint& endpoint : connector.smart_hosts) {
+      route.hosts.push_back({.endpoint = endpoint, .name = endpoint.to_string(), .retry_at = {}});
+    }
+    routes_.push_back(std::move(route));
+  }
+}
+
+SmartHosts::~SmartHosts() {
+  sessions_.for_each([this](HopSession& session) {
+    if (session.fd >= 0) desk_.loop.kernel().close(session.fd);
+  });
+}
+
+bool SmartHosts::open(uint32_t index) const {
+  const Route& route = routes_[index];
+  return !draining_ && !route.down && !route.congested;
+}
+
+void SmartHosts::enqueue(Job& job) {
+  Route& route = routes_[job.route];
+  if (!open(job.route)) {
+    job.conclude(Fate::kParked, {});
+    return desk_.finish(job);
+  }
+  route.pending.push_back(desk_.jobs.handle_of(&job));
+  if (route.pending.size() >= kPendingMax) route.congested = true;
+}
+
+bool SmartHosts::take_retry(uint32_t& route) {
+  if (retries_.empty()) return false;
+  route = retries_.front();
+  retries_.pop_front();
+  return true;
+}
+
+void SmartHosts::pump() {
+  for (uint32_t route = 0; route < routes_.size(); ++route) {
+    if (!routes_[route].pending.empty()) pump(route);
+  }
+}
+
+Job* SmartHosts::take_pending(Route& route) {
+  if (route.pending.empty()) return nullptr;
+  Job* job = desk_.jobs.get(route.pending.front());
+  ASSERT(job != nullptr);
+  route.pending.pop_front();
+  if (route.pending.size() < kPendingMax / 2) route.congested = false;
+  return job;
+}
+
+void SmartHosts::pump(uint32_t index) {
+  Route& route = routes_[index];
+  while (!route.pending.empty()) {
+    if (HopSession* session = find_session(route)) {
+      assign(*session, *take_pending(route));
+      send_more(*session);
+      continue;
+    }
+    // Connections are opened while there is clearly more to do than those that exist, or are being
+    // made, can take at once.
+    const size_t wanted = (route.pending.size() + 1) / 2;
+    const bool room = route.sessions.size() < route.connector->max_connections && !sessions_.full();
+    if (route.connecting >= wanted || !room) return;
+    if (!connect(index)) return;
+  }
+}
+
+// An idle connection, or one that waits for the answer to a final dot.
+HopSession* SmartHosts::find_session(Route& route) {
+  HopSession* second_best = nullptr;
+  for (const Handle handle : route.sessions) {
+    HopSession* session = sessions_.get(handle);
+    ASSERT(session != nullptr);
+    if (session->closing || session->quitting || !session->client.can_begin()) continue;
+    if (session->client.in_flight() == 0) return session;
+    if (second_best == nullptr) second_best = session;
+  }
+  return second_best;
+}
+
+void SmartHosts::assign(HopSession& session, Job& job) {
+  session.jobs.push_back(desk_.jobs.handle_of(&job));
+  job.carrier = Carrier::kSmartHost;
+  job.carried_by = sessions_.handle_of(&session);
+  job.host = host_of(session).name;
+  session.client.begin(job);
+  if (++session.taken >= routes_[session.route].connector->max_messages_per_connection) {
+    session.quitting = true;
+    session.client.quit();
+  }
+  if (session.jobs.size() == 1) {
+    session.last_input = desk_.loop.now();
+    arm_timer(session, routes_[session.route].connector->inactivity_timeout);
+  }
+}
+
+// To the usable host with the fewest connections. False: none is usable now, or none can be opened.
+bool SmartHosts::connect(uint32_t index) {
+  Route& route = routes_[index];
+  const Instant now = desk_.loop.now();
+  Host* best = nullptr;
+  for (Host& host : route.hosts) {
+    if (host.retry_at > now) continue;
+    if (best == nullptr || host.connections < best->connections) best = &host;
+  }
+  if (best == nullptr) {
+    // Down only when nothing that exists or is being made can still carry on.
+    if (route.sessions.empty()) park_all(index);
+    return false;
+  }
+  const auto fd = desk_.loop.kernel().socket(best->endpoint.address.family());
+  if (!fd) {
+    mark_down(route, *best, describe(fd.error()));
+    if (route.sessions.empty()) park_all(index);
+    return false;
+  }
+  HopSession* session =
+      sessions_.acquire(client_options_, index, static_cast<uint32_t>(best - route.hosts.data()));
+  ASSERT(session != nullptr);
+  ++best->connections;
+  ++route.connecting;
+  route.sessions.push_back(sessions_.handle_of(session));
+  session->fd = *fd;
+  session->connecting = true;
+  const uint32_t length = best->endpoint.to_sockaddr(session->address);
+  desk_.loop.connect(session->fd, session->address, length,
+                     token(ring::Operation::kHopConnect, *session));
+  arm_timer(*session, route.connector->connect_timeout);
+  return true;
+}
+
+void SmartHosts::mark_down(Route& route, Host& host, std::string_view why) {
+  // Connections that were made together fail together: that counts once.
+  if (host.retry_at > desk_.loop.now()) return;
+  ++host.failures;
+  const uint32_t doublings = std::min(host.failures - 1, 6U);
+  const Duration wait = std::min(kHostRetryMax, kHostRetryFirst * (int64_t{1} << doublings));
+  host.retry_at = desk_.loop.now() + wait;
+  desk_.observer.on_host(route.connector->name, host.name, false, why,
+                         desk_.loop.wall_now() + wait);
+}
+
+// The host refused us or could not be reached, before it took any mail on this connection.
+void SmartHosts::host_failed(HopSession& session, std::string_view why) {
+  mark_down(routes_[session.route], host_of(session), why);
+}
+
+void SmartHosts::host_answered(HopSession& session) {
+  Host& host = host_of(session);
+  Route& route = routes_[session.route];
+  if (host.failures > 0) desk_.observer.on_host(route.connector->name, host.name, true, {}, {});
+  host.failures = 0;
+  host.retry_at = {};
+  route.down = false;
+  desk_.loop.cancel_timer(route.timer);
+}
+
+// No host can be used: what waits in memory goes back to the log, and one timer waits for the first
+// host's turn.
+void SmartHosts::park_all(uint32_t index) {
+  Route& route = routes_[index];
+  route.down = true;
+  route.congested = false;
+  while (!route.pending.empty()) {
+    Job* job = desk_.jobs.get(route.pending.front());
+    route.pending.pop_front();
+    job->conclude(Fate::kParked, {});
+    desk_.finish(*job);
+  }
+  Instant first = Instant{INT64_MAX};
+  for (const Host& host : route.hosts) first = std::min(first, host.retry_at);
+  desk_.loop.cancel_timer(route.timer);
+  route.timer = desk_.loop.arm_timer(first, {ring::Operation::kRouteTimer, {index, 0}});
+}
+
+void SmartHosts::drain() {
+  draining_ = true;
+  for (uint32_t index = 0; index < routes_.size(); ++index) {
+    Route& route = routes_[index];
+    while (Job* job = take_pending(route)) {
+      job->conclude(Fate::kParked, {});
+      desk_.finish(*job);
+    }
+    desk_.loop.cancel_timer(route.timer);
+  }
+  sessions_.for_each([this](HopSession& session) {
+    if (session.closing) return;
+    if (!session.ready) return begin_close(session, "draining");
+    if (session.quitting) return;
+    session.quitting = true;
+    session.client.quit();
+    send_more(session);
+  });
+}
+
+void SmartHosts::on_chunk(Job& job, bool readable) {
+  HopSession* session = sessions_.get(job.carried_by);
+  if (session == nullptr || session->closing || session->jobs.empty()) return;
+  if (desk_.jobs.get(session->jobs.front()) != &job || !session->reading) return;
+  session->reading = false;
+  if (!readable) {
+    // In the middle of DATA the only way not to deliver half a message is to drop the connection.
+    job.conclude(Fate::kFailed, "the message cannot be read back from the spool");
+    return begin_close(*session, "spool error");
+  }
+  send_more(*session);
+}
+
+void SmartHosts::on_completion(const ring::Completion& completion) {
+  const Handle handle = completion.token.handle;
+  if (completion.token.operation == ring::Operation::kRouteTimer) {
+    Route& route = routes_[handle.slot];
+    route.timer = {};
+    if (draining_ || !route.down) return;
+    // One connection finds out; the route opens when it is answered.
+    retries_.push_back(handle.slot);
+    if (route.sessions.empty() && !connect(handle.slot)) park_all(handle.slot);
+    return;
+  }
+  HopSession* session = sessions_.get(handle);
+  if (session == nullptr) return;
+  switch (completion.token.operation) {
+    case ring::Operation::kHopConnect:
+      return on_connect(*session, completion);
+    case ring::Operation::kHopReceive:
+      return on_receive(*session, completion);
+    case ring::Operation::kHopSend:
+      return on_send(*session, completion);
+    case ring::Operation::kHopTimer:
+      return on_timer(*session);
+    case ring::Operation::kHopClose:
+      return retire(*session);
+    default:
+      ASSERT(false);
+  }
+}
+
+}  // namespace relais::relay

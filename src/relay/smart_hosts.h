@@ -1,0 +1,119 @@
+// Delivery to smart hosts: for each Send connector a queue of jobs, its hosts with their health,
+// and a pool of connections.
+//
+// A connection takes a second transaction while the first one's final dot waits for its answer
+// (pipelining), so one send and one receive carry a message. A host that cannot be used is left
+// alone for a growing time; when none can, the route is down: its jobs are parked (they wait in the
+// log, not in memory) until one answers again. Limits: max_connections a Send connector and core;
+// kPendingMax jobs wait in memory.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "config/model.h"
+#include "relay/hop_session.h"
+#include "relay/work.h"
+
+namespace relais::relay {
+
+class SmartHosts {
+ public:
+  static constexpr uint32_t kPendingMax = 1000;
+
+  struct Options {
+    std::string ehlo_name;
+    uint32_t sessions_max = 1000;  // over all routes of this core
+  };
+
+  SmartHosts(Desk& desk, const std::vector<config::SendConnector>& connectors,
+             ring::BufferGroup& buffers, const Options& options);
+  ~SmartHosts();
+  SmartHosts(const SmartHosts&) = delete;
+  SmartHosts& operator=(const SmartHosts&) = delete;
+
+  // Takes the job, or concludes it at once as parked (down, or too much waits).
+  void enqueue(Job& job);
+  // Jobs of this route may be enqueued.
+  [[nodiscard]] bool open(uint32_t route) const;
+  // A route is down and has been tried again since the last call: the moment to look for what has
+  // expired.
+  [[nodiscard]] bool take_retry(uint32_t& route);
+
+  void on_completion(const ring::Completion& completion);
+  // A chunk that a connection waits for.
+  void on_chunk(Job& job, bool readable);
+  // Starts what can be started. Once a turn.
+  void pump();
+  // No new jobs; connections close when they have nothing in flight.
+  void drain();
+  [[nodiscard]] bool at_rest() const { return sessions_.size() == 0; }
+  [[nodiscard]] uint32_t session_count() const { return sessions_.size(); }
+
+ private:
+  struct Host {
+    Endpoint endpoint;
+    std::string name;
+    uint32_t connections = 0;
+    uint32_t failures = 0;  // in a row
+    Instant retry_at;       // not before; 0: usable
+  };
+  struct Route {
+    const config::SendConnector* connector = nullptr;
+    std::vector<Host> hosts;
+    std::deque<Handle> pending;
+    std::vector<Handle> sessions;
+    uint32_t connecting = 0;
+    bool down = false;
+    bool congested = false;
+    ring::TimerId timer;
+  };
+
+  // smart_hosts.cpp: routes and the pool
+  void pump(uint32_t route);
+  [[nodiscard]] HopSession* find_session(Route& route);
+  void assign(HopSession& session, Job& job);
+  [[nodiscard]] bool connect(uint32_t route);
+  void host_failed(HopSession& session, std::string_view why);
+  void mark_down(Route& route, Host& host, std::string_view why);
+  void host_answered(HopSession& session);
+  void park_all(uint32_t route);
+  Job* take_pending(Route& route);
+
+  // hop_io.cpp: one connection
+  void on_connect(HopSession& session, const ring::Completion& completion);
+  void on_receive(HopSession& session, const ring::Completion& completion);
+  void on_send(HopSession& session, const ring::Completion& completion);
+  void on_timer(HopSession& session);
+  void read_replies(HopSession& session);
+  [[nodiscard]] bool act(HopSession& session, const smtp::ClientEvent& event);
+  void on_finished(HopSession& session, const smtp::ClientEvent& event);
+  void send_more(HopSession& session);
+  void add_content(HopSession& session);
+  void add_next_transaction(HopSession& session);
+  void add_vector(HopSession& session, std::span<const char> bytes);
+  void issue_send(HopSession& session);
+  void release_pins(HopSession& session);
+  void arm_receive(HopSession& session);
+  void arm_timer(HopSession& session, Duration delay);
+  void begin_close(HopSession& session, std::string_view why);
+  void close_when_quiet(HopSession& session);
+  void retire(HopSession& session);
+  [[nodiscard]] ring::Token token(ring::Operation operation, const HopSession& session) const;
+  [[nodiscard]] Host& host_of(HopSession& session) {
+    return routes_[session.route].hosts[session.host];
+  }
+
+  Desk& desk_;
+  ring::BufferGroup& buffers_;
+  Options options_;
+  smtp::ClientOptions client_options_;
+  Slab<HopSession> sessions_;
+  std::vector<Route> routes_;  // by Send connector; those of Maildirs stay empty
+  std::deque<uint32_t> retries_;
+  bool draining_ = false;
+};
+
+}  // namespace relais::relay

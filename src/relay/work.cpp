@@ -1,0 +1,21 @@
+#include "relay/work.h"
+
+namespace relais::relay {
+
+void Job::conclude(Fate fate, std::string_view reply) {
+  for (RecipientResult& result : results) {
+    if (result.fate == Fate::kOpen) result = {fate, std::string(reply)};
+  }
+}
+
+// A message goes to few routes; two jobs a work on average is plenty, and Relay starts no work
+// without a free job.
+Desk::Desk(ring::Loop& the_loop, spool::Spool& the_spool, Observer& the_observer,
+           uint32_t works_max)
+    : loop(the_loop),
+      spool(the_spool),
+      observer(the_observer),
+      works(works_max),
+      jobs(works_max * 2) {}
+
+}  // namespace relais::relay

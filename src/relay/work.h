@@ -1,0 +1,95 @@
+// A message that is being delivered now (Work), and its parts, one a Send connector (Job). Both
+// live in slabs of the Desk, which is what the carriers (smart hosts, Maildirs) and the Relay
+// share. Carriers never call back: a finished job is put on Desk::finished and the Relay picks it
+// up at the end of its turn.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/slab.h"
+#include "relay/observer.h"
+#include "ring/loop.h"
+#include "smtp/client.h"
+#include "spool/envelope.h"
+#include "spool/spool.h"
+
+namespace relais::relay {
+
+enum class Fate : uint8_t {
+  kOpen,  // not known yet
+  kDelivered,
+  kDeferred,  // try again later
+  kFailed,    // never
+  kParked,    // not tried: the next hop is down or has too much to do; wait for it, this is no
+              // attempt
+};
+
+struct RecipientResult {
+  Fate fate = Fate::kOpen;
+  std::string reply;
+};
+
+// Who carries a job just now; told when a chunk that it asked for has been read.
+enum class Carrier : uint8_t { kNone, kSmartHost, kMaildir };
+
+struct Work {
+  Handle message;     // in the spool
+  std::string bytes;  // of the envelope; `envelope` looks into it
+  spool::Envelope envelope;
+  uint32_t chunks_missing = 0;  // of the envelope, being read
+  uint32_t attempts = 0;        // before this one
+  std::vector<uint32_t> open;   // recipients that are not settled
+  std::vector<Handle> jobs;
+  std::vector<uint32_t> failed;         // recipients to be kept in the failed folder
+  std::vector<std::string> failed_why;  // beside it
+  bool deferred = false;                // at least one recipient must be tried again
+  std::string deferred_why;
+  uint32_t parked_on = UINT32_MAX;  // route, when that is all that is left
+};
+
+struct Job final : smtp::ClientEnvelope {
+  const Work* work = nullptr;  // outlives its jobs
+  Handle work_handle;
+  uint32_t route = 0;
+  bool is_failure_copy = false;          // for the failed folder: Work::failed are its recipients
+  std::vector<uint32_t> recipients;      // indices into the envelope
+  std::vector<RecipientResult> results;  // beside it
+  std::string host;                      // where it went
+  uint64_t content_octets = 0;
+  uint32_t tries = 0;  // connections that were lost under it
+  Carrier carrier = Carrier::kNone;
+  Handle carried_by;
+
+  [[nodiscard]] std::string_view sender() const override { return work->envelope.sender; }
+  [[nodiscard]] uint32_t recipient_count() const override {
+    return static_cast<uint32_t>(recipients.size());
+  }
+  [[nodiscard]] std::string_view recipient(uint32_t index) const override {
+    return work->envelope.recipients[recipients[index]];
+  }
+  [[nodiscard]] uint64_t size() const override { return content_octets; }
+  [[nodiscard]] bool eight_bit() const override { return work->envelope.eight_bit; }
+
+  // All recipients that have no result yet.
+  void conclude(Fate fate, std::string_view reply);
+};
+
+struct Desk {
+  Desk(ring::Loop& the_loop, spool::Spool& the_spool, Observer& the_observer, uint32_t works_max);
+  ring::Loop& loop;
+  spool::Spool& spool;
+  Observer& observer;
+  Slab<Work> works;
+  Slab<Job> jobs;
+  std::deque<Handle> finished;  // jobs
+
+  void finish(Job& job) { finished.push_back(jobs.handle_of(&job)); }
+};
+
+}  // namespace relais::relay
