@@ -12,8 +12,7 @@ namespace relais::ring {
 enum class Operation : uint8_t {
   kNone,  // completion is dropped
 
-  kWake,   // ring: another thread has posted to this core's mailbox
-  kSlice,  // main: a turn that must not wait ran out of its share
+  kWake,  // ring: another thread has posted to this core's mailbox
 
   kAccept,           // front: multishot accept; slot = listener
   kAcceptRetry,      // front: timer after running out of descriptors
@@ -37,6 +36,8 @@ enum class Operation : uint8_t {
   kRouteTimer,    // relay: a next hop may be tried again; slot = route
   kMessageTimer,  // relay: a deferred message is due; slot, generation = message
 
+  kEndTimer,      // main: the drain has taken long enough
+
   kMaildirOpen,  // relay: slot, generation = local delivery
   kMaildirWrite,
   kMaildirSync,
@@ -45,6 +46,7 @@ enum class Operation : uint8_t {
   kMaildirClose,
 
   kLogWrite,  // admin: structured log
+  kLogTimer,  // admin: it must not wait longer
 };
 
 // 64 bits that go to the kernel as user_data and come back. A file descriptor or a pointer is not

@@ -1,0 +1,192 @@
+#include "admin/message_log.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "admin/json_line.h"
+#include "admin/notices.h"
+
+namespace relais::admin {
+namespace {
+
+constexpr Duration kDelay = milliseconds(50);
+constexpr size_t kBatch = 64 * 1024;
+constexpr size_t kBacklog = 8 * 1024 * 1024;
+// What goes to a pipe in one piece is not mixed with other cores' lines (pipe(7), PIPE_BUF).
+constexpr size_t kPipePiece = 4096;
+
+std::string reply_text(const smtp::Reply& reply) {
+  std::string text;
+  append_reply(text, reply, true);
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+  return text;
+}
+
+}  // namespace
+
+MessageLog::MessageLog(ring::Loop& loop, std::string path, int fd) : loop_(loop), path_(std::move(path)), fd_(fd) {}
+
+MessageLog::~MessageLog() {
+  if (!path_.empty()) loop_.kernel().close(fd_);
+}
+
+Result<std::unique_ptr<MessageLog>> MessageLog::open(ring::Loop& loop, const std::string& path) {
+  int fd = STDOUT_FILENO;
+  if (!path.empty()) {
+    const auto opened = loop.kernel().open(path, ring::OpenMode::kAppend);
+    if (!opened) return std::unexpected(opened.error());
+    fd = *opened;
+  }
+  return std::unique_ptr<MessageLog>(new MessageLog(loop, path, fd));
+}
+
+void MessageLog::reopen() {
+  if (path_.empty() || writing_) return;
+  const auto opened = loop_.kernel().open(path_, ring::OpenMode::kAppend);
+  if (!opened) return notice("cannot reopen {}: {}; the old file stays in use", path_, describe(opened.error()));
+  loop_.kernel().close(fd_);
+  fd_ = *opened;
+  broken_ = false;
+}
+
+bool MessageLog::room() {
+  if (waiting_.size() < kBacklog) return true;
+  ++dropped_;
+  return false;
+}
+
+void MessageLog::on_taken(const front::Client& client, const smtp::Transaction& transaction, const Guid& id,
+                          uint64_t octets, const smtp::Reply& reply, Duration since_mail) {
+  if (!room()) return;
+  std::vector<std::string_view> recipients;
+  for (size_t i = 0; i < transaction.recipient_count(); ++i) recipients.push_back(transaction.recipient(i));
+  const Guid::Text text = id.text();
+  JsonLine(waiting_)
+      .text("time", iso8601(loop_.wall_now()))
+      .text("event", "message")
+      .text("connector", client.connector)
+      .text("client", client.remote.to_string())
+      .text("helo", client.hello)
+      .text("from", transaction.sender())
+      .texts("to", recipients)
+      .number("size", octets)
+      .text("id", view(text))
+      .text("reply", reply_text(reply))
+      .text("reason", "accepted")
+      .milliseconds("ms", since_mail.ns);
+}
+
+void MessageLog::on_refused(const front::Client& client, std::string_view command, const smtp::Transaction& transaction,
+                            std::string_view recipient, const smtp::Reply& reply, std::string_view reason) {
+  if (!room()) return;
+  JsonLine line(waiting_);
+  line.text("time", iso8601(loop_.wall_now()))
+      .text("event", "refused")
+      .text("connector", client.connector)
+      .text("client", client.remote.to_string())
+      .text("helo", client.hello)
+      .text("command", command);
+  if (transaction.has_sender()) line.text("from", transaction.sender());
+  if (!recipient.empty()) line.text("to", recipient);
+  line.text("reply", reply_text(reply)).text("reason", reason);
+}
+
+void MessageLog::delivery_fields(JsonLine& line, const relay::Delivery& delivery) const {
+  const Guid::Text id = delivery.id.text();
+  line.text("connector", delivery.connector)
+      .text("client", delivery.client)
+      .text("id", view(id))
+      .text("from", delivery.sender)
+      .texts("to", delivery.recipients)
+      .text("send_connector", delivery.send_connector)
+      .text("host", delivery.host)
+      .text("reply", delivery.reply)
+      .number("attempts", delivery.attempts)
+      .milliseconds("ms", std::max<int64_t>(0, delivery.since_received.ns));
+}
+
+void MessageLog::on_delivered(const relay::Delivery& delivery) {
+  if (!room()) return;
+  JsonLine line(waiting_);
+  line.text("time", iso8601(loop_.wall_now())).text("event", "delivered");
+  delivery_fields(line, delivery);
+}
+
+void MessageLog::on_deferred(const relay::Delivery& delivery, WallTime next_attempt) {
+  if (!room()) return;
+  JsonLine line(waiting_);
+  line.text("time", iso8601(loop_.wall_now())).text("event", "deferred");
+  delivery_fields(line, delivery);
+  line.text("next_attempt", iso8601(next_attempt));
+}
+
+void MessageLog::on_failed(const relay::Delivery& delivery, std::string_view kept_in) {
+  if (!room()) return;
+  JsonLine line(waiting_);
+  line.text("time", iso8601(loop_.wall_now())).text("event", "failed");
+  delivery_fields(line, delivery);
+  line.text("kept_in", kept_in);
+}
+
+void MessageLog::on_host(std::string_view send_connector, std::string_view host, bool usable, std::string_view why,
+                         WallTime next_attempt) {
+  if (!room()) return;
+  JsonLine line(waiting_);
+  line.text("time", iso8601(loop_.wall_now()))
+      .text("event", usable ? "host up" : "host down")
+      .text("send_connector", send_connector)
+      .text("host", host);
+  if (!usable) line.text("reply", why).text("next_attempt", iso8601(next_attempt));
+}
+
+void MessageLog::end_of_turn() {
+  if (writing_ || waiting_.empty()) return;
+  if (!due_ && waiting_.size() < kBatch) {
+    if (timer_.is_null()) timer_ = loop_.arm_timer(loop_.now() + kDelay, {ring::Operation::kLogTimer, {}});
+    return;
+  }
+  due_ = false;
+  std::swap(out_, waiting_);
+  written_ = 0;
+  write();
+}
+
+void MessageLog::write() {
+  size_t octets = out_.size() - written_;
+  if (path_.empty() && octets > kPipePiece) {
+    const size_t end = out_.rfind('\n', written_ + kPipePiece - 1);
+    octets = end != std::string::npos && end >= written_ ? end + 1 - written_ : kPipePiece;
+  }
+  writing_ = true;
+  const auto bytes = std::as_bytes(std::span<const char>(out_).subspan(written_, octets));
+  loop_.write(fd_, bytes, UINT64_MAX, {ring::Operation::kLogWrite, {}});
+}
+
+void MessageLog::on_completion(const ring::Completion& completion) {
+  if (completion.token.operation == ring::Operation::kLogTimer) {
+    timer_ = {};
+    due_ = true;
+    return;
+  }
+  writing_ = false;
+  if (completion.result <= 0) {
+    dropped_ += static_cast<uint64_t>(std::ranges::count(out_.begin() + static_cast<ptrdiff_t>(written_), out_.end(), '\n'));
+    if (!broken_) {
+      notice("cannot write the message log ({}): {}; mail goes on, lines are dropped ({} so far)",
+             path_.empty() ? "standard output" : path_, describe(completion.ok() ? Error::kNoSpace : completion.error()),
+             dropped_);
+    }
+    broken_ = true;
+    out_.clear();
+    return;
+  }
+  written_ += static_cast<size_t>(completion.result);
+  if (written_ < out_.size()) return write();
+  if (broken_) notice("the message log is being written again; {} lines were dropped", dropped_);
+  broken_ = false;
+  out_.clear();
+}
+
+}  // namespace relais::admin
