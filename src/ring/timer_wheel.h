@@ -21,7 +21,7 @@ class TimerWheel {
  public:
   explicit TimerWheel(Instant start);
 
-  // `payload` comes back when the time has come. A time in the past fires at the next advance().
+  // `payload` comes back when the time has come. A time in the past fires with the next tick.
   [[nodiscard]] TimerId arm(Instant when, uint64_t payload);
   // False: it has fired or was cancelled before.
   bool cancel(TimerId id);
