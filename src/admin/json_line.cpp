@@ -9,7 +9,9 @@ namespace {
 
 // Octets of the UTF-8 sequence at the front of `text` (RFC 3629), or 0 if there is no valid one.
 size_t utf8_length(std::string_view text) {
-  const auto at = [&](size_t i) { return i < text.size() ? static_cast<uint8_t>(text[i]) : uint8_t{0}; };
+  const auto at = [&](size_t i) {
+    return i < text.size() ? static_cast<uint8_t>(text[i]) : uint8_t{0};
+  };
   const auto continues = [&](size_t i) { return (at(i) & 0xc0) == 0x80; };
   const uint8_t lead = at(0);
   if (lead < 0x80) return 1;
@@ -78,7 +80,8 @@ JsonLine& JsonLine::number(std::string_view name, uint64_t number) {
 
 JsonLine& JsonLine::milliseconds(std::string_view name, int64_t nanoseconds) {
   key(name);
-  fmt::format_to(std::back_inserter(out_), "{}.{:03}", nanoseconds / 1'000'000, nanoseconds / 1'000 % 1'000);
+  fmt::format_to(std::back_inserter(out_), "{}.{:03}", nanoseconds / 1'000'000,
+                 nanoseconds / 1'000 % 1'000);
   return *this;
 }
 

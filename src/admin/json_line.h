@@ -1,5 +1,6 @@
-// Builds one line of JSON (RFC 8259), appended to a string. Our own because it is written for every message: no tree, no
-// allocation. Octets that are not ASCII are passed on when the value is valid UTF-8 and replaced by U+FFFD when not.
+// Builds one line of JSON (RFC 8259), appended to a string. Our own because it is written for every
+// message: no tree, no allocation. Octets that are not ASCII are passed on when the value is valid
+// UTF-8 and replaced by U+FFFD when not.
 #pragma once
 
 #include <cstdint>

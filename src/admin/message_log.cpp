@@ -26,7 +26,8 @@ std::string reply_text(const smtp::Reply& reply) {
 
 }  // namespace
 
-MessageLog::MessageLog(ring::Loop& loop, std::string path, int fd) : loop_(loop), path_(std::move(path)), fd_(fd) {}
+MessageLog::MessageLog(ring::Loop& loop, std::string path, int fd)
+    : loop_(loop), path_(std::move(path)), fd_(fd) {}
 
 MessageLog::~MessageLog() {
   if (!path_.empty()) loop_.kernel().close(fd_);
@@ -45,7 +46,9 @@ Result<std::unique_ptr<MessageLog>> MessageLog::open(ring::Loop& loop, const std
 void MessageLog::reopen() {
   if (path_.empty() || writing_) return;
   const auto opened = loop_.kernel().open(path_, ring::OpenMode::kAppend);
-  if (!opened) return notice("cannot reopen {}: {}; the old file stays in use", path_, describe(opened.error()));
+  if (!opened)
+    return notice("cannot reopen {}: {}; the old file stays in use", path_,
+                  describe(opened.error()));
   loop_.kernel().close(fd_);
   fd_ = *opened;
   broken_ = false;
@@ -57,11 +60,13 @@ bool MessageLog::room() {
   return false;
 }
 
-void MessageLog::on_taken(const front::Client& client, const smtp::Transaction& transaction, const Guid& id,
-                          uint64_t octets, const smtp::Reply& reply, Duration since_mail) {
+void MessageLog::on_taken(const front::Client& client, const smtp::Transaction& transaction,
+                          const Guid& id, uint64_t octets, const smtp::Reply& reply,
+                          Duration since_mail) {
   if (!room()) return;
   std::vector<std::string_view> recipients;
-  for (size_t i = 0; i < transaction.recipient_count(); ++i) recipients.push_back(transaction.recipient(i));
+  for (size_t i = 0; i < transaction.recipient_count(); ++i)
+    recipients.push_back(transaction.recipient(i));
   const Guid::Text text = id.text();
   JsonLine(waiting_)
       .text("time", iso8601(loop_.wall_now()))
@@ -78,8 +83,9 @@ void MessageLog::on_taken(const front::Client& client, const smtp::Transaction& 
       .milliseconds("ms", since_mail.ns);
 }
 
-void MessageLog::on_refused(const front::Client& client, std::string_view command, const smtp::Transaction& transaction,
-                            std::string_view recipient, const smtp::Reply& reply, std::string_view reason) {
+void MessageLog::on_refused(const front::Client& client, std::string_view command,
+                            const smtp::Transaction& transaction, std::string_view recipient,
+                            const smtp::Reply& reply, std::string_view reason) {
   if (!room()) return;
   JsonLine line(waiting_);
   line.text("time", iso8601(loop_.wall_now()))
@@ -130,8 +136,8 @@ void MessageLog::on_failed(const relay::Delivery& delivery, std::string_view kep
   line.text("kept_in", kept_in);
 }
 
-void MessageLog::on_host(std::string_view send_connector, std::string_view host, bool usable, std::string_view why,
-                         WallTime next_attempt) {
+void MessageLog::on_host(std::string_view send_connector, std::string_view host, bool usable,
+                         std::string_view why, WallTime next_attempt) {
   if (!room()) return;
   JsonLine line(waiting_);
   line.text("time", iso8601(loop_.wall_now()))
@@ -144,7 +150,8 @@ void MessageLog::on_host(std::string_view send_connector, std::string_view host,
 void MessageLog::end_of_turn() {
   if (writing_ || waiting_.empty()) return;
   if (!due_ && waiting_.size() < kBatch) {
-    if (timer_.is_null()) timer_ = loop_.arm_timer(loop_.now() + kDelay, {ring::Operation::kLogTimer, {}});
+    if (timer_.is_null())
+      timer_ = loop_.arm_timer(loop_.now() + kDelay, {ring::Operation::kLogTimer, {}});
     return;
   }
   due_ = false;
@@ -172,11 +179,12 @@ void MessageLog::on_completion(const ring::Completion& completion) {
   }
   writing_ = false;
   if (completion.result <= 0) {
-    dropped_ += static_cast<uint64_t>(std::ranges::count(out_.begin() + static_cast<ptrdiff_t>(written_), out_.end(), '\n'));
+    dropped_ += static_cast<uint64_t>(
+        std::ranges::count(out_.begin() + static_cast<ptrdiff_t>(written_), out_.end(), '\n'));
     if (!broken_) {
       notice("cannot write the message log ({}): {}; mail goes on, lines are dropped ({} so far)",
-             path_.empty() ? "standard output" : path_, describe(completion.ok() ? Error::kNoSpace : completion.error()),
-             dropped_);
+             path_.empty() ? "standard output" : path_,
+             describe(completion.ok() ? Error::kNoSpace : completion.error()), dropped_);
     }
     broken_ = true;
     out_.clear();

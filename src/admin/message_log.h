@@ -1,7 +1,7 @@
-// The structured log: one JSON object a line, one line for each message taken, each refusal and each delivery result. Written
-// through the ring in batches (kDelay, or kBatch octets, whichever comes first), whole lines only.
-// Failure: mail goes on; lines that cannot be written are dropped and counted, and that is said on standard error.
-// Limit: kBacklog octets wait at most.
+// The structured log: one JSON object a line, one line for each message taken, each refusal and
+// each delivery result. Written through the ring in batches (kDelay, or kBatch octets, whichever
+// comes first), whole lines only. Failure: mail goes on; lines that cannot be written are dropped
+// and counted, and that is said on standard error. Limit: kBacklog octets wait at most.
 #pragma once
 
 #include <cstdint>
@@ -21,19 +21,21 @@ class MessageLog final : public front::Observer, public relay::Observer {
   MessageLog(const MessageLog&) = delete;
   MessageLog& operator=(const MessageLog&) = delete;
 
-  void on_taken(const front::Client& client, const smtp::Transaction& transaction, const Guid& id, uint64_t octets,
-                const smtp::Reply& reply, Duration since_mail) override;
-  void on_refused(const front::Client& client, std::string_view command, const smtp::Transaction& transaction,
-                  std::string_view recipient, const smtp::Reply& reply, std::string_view reason) override;
+  void on_taken(const front::Client& client, const smtp::Transaction& transaction, const Guid& id,
+                uint64_t octets, const smtp::Reply& reply, Duration since_mail) override;
+  void on_refused(const front::Client& client, std::string_view command,
+                  const smtp::Transaction& transaction, std::string_view recipient,
+                  const smtp::Reply& reply, std::string_view reason) override;
   void on_delivered(const relay::Delivery& delivery) override;
   void on_deferred(const relay::Delivery& delivery, WallTime next_attempt) override;
   void on_failed(const relay::Delivery& delivery, std::string_view kept_in) override;
-  void on_host(std::string_view send_connector, std::string_view host, bool usable, std::string_view why,
-               WallTime next_attempt) override;
+  void on_host(std::string_view send_connector, std::string_view host, bool usable,
+               std::string_view why, WallTime next_attempt) override;
 
   void on_completion(const ring::Completion& completion);
   void end_of_turn();
-  // After the file was moved away by a log rotation. The old one stays in use if the new one cannot be opened.
+  // After the file was moved away by a log rotation. The old one stays in use if the new one cannot
+  // be opened.
   void reopen();
   [[nodiscard]] bool at_rest() const { return waiting_.empty() && !writing_; }
   void hurry() { due_ = true; }

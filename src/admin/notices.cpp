@@ -7,7 +7,8 @@ namespace relais::admin {
 
 void write_notice(std::string_view text) {
   static const auto kLogger = [] {
-    auto logger = std::make_shared<spdlog::logger>("relais", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    auto logger = std::make_shared<spdlog::logger>(
+        "relais", std::make_shared<spdlog::sinks::stderr_sink_mt>());
     logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z relais: %v");
     logger->flush_on(spdlog::level::info);
     return logger;

@@ -1,5 +1,5 @@
-// What the operator is told on standard error, with the time in front: starts, stops, reloads, trouble. Rare lines, for people;
-// what happens to mail goes to the message log. Any thread.
+// What the operator is told on standard error, with the time in front: starts, stops, reloads,
+// trouble. Rare lines, for people; what happens to mail goes to the message log. Any thread.
 #pragma once
 
 #include <fmt/format.h>

@@ -22,17 +22,20 @@ struct ServerSettings {
   uint32_t max_sessions = 20'000;          // inbound, a core
   uint64_t receive_buffers = 16ULL << 20;  // octets a core, inbound
   uint64_t message_memory = 64ULL << 20;   // octets a core: messages in work and cached
+  friend bool operator==(const ServerSettings&, const ServerSettings&) = default;
 };
 
 struct SpoolSettings {
   uint64_t max_size = 4ULL << 30;       // octets a core on disk; 452 at MAIL when it nears
   uint64_t segment_size = 64ULL << 20;  // octets
+  friend bool operator==(const SpoolSettings&, const SpoolSettings&) = default;
 };
 
 struct RetrySettings {
   Duration first = minutes(1);  // after the first temporary failure, then growing
   Duration max = minutes(30);
   Duration expire_after = hours(48);  // then the message goes to the failed state
+  friend bool operator==(const RetrySettings&, const RetrySettings&) = default;
 };
 
 enum class DeliveryKind : uint8_t { kSmartHost, kMaildir };
@@ -42,6 +45,7 @@ struct SendConnector {
   struct AddressSpace {
     std::string domain;  // "*", "*.contoso.com" or "contoso.com", lower case
     uint32_t cost = 1;   // 1 to 100
+    friend bool operator==(const AddressSpace&, const AddressSpace&) = default;
   };
   std::vector<AddressSpace> address_spaces;
   DeliveryKind kind = DeliveryKind::kSmartHost;
@@ -52,6 +56,7 @@ struct SendConnector {
   uint32_t max_messages_per_connection = 1000;
   Duration connect_timeout = seconds(30);
   Duration inactivity_timeout = minutes(5);
+  friend bool operator==(const SendConnector&, const SendConnector&) = default;
 };
 
 struct Model {

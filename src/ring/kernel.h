@@ -51,6 +51,9 @@ class Kernel {
   // ---- sockets
   // Bound, listening, SO_REUSEPORT (one listener a core on the same endpoint), IPV6_V6ONLY.
   [[nodiscard]] virtual Result<int> listen(const Endpoint& endpoint) = 0;
+  // Nobody listens there, and we may: asked once before listen(), which would share with another
+  // process of the same user.
+  [[nodiscard]] virtual Result<void> claim(const Endpoint& endpoint) = 0;
   [[nodiscard]] virtual Result<int> socket(IpAddress::Family family) = 0;
   // Of a connected socket. An error means that the peer has gone already.
   [[nodiscard]] virtual Result<Endpoint> local_endpoint(int fd) = 0;

@@ -27,6 +27,26 @@ namespace {
 
 std::unexpected<Error> last_error() { return std::unexpected(error_from_errno(errno)); }
 
+Result<int> bound_listener(const Endpoint& endpoint, bool shared) {
+  const int family = endpoint.address.is_v4() ? AF_INET : AF_INET6;
+  const int fd = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return last_error();
+  const int on = 1;
+  sockaddr_storage address{};
+  const uint32_t length = endpoint.to_sockaddr(address);
+  bool ok = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0;
+  if (shared) ok = ok && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0;
+  if (family == AF_INET6) {
+    ok = ok && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == 0;
+  }
+  ok =
+      ok && bind(fd, reinterpret_cast<sockaddr*>(&address), length) == 0 && ::listen(fd, 4096) == 0;
+  if (ok) return fd;
+  const Error error = error_from_errno(errno);
+  ::close(fd);
+  return std::unexpected(error);
+}
+
 // What IORING_SETUP answered with, as advice.
 LinuxKernel::Probe explain_refusal(int number) {
   if (number == EPERM || number == EACCES) {
@@ -134,22 +154,13 @@ WallTime LinuxKernel::wall_now() {
   return {time.tv_sec * 1'000'000'000 + time.tv_nsec};
 }
 
-Result<int> LinuxKernel::listen(const Endpoint& endpoint) {
-  const int family = endpoint.address.is_v4() ? AF_INET : AF_INET6;
-  const int fd = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0) return last_error();
-  const int on = 1;
-  sockaddr_storage address{};
-  const uint32_t length = endpoint.to_sockaddr(address);
-  bool ok = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
-            setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0;
-  if (family == AF_INET6) ok = ok && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == 0;
-  ok =
-      ok && bind(fd, reinterpret_cast<sockaddr*>(&address), length) == 0 && ::listen(fd, 4096) == 0;
-  if (ok) return fd;
-  const Error error = error_from_errno(errno);
-  ::close(fd);
-  return std::unexpected(error);
+Result<int> LinuxKernel::listen(const Endpoint& endpoint) { return bound_listener(endpoint, true); }
+
+Result<void> LinuxKernel::claim(const Endpoint& endpoint) {
+  const auto fd = bound_listener(endpoint, false);
+  if (!fd) return std::unexpected(fd.error());
+  ::close(*fd);
+  return {};
 }
 
 Result<int> LinuxKernel::socket(IpAddress::Family family) {

@@ -25,6 +25,7 @@ class LinuxKernel final : public Kernel {
   Instant now() override;
   WallTime wall_now() override;
   Result<int> listen(const Endpoint& endpoint) override;
+  Result<void> claim(const Endpoint& endpoint) override;
   Result<int> socket(IpAddress::Family family) override;
   Result<Endpoint> local_endpoint(int fd) override;
   Result<Endpoint> remote_endpoint(int fd) override;

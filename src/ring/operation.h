@@ -36,7 +36,7 @@ enum class Operation : uint8_t {
   kRouteTimer,    // relay: a next hop may be tried again; slot = route
   kMessageTimer,  // relay: a deferred message is due; slot, generation = message
 
-  kEndTimer,      // main: the drain has taken long enough
+  kEndTimer,  // main: the drain has taken long enough
 
   kMaildirOpen,  // relay: slot, generation = local delivery
   kMaildirWrite,

@@ -32,7 +32,7 @@ struct Message {
   uint32_t envelope_octets = 0;
   uint32_t recipients = 0;
   WallTime received;  // as in the envelope
-  Handle owner;  // who is told about commit and failure (a session)
+  Handle owner;       // who is told about commit and failure (a session)
   Stage stage = Stage::kWriting;
   bool waits_for_space = false;
   MessageState state;

@@ -17,7 +17,7 @@ namespace {
 struct Found {
   RecordHeader header;
   uint32_t page;
-  bool behind_gap;     // something unreadable lies between this and the one before
+  bool behind_gap;      // something unreadable lies between this and the one before
   WallTime received{};  // of a first chunk
 };
 

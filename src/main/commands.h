@@ -1,0 +1,11 @@
+// The subcommands. Each answers with the exit status: 0 good, 1 the answer is no, 2 wrong use.
+#pragma once
+
+#include <string>
+
+namespace relais {
+
+[[nodiscard]] int serve(const std::string& config_folder);
+[[nodiscard]] int check(const std::string& config_folder);
+
+}  // namespace relais

@@ -1,0 +1,204 @@
+#include "main/core.h"
+
+#include <bit>
+
+#include "base/assert.h"
+
+namespace relais {
+namespace {
+
+constexpr uint32_t kReceiveBufferOctets = 16'384;
+// What comes after drain_timeout: last replies, and the last flush.
+constexpr Duration kAfterDrain = seconds(5);
+
+front::Front::Options front_options(const config::Model& model, const Core::Options& options) {
+  const auto buffers = static_cast<uint32_t>(model.server.receive_buffers / kReceiveBufferOctets);
+  return {.core = options.index,
+          .guid_salt = options.guid_salt,
+          .sessions_max = model.server.max_sessions,
+          .receive_buffers = std::clamp(std::bit_floor(buffers), 16U, 32'768U),
+          .receive_buffer_octets = kReceiveBufferOctets,
+          .drain_timeout = model.server.drain_timeout};
+}
+
+spool::Spool::Options spool_options(const config::Model& model, uint16_t core) {
+  return {.folder = model.server.data_dir + "/spool/core-" + std::to_string(core),
+          .segment_octets = model.spool.segment_size,
+          .octets_max = model.spool.max_size,
+          .memory_octets = model.server.message_memory};
+}
+
+relay::Relay::Options relay_options(const config::Model& model) {
+  return {.fqdn = model.server.fqdn,
+          .failed_folder = model.server.data_dir + "/failed",
+          .retry = model.retry};
+}
+
+template <class T>
+std::unexpected<Error> give_up(const Result<T>& result, std::string& problem, std::string what) {
+  problem = std::move(what);
+  return std::unexpected(result.error());
+}
+
+}  // namespace
+
+Core::~Core() = default;
+
+Result<std::unique_ptr<Core>> Core::create(ring::Kernel& kernel, const config::Model& model,
+                                           front::Neighbours& neighbours, const Options& options,
+                                           std::string& problem) {
+  std::unique_ptr<Core> core(new Core);
+  core->drain_timeout_ = model.server.drain_timeout;
+  auto loop = ring::Loop::create(kernel);
+  if (!loop) return give_up(loop, problem, "io_uring");
+  core->loop_ = std::move(*loop);
+  auto mailbox = ring::Mailbox::create(kernel);
+  if (!mailbox) return give_up(mailbox, problem, "eventfd");
+  core->mailbox_ = std::move(*mailbox);
+  core->mailbox_->arm(*core->loop_);
+  auto log = admin::MessageLog::open(*core->loop_, model.server.log_file);
+  if (!log) return give_up(log, problem, "the message log " + model.server.log_file);
+  core->log_ = std::move(*log);
+  const spool::Spool::Options in_spool = spool_options(model, options.index);
+  auto spool = spool::Spool::open(*core->loop_, in_spool);
+  if (!spool) return give_up(spool, problem, "the spool in " + in_spool.folder);
+  core->spool_ = std::move(*spool);
+  auto front = front::Front::create(*core->loop_, *core->spool_, *core->log_, neighbours,
+                                    front_options(model, options));
+  if (!front) return give_up(front, problem, "receive buffers");
+  core->front_ = std::move(*front);
+  auto relay = relay::Relay::create(*core->loop_, *core->spool_, *core->log_, model.send_connectors,
+                                    relay_options(model), problem);
+  if (!relay) return std::unexpected(relay.error());
+  core->relay_ = std::move(*relay);
+  core->relay_->adopt(core->spool_->recovered());
+  return core;
+}
+
+void Core::apply(PolicyLetter letter) {
+  front_->apply(std::move(letter.policy));
+  front_->listen(std::move(letter.listeners));
+}
+
+void Core::drain() {
+  if (draining_) return;
+  draining_ = true;
+  front_->drain();
+  [[maybe_unused]] const auto timer = loop_->arm_timer(loop_->now() + drain_timeout_ + kAfterDrain,
+                                                       {ring::Operation::kEndTimer, {}});
+}
+
+bool Core::turn() {
+  for (const ring::Completion& completion : loop_->turn()) dispatch(completion);
+  settle();
+  return !finished();
+}
+
+void Core::dispatch(const ring::Completion& completion) {
+  using enum ring::Operation;
+  switch (completion.token.operation) {
+    case kNone:
+      return;
+    case kWake:
+      return on_letters();
+    case kEndTimer:
+      time_is_up_ = true;
+      return;
+
+    case kAccept:
+    case kAcceptRetry:
+    case kSessionReceive:
+    case kSessionSend:
+    case kSessionShutdown:
+    case kSessionClose:
+    case kSessionTimer:
+    case kDrainTimer:
+      return front_->on_completion(completion);
+
+    case kSpoolWrite:
+    case kSpoolZero:
+    case kSpoolRead:
+    case kSpoolTimer:
+      return spool_->on_completion(completion);
+
+    case kHopConnect:
+    case kHopReceive:
+    case kHopSend:
+    case kHopClose:
+    case kHopTimer:
+    case kRouteTimer:
+    case kMessageTimer:
+    case kMaildirOpen:
+    case kMaildirWrite:
+    case kMaildirSync:
+    case kMaildirRename:
+    case kMaildirSyncFolder:
+    case kMaildirClose:
+      return relay_->on_completion(completion);
+
+    case kLogWrite:
+    case kLogTimer:
+      return log_->on_completion(completion);
+  }
+}
+
+void Core::on_letters() {
+  mailbox_->arm(*loop_);
+  for (ring::Letter& letter : mailbox_->take()) {
+    switch (letter.kind) {
+      case ring::Letter::Kind::kDrain:
+        drain();
+        break;
+      case ring::Letter::Kind::kPolicy:
+        apply(std::move(*std::static_pointer_cast<PolicyLetter>(letter.object)));
+        break;
+      case ring::Letter::Kind::kConnection:
+        front_->adopt(letter.value);
+        break;
+      case ring::Letter::Kind::kReopenLog:
+        log_->reopen();
+        break;
+    }
+  }
+}
+
+// Carries what happened from room to room until nothing is left to carry in this turn.
+void Core::settle() {
+  do {
+    spool::Event event;
+    while (spool_->next_event(event)) on_spool_event(event);
+    relay_->end_of_turn();
+    spool_->end_of_turn();
+  } while (spool_->has_events());
+  log_->end_of_turn();
+}
+
+void Core::on_spool_event(const spool::Event& event) {
+  switch (event.kind) {
+    case spool::Event::Kind::kCommitted:
+      front_->on_spool_event(event);
+      return relay_->on_committed(event.message);
+    case spool::Event::Kind::kFailed:
+    case spool::Event::Kind::kSpace:
+      return front_->on_spool_event(event);
+    case spool::Event::Kind::kLoaded:
+    case spool::Event::Kind::kUnreadable:
+      return relay_->on_spool_event(event);
+  }
+}
+
+// The stages of an orderly end: sessions, deliveries, delivery records, log.
+bool Core::finished() {
+  if (!draining_) return false;
+  if (!front_->drained() && !time_is_up_) return false;
+  relay_->drain();
+  if (!relay_->drained() && !time_is_up_) return false;
+  const bool clean = spool_->at_rest() && log_->at_rest();
+  if (clean || time_is_up_) return true;
+  spool_->hurry();
+  log_->hurry();
+  settle();
+  return false;
+}
+
+}  // namespace relais

@@ -1,0 +1,78 @@
+// One core: a thread's worth of everything. Owns the loop and the rooms' objects, dispatches
+// completions (core.cpp's switch is the table of contents of the program), and carries events from
+// room to room. Made and run on its own thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "admin/message_log.h"
+#include "config/model.h"
+#include "front/front.h"
+#include "relay/relay.h"
+#include "ring/loop.h"
+#include "ring/mailbox.h"
+#include "spool/spool.h"
+
+namespace relais {
+
+// What the mailbox brings with Letter::Kind::kPolicy.
+struct PolicyLetter {
+  std::shared_ptr<const front::ServingPolicy> policy;
+  std::vector<front::Listener> listeners;  // of this core
+};
+
+class Core {
+ public:
+  struct Options {
+    uint16_t index = 0;
+    uint64_t guid_salt = 0;
+  };
+
+  // An error: `problem` says what could not be made. `model` must outlive the core.
+  static Result<std::unique_ptr<Core>> create(ring::Kernel& kernel, const config::Model& model,
+                                              front::Neighbours& neighbours, const Options& options,
+                                              std::string& problem);
+  ~Core();
+  Core(const Core&) = delete;
+  Core& operator=(const Core&) = delete;
+
+  // One turn. False: drained, everything is on disk, and there is nothing left to do.
+  [[nodiscard]] bool turn();
+  void run() {
+    while (turn()) {
+    }
+  }
+
+  void apply(PolicyLetter letter);
+  void drain();
+
+  [[nodiscard]] ring::Mailbox& mailbox() { return *mailbox_; }
+  [[nodiscard]] const spool::Spool& spool() const { return *spool_; }
+  [[nodiscard]] const front::Front& front() const { return *front_; }
+  [[nodiscard]] const relay::Relay& relay() const { return *relay_; }
+  [[nodiscard]] const ring::Loop& loop() const { return *loop_; }
+
+ private:
+  Core() = default;
+  void dispatch(const ring::Completion& completion);
+  void on_letters();
+  void on_spool_event(const spool::Event& event);
+  void settle();
+  [[nodiscard]] bool finished();
+
+  std::unique_ptr<ring::Loop> loop_;
+  std::unique_ptr<ring::Mailbox> mailbox_;
+  std::unique_ptr<admin::MessageLog> log_;
+  std::unique_ptr<spool::Spool> spool_;
+  std::unique_ptr<front::Front> front_;
+  std::unique_ptr<relay::Relay> relay_;
+  Duration drain_timeout_;
+  bool draining_ = false;
+  bool time_is_up_ = false;
+};
+
+}  // namespace relais

@@ -1,0 +1,35 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+
+#include "main/commands.h"
+
+int main(int argc, char** argv) {
+  CLI::App app{
+      "relais: an SMTP front end with Receive connectors, one thread and one io_uring a core",
+      "relais"};
+  app.require_subcommand(1);
+  std::string folder = "/etc/relais";
+  const auto with_config = [&folder](CLI::App* command) {
+    command->add_option("--config", folder, "folder with relais.toml and connectors/*.toml")
+        ->capture_default_str();
+    return command;
+  };
+  const CLI::App* serve =
+      with_config(app.add_subcommand("serve", "run the relay in the foreground"));
+  const CLI::App* check = with_config(app.add_subcommand(
+      "check", "look for mistakes in the configuration; exit status 1 if there are errors"));
+  const CLI::App* version = app.add_subcommand("version", "print the version");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    return app.exit(success);  // --help
+  } catch (const CLI::Error& error) {
+    app.exit(error);
+    return 2;
+  }
+  if (serve->parsed()) return relais::serve(folder);
+  if (check->parsed()) return relais::check(folder);
+  if (version->parsed()) std::printf("relais %s\n", RELAIS_VERSION);
+  return 0;
+}

@@ -1,0 +1,308 @@
+#include <fmt/format.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <future>
+#include <latch>
+#include <optional>
+#include <random>
+#include <thread>
+
+#include "admin/notices.h"
+#include "config/load.h"
+#include "main/commands.h"
+#include "main/core.h"
+#include "main/listeners.h"
+#include "ring/linux_kernel.h"
+
+namespace relais {
+namespace {
+
+using admin::notice;
+
+// What a core's thread tells the main thread once it stands, or cannot.
+struct Started {
+  Core* core = nullptr;
+  std::string problem;
+  spool::Recovered::Report recovered;
+};
+
+std::shared_ptr<const front::ServingPolicy> compile(const config::Model& model) {
+  return std::make_shared<const front::ServingPolicy>(
+      model.receive_connectors, policy::AcceptedDomains(model.accepted_domains), model.server.fqdn);
+}
+
+class Server {
+ public:
+  Server(std::string folder, config::Model model)
+      : folder_(std::move(folder)),
+        model_(std::move(model)),
+        listeners_(kernel_, model_.server.cores.size()) {}
+
+  int run();
+
+ private:
+  [[nodiscard]] bool prepare();
+  [[nodiscard]] bool start_cores();
+  void core_thread(uint16_t index, uint64_t salt, std::promise<Started>& started,
+                   std::shared_future<bool> go);
+  void print_start() const;
+  void print_try() const;
+  void post_policy(const std::shared_ptr<const front::ServingPolicy>& policy);
+  void post(ring::Letter::Kind kind);
+  void reload();
+  void wait_for_end();
+
+  std::string folder_;
+  config::Model model_;
+  ring::LinuxKernel kernel_;
+  Listeners listeners_;
+  front::Neighbours neighbours_;
+  std::vector<std::jthread> threads_;
+  std::vector<Started> cores_;
+  std::promise<bool> go_;
+  std::optional<std::latch> done_;
+};
+
+// Every open file is a session, so the soft limit is raised to the hard one; what is missing is
+// said, not suffered.
+void raise_descriptor_limit(const config::Model& model) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  uint64_t sessions = 0;
+  for (const auto& connector : model.receive_connectors)
+    sessions += connector.max_inbound_connection;
+  sessions =
+      std::min<uint64_t>(sessions, uint64_t{model.server.max_sessions} * model.server.cores.size());
+  if (limit.rlim_cur < sessions + 100) {
+    notice(
+        "the limit of open files is {}, the connectors allow {} sessions: beyond it connections "
+        "wait. Raise it with "
+        "`ulimit -n` or LimitNOFILE=",
+        limit.rlim_cur, sessions);
+  }
+}
+
+bool Server::prepare() {
+  if (const auto probe = ring::LinuxKernel::probe(); !probe.ok) {
+    fmt::print(stderr, "relais: cannot start: {}.\n  cure: {}\n", probe.problem, probe.cure);
+    return false;
+  }
+  const std::string& data = model_.server.data_dir;
+  if (const auto made = kernel_.make_directories(data); !made) {
+    fmt::print(stderr, "relais: cannot start: cannot make the folder {} (data_dir): {}\n", data,
+               describe(made.error()));
+    return false;
+  }
+  if (const auto lock = kernel_.lock(data + "/lock"); !lock) {
+    fmt::print(stderr, "relais: cannot start: {}/lock: {}\n", data,
+               lock.error() == Error::kExists ? "another relais uses this data_dir"
+                                              : describe(lock.error()));
+    return false;
+  }
+  raise_descriptor_limit(model_);
+  std::string problem;
+  if (listeners_.prepare(model_.receive_connectors, problem)) return true;
+  fmt::print(stderr, "relais: cannot start: {}\n", problem);
+  return false;
+}
+
+void Server::core_thread(uint16_t index, uint64_t salt, std::promise<Started>& started,
+                         std::shared_future<bool> go) {
+  pthread_setname_np(pthread_self(), fmt::format("core-{}", index).c_str());
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  CPU_SET(model_.server.cores[index], &cpus);
+  pthread_setaffinity_np(pthread_self(), sizeof cpus, &cpus);
+  std::string problem;
+  auto core =
+      Core::create(kernel_, model_, neighbours_, {.index = index, .guid_salt = salt}, problem);
+  if (!core) {
+    started.set_value({nullptr, problem + ": " + std::string(describe(core.error())), {}});
+    return;
+  }
+  neighbours_.cores[index]->mailbox = &(*core)->mailbox();
+  started.set_value({core->get(), {}, (*core)->spool().report()});
+  // Other cores may hand connections over only once every mailbox stands.
+  if (go.get()) {
+    (*core)->run();
+    // Another core may still hand a connection over: mailboxes live until all are done.
+    done_->arrive_and_wait();
+  }
+}
+
+bool Server::start_cores() {
+  std::random_device random;
+  const uint64_t salt = uint64_t{random()} << 32 | random();
+  const auto count = static_cast<uint16_t>(model_.server.cores.size());
+  for (uint16_t i = 0; i < count; ++i)
+    neighbours_.cores.push_back(std::make_unique<front::Neighbours::Core>());
+  done_.emplace(count);
+  std::vector<std::promise<Started>> started(count);
+  const std::shared_future<bool> go = go_.get_future().share();
+  for (uint16_t i = 0; i < count; ++i) {
+    threads_.emplace_back(
+        [this, i, salt, &promise = started[i], go] { core_thread(i, salt, promise, go); });
+  }
+  for (auto& promise : started) cores_.push_back(promise.get_future().get());
+  const auto failed =
+      std::ranges::find_if(cores_, [](const Started& core) { return core.core == nullptr; });
+  if (failed == cores_.end()) return true;
+  fmt::print(stderr, "relais: cannot start: {}\n", failed->problem);
+  go_.set_value(false);
+  threads_.clear();
+  return false;
+}
+
+void Server::post_policy(const std::shared_ptr<const front::ServingPolicy>& policy) {
+  for (size_t i = 0; i < cores_.size(); ++i) {
+    auto letter = std::make_shared<PolicyLetter>(PolicyLetter{policy, listeners_.of_core(i)});
+    cores_[i].core->mailbox().post(
+        {.kind = ring::Letter::Kind::kPolicy, .object = std::move(letter)});
+  }
+}
+
+void Server::post(ring::Letter::Kind kind) {
+  for (const Started& core : cores_) core.core->mailbox().post({.kind = kind});
+}
+
+void Server::print_start() const {
+  fmt::print(stderr, "relais {} as {}, {} core{}\n", RELAIS_VERSION, model_.server.fqdn,
+             cores_.size(), cores_.size() == 1 ? "" : "s");
+  for (const front::Listener& listener : listeners_.of_core(0)) {
+    std::string names;
+    for (const auto& connector : model_.receive_connectors) {
+      const bool here = connector.enabled &&
+                        std::ranges::any_of(connector.bindings, [&](const policy::Binding& b) {
+                          return b.endpoint == listener.endpoint;
+                        });
+      if (here) names += (names.empty() ? "\"" : ", \"") + connector.name + '"';
+    }
+    fmt::print(stderr, "  listens on {:<22} {}\n", listener.endpoint.to_string(), names);
+  }
+  for (const auto& connector : model_.send_connectors) {
+    std::string spaces;
+    for (const auto& space : connector.address_spaces)
+      spaces += (spaces.empty() ? "" : ", ") + space.domain;
+    std::string hosts = connector.maildir;
+    for (const Endpoint& host : connector.smart_hosts)
+      hosts += (hosts.empty() ? "" : ", ") + host.to_string();
+    fmt::print(stderr, "  mail for   {:<22} \"{}\" -> {}{}\n", spaces, connector.name,
+               connector.kind == config::DeliveryKind::kMaildir ? "Maildir " : "", hosts);
+  }
+  spool::Recovered::Report sum;
+  for (const Started& core : cores_) {
+    sum.messages += core.recovered.messages;
+    sum.untried += core.recovered.untried;
+    sum.unacknowledged += core.recovered.unacknowledged;
+    sum.lost_records += core.recovered.lost_records;
+  }
+  fmt::print(stderr, "  spool      {}: recovered {} message{}", model_.server.data_dir,
+             sum.messages, sum.messages == 1 ? "" : "s");
+  if (sum.untried > 0) fmt::print(stderr, ", of which at most {} may be sent twice", sum.untried);
+  if (sum.unacknowledged > 0)
+    fmt::print(stderr, "; dropped {} unfinished (never acknowledged)", sum.unacknowledged);
+  fmt::print(stderr, "\n");
+  if (sum.lost_records > 0) {
+    fmt::print(stderr,
+               "  DAMAGE     {} records of the spool cannot be read: the disk has lost data\n",
+               sum.lost_records);
+  }
+  print_try();
+  fmt::print(stderr, "ready (stop with Ctrl-C, reload the connectors with SIGHUP to {})\n",
+             getpid());
+}
+
+void Server::print_try() const {
+  const auto listeners = listeners_.of_core(0);
+  if (listeners.empty()) return;
+  Endpoint where = listeners.front().endpoint;
+  if (where.address.is_unspecified())
+    where.address = where.address.is_v4() ? IpAddress::v4(0x7f000001) : IpAddress::v6(0, 1);
+  const std::string domain =
+      model_.accepted_domains.empty() ? "example.com" : model_.accepted_domains.front().name;
+  fmt::print(stderr, "  try        swaks --server {} --from chris@{} --to kate@fabrikam.com\n",
+             where.to_string(), domain.starts_with("*.") ? domain.substr(2) : domain);
+}
+
+void Server::reload() {
+  config::Loaded loaded = config::load(folder_);
+  for (const auto& finding : loaded.findings) notice("{}", config::to_string(finding));
+  if (!loaded.ok)
+    return notice("reload: the configuration is not valid; the last good one stays in force");
+  std::string problem;
+  if (!listeners_.prepare(loaded.model.receive_connectors, problem)) {
+    return notice("reload: {}; the last good configuration stays in force", problem);
+  }
+  post_policy(compile(loaded.model));
+  post(ring::Letter::Kind::kReopenLog);
+  notice("reload: {} connectors and {} accepted domains are in force for new sessions",
+         loaded.model.receive_connectors.size(), loaded.model.accepted_domains.size());
+  const config::Model& fresh = loaded.model;
+  if (fresh.server != model_.server || fresh.spool != model_.spool || fresh.retry != model_.retry ||
+      fresh.send_connectors != model_.send_connectors) {
+    notice(
+        "reload: changes in [server], [spool], [retry] or [[send_connector]] take effect at the "
+        "next start");
+  }
+}
+
+void Server::wait_for_end() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  while (true) {
+    int signal = 0;
+    if (sigwait(&signals, &signal) != 0) continue;
+    if (signal != SIGHUP) break;
+    reload();
+  }
+  notice("stopping: no new connections; what is under way may finish within {} s",
+         model_.server.drain_timeout.seconds());
+  post(ring::Letter::Kind::kDrain);
+  // A second signal does not wait: what was acknowledged is on disk in any case.
+  sigset_t again;
+  sigemptyset(&again);
+  sigaddset(&again, SIGINT);
+  sigaddset(&again, SIGTERM);
+  pthread_sigmask(SIG_UNBLOCK, &again, nullptr);
+  threads_.clear();
+  notice("stopped");
+}
+
+int Server::run() {
+  // Blocked before any thread exists, so that sigwait gets them all.
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  if (!prepare() || !start_cores()) return 1;
+  post_policy(compile(model_));
+  print_start();
+  go_.set_value(true);
+  wait_for_end();
+  return 0;
+}
+
+}  // namespace
+
+int serve(const std::string& config_folder) {
+  config::Loaded loaded = config::load(config_folder);
+  for (const auto& finding : loaded.findings)
+    fmt::print(stderr, "{}\n", config::to_string(finding));
+  if (!loaded.ok) {
+    fmt::print(stderr, "relais: cannot start: the configuration in {} is not valid\n",
+               config_folder);
+    return 1;
+  }
+  return Server(config_folder, std::move(loaded.model)).run();
+}
+
+}  // namespace relais
