@@ -70,6 +70,8 @@ struct ClientEvent {
 class Client {
  public:
   explicit Client(const ClientOptions& options);
+  Client(const Client&) = delete;  // it holds views into itself
+  Client& operator=(const Client&) = delete;
 
   // Lends input until next() has returned kNeedInput; only when the last input is used up.
   void feed(std::span<const char> bytes);

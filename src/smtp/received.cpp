@@ -49,10 +49,13 @@ std::string neutralised(std::string_view hello) {
 void append_received(std::string& out, const ReceivedInfo& info) {
   ASSERT(info.recipient.size() <= kAddressMax);
   ASSERT(std::all_of(info.recipient.begin(), info.recipient.end(), is_printable));
-  const std::string hello =
-      info.hello.empty() ? "[" + std::string(info.client_ip) + "]" : neutralised(info.hello);
+  const std::string hello = neutralised(info.hello);
   Folder field(out);
-  field.word({"Received: from ", hello, " (", info.client_ip, ")"});
+  if (hello.empty()) {
+    field.word({"Received: from [", info.client_ip, "] (", info.client_ip, ")"});
+  } else {
+    field.word({"Received: from ", hello, " (", info.client_ip, ")"});
+  }
   field.word({"by ", info.fqdn, " (", info.local_ip, ")"});
   const std::string_view semicolon = info.recipient.empty() ? ";" : "";
   field.word({"with ", info.esmtp ? "ESMTP" : "SMTP", " id ", info.id, semicolon});

@@ -23,7 +23,8 @@ void Server::greet(std::string_view now_text) {
     append_line(output_, options_->banner);
     return;
   }
-  std::string line = "220 " + options_->fqdn;
+  std::string line = "220 ";
+  line += options_->fqdn;
   line += " ESMTP MAIL Service ready at ";
   line += now_text;
   append_line(output_, line);

@@ -88,6 +88,8 @@ class Server {
   // `client` is the peer's address as text, for the EHLO greeting; both are borrowed for the
   // session.
   Server(const ServerOptions& options, std::string_view client);
+  Server(const Server&) = delete;  // it holds views into itself
+  Server& operator=(const Server&) = delete;
 
   // Queues the 220. `now_text`: RFC 5322 date of the default banner.
   void greet(std::string_view now_text);
@@ -170,6 +172,7 @@ class Server {
   Event proceed_vrfy(const Command& command);
   Event proceed_help(const Command& command);
   Event begin_hello(const Command& command, bool esmtp);
+  std::string hello_line(std::string_view code) const;
   void queue_extensions();
 
   // server_data.cpp
@@ -193,8 +196,7 @@ class Server {
   bool hello_due_ = false;                          // kReset has gone out, kHello is next
   bool esmtp_ = false;
   uint32_t errors_ = 0;
-  uint32_t excused_ =
-      0;  // "need mail" and "need rcpt" refusals that are the fault of an earlier one
+  uint32_t excused_ = 0;  // sequence errors to come that an earlier refusal explains
 
   DataScanner scanner_;
   HeaderScan header_;

@@ -1,6 +1,6 @@
-// The verb table. A verb is a row: its name, the states it is allowed in, whether it takes
-// arguments, check (syntax, no effect) and proceed (effect). For MAIL, RCPT and DATA proceed only
-// asks; the effect is in Server::apply, behind the caller's verdict.
+// The verb table. A verb is a row: its name, check (syntax, no effect) and proceed (effect), the
+// states it is allowed in, whether it takes arguments. For MAIL, RCPT and DATA proceed only asks;
+// the effect is in Server::apply, behind the caller's verdict.
 #include <charconv>
 
 #include "base/assert.h"
@@ -16,46 +16,41 @@ constexpr size_t kVerbShownMax = 32;  // of an unknown verb, for the log
 constexpr std::string_view kFrom = "FROM:";
 constexpr std::string_view kTo = "TO:";
 
+// States as bits of a set.
+constexpr uint8_t in(auto... state) {
+  return static_cast<uint8_t>(((1U << static_cast<unsigned>(state)) | ...));
+}
+
 }  // namespace
 
 struct Server::Verb {
   enum Arguments : uint8_t { kNone, kSome, kAny };
+  static constexpr uint8_t kAlways =
+      in(State::kNew, State::kReady, State::kMail, State::kRecipients);
+
   std::string_view name;
-  uint8_t states;
-  Arguments arguments;
   const Reply* (Server::*check)(Command&) const;
   Event (Server::*proceed)(const Command&);
+  uint8_t states;  // bits: where it is allowed
+  Arguments arguments;
   Event::Kind question = Event::Kind::kNeedInput;  // what proceed asks, if anything
 };
 
-namespace {
-constexpr uint8_t in(auto... state) {
-  return static_cast<uint8_t>(((1U << static_cast<unsigned>(state)) | ...));
-}
-}  // namespace
-
 // RFC 5321 4.1.4 says which verbs need a hello or a transaction; the rest may come at any time.
 constexpr Server::Verb Server::kVerbs[] = {
-    {"EHLO", in(State::kNew, State::kReady, State::kMail, State::kRecipients), Verb::kAny,
-     &Server::check_hello, &Server::proceed_ehlo},
-    {"HELO", in(State::kNew, State::kReady, State::kMail, State::kRecipients), Verb::kAny,
-     &Server::check_hello, &Server::proceed_helo},
-    {"MAIL", in(State::kReady), Verb::kSome, &Server::check_mail, &Server::proceed_mail,
+    {"EHLO", &Server::check_hello, &Server::proceed_ehlo, Verb::kAlways, Verb::kAny},
+    {"HELO", &Server::check_hello, &Server::proceed_helo, Verb::kAlways, Verb::kAny},
+    {"MAIL", &Server::check_mail, &Server::proceed_mail, in(State::kReady), Verb::kSome,
      Event::Kind::kMail},
-    {"RCPT", in(State::kMail, State::kRecipients), Verb::kSome, &Server::check_rcpt,
-     &Server::proceed_rcpt, Event::Kind::kRecipient},
-    {"DATA", in(State::kRecipients), Verb::kNone, &Server::check_nothing, &Server::proceed_data,
+    {"RCPT", &Server::check_rcpt, &Server::proceed_rcpt, in(State::kMail, State::kRecipients),
+     Verb::kSome, Event::Kind::kRecipient},
+    {"DATA", &Server::check_nothing, &Server::proceed_data, in(State::kRecipients), Verb::kNone,
      Event::Kind::kData},
-    {"RSET", in(State::kNew, State::kReady, State::kMail, State::kRecipients), Verb::kNone,
-     &Server::check_nothing, &Server::proceed_rset},
-    {"NOOP", in(State::kNew, State::kReady, State::kMail, State::kRecipients), Verb::kAny,
-     &Server::check_nothing, &Server::proceed_noop},
-    {"QUIT", in(State::kNew, State::kReady, State::kMail, State::kRecipients), Verb::kNone,
-     &Server::check_nothing, &Server::proceed_quit},
-    {"VRFY", in(State::kNew, State::kReady, State::kMail, State::kRecipients), Verb::kSome,
-     &Server::check_nothing, &Server::proceed_vrfy},
-    {"HELP", in(State::kNew, State::kReady, State::kMail, State::kRecipients), Verb::kAny,
-     &Server::check_nothing, &Server::proceed_help},
+    {"RSET", &Server::check_nothing, &Server::proceed_rset, Verb::kAlways, Verb::kNone},
+    {"NOOP", &Server::check_nothing, &Server::proceed_noop, Verb::kAlways, Verb::kAny},
+    {"QUIT", &Server::check_nothing, &Server::proceed_quit, Verb::kAlways, Verb::kNone},
+    {"VRFY", &Server::check_nothing, &Server::proceed_vrfy, Verb::kAlways, Verb::kSome},
+    {"HELP", &Server::check_nothing, &Server::proceed_help, Verb::kAlways, Verb::kAny},
 };
 
 const Server::Verb* Server::find_verb(std::string_view name) {
@@ -156,8 +151,17 @@ Event Server::begin_hello(const Command& command, bool esmtp) {
   return {.kind = drop ? Event::Kind::kReset : Event::Kind::kHello};
 }
 
+std::string Server::hello_line(std::string_view code) const {
+  std::string line(code);
+  line += options_->fqdn;
+  line += " Hello [";
+  line += client_;
+  line += ']';
+  return line;
+}
+
 Event Server::proceed_helo(const Command& command) {
-  append_line(output_, "250 " + options_->fqdn + " Hello [" + std::string(client_) + "]");
+  append_line(output_, hello_line("250 "));
   return begin_hello(command, false);
 }
 
@@ -177,9 +181,11 @@ void Server::queue_extensions() {
   size_t last = output_.size();
   const auto line = [&](std::string_view text) {
     last = output_.size();
-    append_line(output_, "250-" + std::string(text));
+    std::string whole = "250-";
+    whole += text;
+    append_line(output_, whole);
   };
-  line(options_->fqdn + " Hello [" + std::string(client_) + "]");
+  append_line(output_, hello_line("250-"));
   if (options_->size) line(unlimited ? "SIZE" : size);
   if (options_->pipelining) line("PIPELINING");
   if (options_->enhanced_status_codes) line("ENHANCEDSTATUSCODES");

@@ -1,0 +1,58 @@
+// The server allocates nothing for a message once its strings have grown: counted at operator new.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <new>
+#include <string>
+
+#include "smtp/server.h"
+
+namespace {
+size_t allocations = 0;
+}
+
+void* operator new(size_t size) {
+  ++allocations;
+  if (void* memory = std::malloc(size)) return memory;
+  std::abort();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+
+namespace relais::smtp {
+namespace {
+
+// Feeds `bytes` in pieces and says yes to everything.
+void run(Server& server, std::string_view bytes, size_t piece) {
+  while (!bytes.empty()) {
+    server.feed(bytes.substr(0, piece));
+    bytes.remove_prefix(std::min(piece, bytes.size()));
+    for (;;) {
+      const Event event = server.next();
+      if (event.kind == Event::Kind::kNeedInput) break;
+      if (event.is_question()) server.answer({replies::kNoop});
+    }
+    server.output_consumed(server.output().size());
+  }
+}
+
+TEST(Allocations, AreNoneForAMessageAfterTheFirst) {
+  ServerOptions options;
+  options.max_protocol_errors = UINT32_MAX;
+  Server server(options, "192.0.2.1");
+  run(server, "EHLO app.contoso.com\r\n", SIZE_MAX);
+  const std::string message =
+      "MAIL FROM:<chris.with.a.long.name@contoso.com> SIZE=1000\r\nRCPT TO:<kate@fabrikam.com>\r\n"
+      "RCPT TO:<somebody.else@fabrikam.com>\r\nFOO\r\nDATA\r\nSubject: "
+      "x\r\n\r\ntext\r\n.\r\nNOOP\r\n";
+  for (const size_t piece : {message.size(), size_t{7}, size_t{1}}) {
+    run(server, message, piece);
+    const size_t before = allocations;
+    run(server, message, piece);
+    EXPECT_EQ(allocations - before, 0U) << "pieces of " << piece;
+  }
+  EXPECT_EQ(server.errors(), 6U);
+}
+
+}  // namespace
+}  // namespace relais::smtp
