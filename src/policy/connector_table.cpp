@@ -19,11 +19,6 @@ struct TriePair {
   TrieV6 v6;
 };
 
-struct Listener {
-  Endpoint endpoint;
-  uint32_t tries;
-};
-
 // One connector at one listener.
 struct Member {
   uint32_t connector;
@@ -72,18 +67,52 @@ TriePair compile_tries(const std::vector<ReceiveConnector>& connectors,
   return {TrieV4(std::move(v4)), TrieV6(std::move(v6))};
 }
 
+// A listener on one local address.
+struct Specific {
+  AddressNumber address;
+  uint32_t tries;
+};
+
+constexpr uint32_t kNoTries = UINT32_MAX;
+
+// The listeners of one port and family, in one number that is quick to compare.
+constexpr uint32_t port_key(const Endpoint& endpoint) {
+  return (endpoint.address.is_v4() ? 0U : 1U << 16) | endpoint.port;
+}
+
+struct Port {
+  uint32_t key;
+  uint32_t wildcard = kNoTries;    // tries of the wildcard listener
+  std::vector<Specific> specific;  // sorted by address
+
+  [[nodiscard]] uint32_t tries_at(const IpAddress& local) const {
+    const AddressNumber address = number_of(local);
+    const auto found = std::ranges::lower_bound(specific, address, {}, &Specific::address);
+    return found != specific.end() && found->address == address ? found->tries : wildcard;
+  }
+};
+
 }  // namespace
 
 struct ConnectorTable::Tables {
   const ReceiveConnector* connectors = nullptr;
-  std::vector<Listener> listeners;  // sorted by endpoint
+  std::vector<Port> ports;  // sorted by key
   std::vector<TriePair> tries;
 
-  [[nodiscard]] const Listener* find(const Endpoint& endpoint) const {
-    const auto found = std::ranges::lower_bound(listeners, endpoint, {}, &Listener::endpoint);
-    return found != listeners.end() && found->endpoint == endpoint ? &*found : nullptr;
-  }
+  void add_listener(const Endpoint& endpoint, uint32_t index);
 };
+
+// Endpoints come in ascending order of family and address, so those of a port arrive sorted.
+void ConnectorTable::Tables::add_listener(const Endpoint& endpoint, uint32_t index) {
+  const uint32_t key = port_key(endpoint);
+  auto port = std::ranges::lower_bound(ports, key, {}, &Port::key);
+  if (port == ports.end() || port->key != key) port = ports.insert(port, {key, kNoTries, {}});
+  if (endpoint.address.is_unspecified()) {
+    port->wildcard = index;
+  } else {
+    port->specific.push_back({number_of(endpoint.address), index});
+  }
+}
 
 ConnectorTable::ConnectorTable() = default;
 ConnectorTable::~ConnectorTable() = default;
@@ -103,27 +132,31 @@ ConnectorTable ConnectorTable::compile(const std::vector<ReceiveConnector>& conn
     const auto next = static_cast<uint32_t>(tables.tries.size());
     const auto [entry, is_new] = compiled.try_emplace(std::move(members), next);
     if (is_new) tables.tries.push_back(compile_tries(connectors, ranks, entry->first));
-    tables.listeners.push_back({endpoint, entry->second});
+    tables.add_listener(endpoint, entry->second);
   }
   return table;
 }
 
 Selection ConnectorTable::select(const Endpoint& local, const IpAddress& remote) const {
   if (tables_ == nullptr) return {};
-  const Listener* listener = tables_->find(local);
-  if (listener == nullptr) listener = tables_->find(wildcard_of(local));
-  if (listener == nullptr) return {};
-  const TriePair& tries = tables_->tries[listener->tries];
+  const auto port = std::ranges::lower_bound(tables_->ports, port_key(local), {}, &Port::key);
+  if (port == tables_->ports.end() || port->key != port_key(local)) return {};
+  const uint32_t index = port->tries_at(local.address);
+  if (index == kNoTries) return {};
+  const TriePair& tries = tables_->tries[index];
   const RangeRef ref = remote.is_v4() ? tries.v4.find(static_cast<uint32_t>(remote.low()))
                                       : tries.v6.find(number_of(remote));
-  if (ref == RangeRef{}) return {};
-  return {tables_->connectors + ref.connector, ref.connector, ref.range};
+  // No early return: a branch on what was just loaded would keep the CPU from starting the next
+  // look-up.
+  const bool nobody = ref.connector == UINT32_MAX;
+  return {nobody ? nullptr : tables_->connectors + ref.connector, ref.connector, ref.range};
 }
 
 size_t ConnectorTable::octets() const {
   if (tables_ == nullptr) return 0;
-  size_t sum = sizeof(Tables) + tables_->listeners.capacity() * sizeof(Listener) +
+  size_t sum = sizeof(Tables) + tables_->ports.capacity() * sizeof(Port) +
                tables_->tries.capacity() * sizeof(TriePair);
+  for (const Port& port : tables_->ports) sum += port.specific.capacity() * sizeof(Specific);
   for (const TriePair& pair : tables_->tries) sum += pair.v4.octets() + pair.v6.octets();
   return sum;
 }

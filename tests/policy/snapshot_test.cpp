@@ -1,0 +1,109 @@
+#include "policy/snapshot.h"
+
+#include <gtest/gtest.h>
+
+namespace relais::policy {
+namespace {
+
+constexpr Rights bit(Right right) { return static_cast<Rights>(right); }
+
+ReceiveConnector connector_with(bool anonymous_users, std::vector<Ace> permissions = {}) {
+  ReceiveConnector connector;
+  connector.name = "Anonymous Relay";
+  connector.bindings = {{*Endpoint::parse("0.0.0.0:25")}};
+  connector.remote_ranges = {*AddressRange::parse("192.168.5.0/24")};
+  connector.anonymous_users = anonymous_users;
+  connector.permissions = std::move(permissions);
+  return connector;
+}
+
+Ace ace(Right right, bool deny = false) { return {std::string(kAnonymousLogon), bit(right), deny}; }
+
+Snapshot snapshot_of(ReceiveConnector connector) {
+  return Snapshot({std::move(connector)},
+                  AcceptedDomains({{"contoso.com", DomainType::kAuthoritative},
+                                   {"partner.example", DomainType::kExternalRelay}}));
+}
+
+std::string reply(const Decision& d) {
+  return std::to_string(d.code) + ' ' + std::to_string(d.enhanced[0]) + '.' +
+         std::to_string(d.enhanced[1]) + '.' + std::to_string(d.enhanced[2]) + ' ' +
+         std::string(d.text);
+}
+
+TEST(Snapshot, WithoutSubmitEverySenderIsRefused) {
+  const Snapshot snapshot = snapshot_of(connector_with(false));
+  for (const char* domain : {"", "contoso.com", "fabrikam.com"}) {
+    const Decision decision = snapshot.mail(0, domain);
+    EXPECT_FALSE(decision.allowed);
+    EXPECT_EQ(reply(decision), "530 5.7.1 Client was not authenticated");
+  }
+}
+
+TEST(Snapshot, AnonymousUsersMaySendAsAnybody) {
+  const Snapshot snapshot = snapshot_of(connector_with(true));
+  for (const char* domain : {"", "contoso.com", "partner.example", "fabrikam.com"}) {
+    const Decision decision = snapshot.mail(0, domain);
+    EXPECT_TRUE(decision.allowed) << domain;
+    EXPECT_EQ(reply(decision), "250 2.1.0 Sender OK");
+  }
+  EXPECT_EQ(snapshot.mail(0, "fabrikam.com").reason, "ms-Exch-SMTP-Accept-Any-Sender");
+}
+
+TEST(Snapshot, WithoutAnySenderForeignSendersAreRefused) {
+  const Snapshot snapshot = snapshot_of(connector_with(true, {ace(Right::kAcceptAnySender, true)}));
+  EXPECT_EQ(reply(snapshot.mail(0, "fabrikam.com")),
+            "550 5.7.1 Anonymous client does not have permission to send as this sender");
+  EXPECT_TRUE(snapshot.mail(0, "contoso.com").allowed);
+  EXPECT_TRUE(snapshot.mail(0, "partner.example").allowed);
+  EXPECT_TRUE(snapshot.mail(0, "").allowed);
+}
+
+TEST(Snapshot, WithoutAuthoritativeSenderOurOwnDomainIsRefused) {
+  const Snapshot snapshot =
+      snapshot_of(connector_with(true, {ace(Right::kAcceptAuthoritativeSender, true)}));
+  const Decision decision = snapshot.mail(0, "Contoso.COM");
+  EXPECT_FALSE(decision.allowed);
+  EXPECT_EQ(reply(decision),
+            "550 5.7.1 Anonymous client does not have permission to send as this sender");
+  EXPECT_EQ(decision.reason,
+            "sender domain is Authoritative and anonymous clients have no "
+            "ms-Exch-SMTP-Accept-Authoritative-Domain-Sender on this connector");
+  EXPECT_TRUE(snapshot.mail(0, "partner.example").allowed);
+  EXPECT_TRUE(snapshot.mail(0, "fabrikam.com").allowed);
+}
+
+TEST(Snapshot, RecipientsOfAcceptedDomainsAreTakenFromEverybody) {
+  const Snapshot snapshot = snapshot_of(connector_with(true));
+  EXPECT_EQ(reply(snapshot.recipient(0, "contoso.com")), "250 2.1.5 Recipient OK");
+  EXPECT_EQ(snapshot.recipient(0, "contoso.com").reason,
+            "recipient domain is accepted (Authoritative)");
+  EXPECT_EQ(snapshot.recipient(0, "PARTNER.example").reason,
+            "recipient domain is accepted (ExternalRelay)");
+  EXPECT_TRUE(snapshot.recipient(0, "").allowed);  // <Postmaster>
+}
+
+TEST(Snapshot, ForeignRecipientsNeedAcceptAnyRecipient) {
+  const Snapshot without = snapshot_of(connector_with(true));
+  EXPECT_EQ(reply(without.recipient(0, "fabrikam.com")), "550 5.7.1 Unable to relay");
+  EXPECT_FALSE(without.recipient(0, "fabrikam.com").allowed);
+  const Snapshot with = snapshot_of(connector_with(true, {ace(Right::kAcceptAnyRecipient)}));
+  EXPECT_EQ(reply(with.recipient(0, "fabrikam.com")), "250 2.1.5 Recipient OK");
+  EXPECT_EQ(with.recipient(0, "fabrikam.com").reason, "ms-Exch-SMTP-Accept-Any-Recipient");
+}
+
+TEST(Snapshot, SelectsAmongTheConnectorsThatItHolds) {
+  const Snapshot snapshot = snapshot_of(connector_with(true));
+  const Selection hit =
+      snapshot.select(*Endpoint::parse("10.0.0.1:25"), *IpAddress::parse("192.168.5.10"));
+  ASSERT_NE(hit.connector, nullptr);
+  EXPECT_EQ(hit.connector, &snapshot.connectors()[0]);
+  EXPECT_EQ(hit.connector_index, 0U);
+  EXPECT_EQ(hit.range_index, 0U);
+  const Selection miss =
+      snapshot.select(*Endpoint::parse("10.0.0.1:25"), *IpAddress::parse("192.168.6.10"));
+  EXPECT_EQ(miss.connector, nullptr);
+}
+
+}  // namespace
+}  // namespace relais::policy
