@@ -43,6 +43,7 @@ class SimKernel final : public ring::Kernel {
   Instant now() override { return world_.now(); }
   WallTime wall_now() override { return world_.wall_now(); }
   Result<int> listen(const Endpoint& endpoint) override;
+  Result<void> claim(const Endpoint& endpoint) override;
   Result<int> socket(IpAddress::Family family) override;
   Result<Endpoint> local_endpoint(int fd) override;
   Result<Endpoint> remote_endpoint(int fd) override;

@@ -140,12 +140,20 @@ std::shared_ptr<SimSocket> SimNetwork::link(const std::shared_ptr<SimSocket>& so
   return server;
 }
 
+bool SimNetwork::has_server(const Endpoint& endpoint) const {
+  const auto it = servers_.find(endpoint);
+  return it != servers_.end() && it->second.manner == Manner::kAccept;
+}
+
+bool SimNetwork::taken(const Endpoint& endpoint) const {
+  return has_server(endpoint) || std::ranges::any_of(listeners_, [&](const SimListener* listener) {
+           return listener->endpoint_ == endpoint;
+         });
+}
+
 std::unique_ptr<SimListener> SimNetwork::listen(Endpoint endpoint, SimSocket::Owner& owner) {
   if (endpoint.port == 0) endpoint.port = next_port();
-  if (const auto it = servers_.find(endpoint);
-      it != servers_.end() && it->second.manner == Manner::kAccept) {
-    return nullptr;
-  }
+  if (has_server(endpoint)) return nullptr;
   auto listener = std::make_unique<SimListener>(*this, endpoint, owner);
   listeners_.push_back(listener.get());
   return listener;

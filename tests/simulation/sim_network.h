@@ -62,7 +62,9 @@ class SimNetwork {
   [[nodiscard]] std::shared_ptr<SimSocket> make_socket();
   // The owner is told when it is connected, or idle again with an error.
   void connect(const std::shared_ptr<SimSocket>& socket, const Endpoint& to);
-  // Null: the address is taken. Port 0 takes a free one.
+  // Somebody listens there, whether he would share it or not.
+  [[nodiscard]] bool taken(const Endpoint& endpoint) const;
+  // Null: a server of the test has the address; other listeners share it. Port 0 takes a free one.
   [[nodiscard]] std::unique_ptr<SimListener> listen(Endpoint endpoint, SimSocket::Owner& owner);
 
  private:
@@ -75,6 +77,7 @@ class SimNetwork {
   void arrive(const std::shared_ptr<SimSocket>& socket);
   void refuse(const std::shared_ptr<SimSocket>& socket, int error);
   std::shared_ptr<SimSocket> link(const std::shared_ptr<SimSocket>& socket);
+  [[nodiscard]] bool has_server(const Endpoint& endpoint) const;
   SimListener* find_listener(const Endpoint& to);
   void retire(SimSocket& socket) { live_.erase(socket.number()); }
   uint16_t next_port();

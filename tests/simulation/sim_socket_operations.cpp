@@ -277,6 +277,11 @@ Result<int> SimKernel::listen(const Endpoint& endpoint) {
   return fd;
 }
 
+Result<void> SimKernel::claim(const Endpoint& endpoint) {
+  if (world_.network().taken(endpoint)) return failed(-EADDRINUSE);
+  return {};
+}
+
 Result<int> SimKernel::socket(IpAddress::Family /*family*/) {
   auto file = std::make_shared<SimOpenFile>(*this, SimOpenFile::Kind::kSocket);
   file->socket = world_.network().make_socket();
