@@ -1,0 +1,55 @@
+#include "base/guid.h"
+
+#include <gtest/gtest.h>
+
+#include <regex>
+#include <set>
+#include <string>
+
+#include "base/prng.h"
+
+namespace relais {
+namespace {
+
+std::string text_of(const Guid& guid) {
+  const auto text = guid.text();
+  return std::string(view(text));
+}
+
+TEST(Guid, prints_its_digits_in_groups) {
+  const Guid guid{0x0123456789abcdef, 0xfedcba9876543210};
+  EXPECT_EQ(text_of(guid), "01234567-89ab-cdef-fedc-ba9876543210");
+}
+
+TEST(Guid, has_version_8_and_the_rfc_variant) {
+  const std::regex form("[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}");
+  Prng prng(1);
+  for (int i = 0; i < 1000; ++i) {
+    const auto core = static_cast<uint16_t>(prng.next());
+    EXPECT_TRUE(std::regex_match(text_of(make_guid(prng.next(), core, prng.next())), form));
+  }
+}
+
+TEST(Guid, differs_for_every_number_core_and_start) {
+  std::set<Guid> seen;
+  size_t made = 0;
+  for (const uint64_t salt : {uint64_t{0x1122334455667788}, uint64_t{0x1122334455677788}}) {
+    for (uint16_t core = 0; core < 64; ++core) {
+      for (uint64_t number = 0; number < 200; ++number, ++made)
+        seen.insert(make_guid(salt, core, number));
+      // Far away from the small ones, as after years.
+      for (uint64_t number = 1ULL << 40; number < (1ULL << 40) + 50; ++number, ++made)
+        seen.insert(make_guid(salt, core, number));
+    }
+  }
+  EXPECT_EQ(seen.size(), made);
+}
+
+TEST(Guid, neighbours_do_not_look_alike) {
+  const Guid a = make_guid(1, 0, 1000);
+  const Guid b = make_guid(1, 0, 1001);
+  EXPECT_GT(__builtin_popcountll(a.low ^ b.low), 8);
+}
+
+}  // namespace
+}  // namespace relais
