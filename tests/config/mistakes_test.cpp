@@ -1,0 +1,382 @@
+// Every mistake that a single file can hold, and word for word what the operator reads about it.
+#include <gtest/gtest.h>
+
+#include "folder.h"
+
+namespace relais::config {
+namespace {
+
+struct Mistake {
+  const char* text;      // put in front of the good rest of the file
+  const char* expected;  // the finding, without "DIR/<file>:"
+};
+
+constexpr const char* kServerKeys =
+    "fqdn, cores, data_dir, log_file, drain_timeout, max_sessions, receive_buffers, message_memory";
+
+TEST(Mistakes, InTheSectionsOfTheMainFile) {
+  const std::string known = std::string("Known here: ") + kServerKeys + '.';
+  const std::pair<const char*, std::string> cases[] = {
+      {"[servers]\nfqdn = \"a.b\"",
+       "1: servers: unknown key. Did you mean 'server'? Known here: server, spool, retry, "
+       "accepted_domain, send_connector."},
+      {"fqdn = \"a.b\"",
+       "1: fqdn: unknown key. It belongs into [server]. Known here: server, spool, retry, "
+       "accepted_domain, send_connector."},
+      {"server = 5", "1: server: found a whole number (5). Write a table: [server]."},
+      {"[server]\nfqnd = 1", "2: server.fqnd: unknown key. Did you mean 'fqdn'? " + known},
+      {"[server]\ncolour = 1", "2: server.colour: unknown key. " + known},
+      {"[server]\nfqdn = 7",
+       "2: server.fqdn: found a whole number (7). Write a host name, such as "
+       "\"relay.contoso.com\"."},
+      {"[server]\nfqdn = \"a b\"",
+       "2: server.fqdn: 'a b': a character that is no letter, digit, hyphen or dot. Write a host "
+       "name, such as \"relay.contoso.com\"."},
+      {"[server]\ncores = \"all\"",
+       "2: server.cores: found a string ('all'). Write \"auto\", a number of CPUs, or a list of "
+       "CPUs such as [0, 2]."},
+      {"[server]\ncores = []",
+       "2: server.cores: an empty list. Write \"auto\", a number of CPUs, or a list of CPUs such "
+       "as [0, 2]."},
+      {"[server]\ndata_dir = \"\"",
+       "2: server.data_dir: '' is empty. Write a folder; a relative path starts at the "
+       "configuration folder."},
+      {"[server]\ndrain_timeout = \"soon\"",
+       "2: server.drain_timeout: 'soon' is no duration. Write a duration from 0s to 1h, such as "
+       "\"90s\", \"5m\" or \"00:05:00\"."},
+      {"[server]\ndrain_timeout = 5",
+       "2: server.drain_timeout: found a whole number (5). Write a duration from 0s to 1h, such as "
+       "\"90s\", \"5m\" or \"00:05:00\"."},
+      {"[server]\ndrain_timeout = \"2h\"",
+       "2: server.drain_timeout: '2h' is out of range. Write a duration from 0s to 1h, such as "
+       "\"90s\", \"5m\" or \"00:05:00\"."},
+      {"[server]\nmax_sessions = 0",
+       "2: server.max_sessions: 0 is out of range. Write a whole number from 1 to 1000000."},
+      {"[server]\nmax_sessions = \"unlimited\"",
+       "2: server.max_sessions: found a string ('unlimited'). Write a whole number from 1 to "
+       "1000000."},
+      {"[server]\nmax_sessions = 1.5",
+       "2: server.max_sessions: found a number (1.5). Write a whole number from 1 to 1000000."},
+      {"[server]\nreceive_buffers = \"4 apples\"",
+       "2: server.receive_buffers: '4 apples' is no size. Write a size from 256KB to 64GB, in "
+       "octets or as in \"64KB\" or \"36MB\"."},
+      {"[server]\nmessage_memory = 4096",
+       "2: server.message_memory: 4096 is out of range. Write a size from 1MB to 1TB, in octets or "
+       "as in \"64KB\" or \"36MB\"."},
+      {"[server]\nmessage_memory = -1",
+       "2: server.message_memory: -1 is out of range. Write a size from 1MB to 1TB, in octets or "
+       "as in \"64KB\" or \"36MB\"."},
+      {"[spool]\nmax_size = \"16MB\"\nsegment_size = \"8MB\"",
+       "3: spool.segment_size: 8MB is more than a quarter of max_size (16MB). Write at most 4MB, "
+       "or a larger max_size."},
+      {"[spool]\nmax_size = \"16MB\"",
+       "1: spool.segment_size: 64MB is more than a quarter of max_size (16MB). Write at most 4MB, "
+       "or a larger max_size."},
+      {"[retry]\nfirst = \"2m\"\nmax = \"1m\"",
+       "3: retry.max: 1m is shorter than first (2m). Write a max that is not shorter than first."},
+      {"[retry]\nexpire_after = \"1m\"",
+       "2: retry.expire_after: 1m is shorter than max (30m). Write an expire_after that is not "
+       "shorter than max."},
+      {"[retry]\nfirst = 07:32:00",
+       "2: retry.first: found a date or time (07:32:00). Write a duration from 10ms to 1d, such as "
+       "\"90s\", \"5m\" or \"00:05:00\"."},
+      {"[accepted_domain]\nname = \"contoso.com\"",
+       "1: accepted_domain: found a table. Write one table a domain: [[accepted_domain]]."},
+      {"[[accepted_domain]]\ntype = \"Authoritative\"",
+       "1: accepted_domain[0].name: is missing. Write a domain: \"contoso.com\", or "
+       "\"*.contoso.com\" for every domain below it."},
+      {"[[accepted_domain]]\nname = \"*\"",
+       "2: accepted_domain[0].name: '*' would accept mail for every domain from every client: an "
+       "open relay. Name the domains, or give Accept-Any-Recipient to a connector."},
+      {"[[accepted_domain]]\nname = \"10.0.0.1\"",
+       "2: accepted_domain[0].name: '10.0.0.1': an IP address, not a domain name. Write a domain: "
+       "\"contoso.com\", or \"*.contoso.com\" for every domain below it."},
+      {"[[accepted_domain]]\nname = \"a.com\"\ntype = \"Mine\"",
+       "3: accepted_domain[0].type: 'Mine' is no type of domain. Write \"Authoritative\", "
+       "\"InternalRelay\" or \"ExternalRelay\"."},
+      {"[[accepted_domain]]\nname = \"a.com\"\n[[accepted_domain]]\nname = \"A.com\"",
+       "4: accepted_domain[1].name: 'a.com' is listed twice (line 2). Remove one of the two."},
+  };
+  for (const auto& [text, expected] : cases) {
+    Folder folder;
+    folder.write("connectors/in.toml", kGoodConnector);
+    folder.write("relais.toml", text + std::string(kGoodMain));
+    EXPECT_EQ(folder.findings(), std::vector<std::string>{"DIR/relais.toml:" + expected}) << text;
+  }
+}
+
+TEST(Mistakes, InSendConnectors) {
+  const std::string spaces =
+      " Write a list of domains, such as [\"*\"], [\"*.contoso.com\"] or "
+      "[\"SMTP:contoso.com;5\"].";
+  const std::string hosts =
+      " Write a list of IP addresses, such as [\"10.0.0.20\", \"10.0.0.21:2525\", "
+      "\"[2001:db8::20]:25\"].";
+  struct Case {
+    const char* spaces;
+    const char* next_hop;
+    std::string expected;
+  };
+  constexpr const char* kAll = "[\"*\"]";
+  constexpr const char* kHost = "smart_hosts = [\"192.0.2.1\"]";
+  const Case cases[] = {
+      {"\"*\"", kHost, "3: send_connector[0].address_spaces: found a string ('*')." + spaces},
+      {"[]", kHost, "3: send_connector[0].address_spaces: an empty list." + spaces},
+      {"[7]", kHost, "3: send_connector[0].address_spaces[0]: found a whole number (7)." + spaces},
+      {"[\"*contoso.com\"]", kHost,
+       "3: send_connector[0].address_spaces[0]: '*contoso.com': '*' stands only in front, as in "
+       "*.contoso.com." +
+           spaces},
+      {"[\"X400:c=de;1\"]", kHost,
+       "3: send_connector[0].address_spaces[0]: 'X400:c=de;1': the only type of address space is "
+       "SMTP." +
+           spaces},
+      {"[\"contoso.com;0\"]", kHost,
+       "3: send_connector[0].address_spaces[0]: 'contoso.com;0': the cost is no whole number from "
+       "1 "
+       "to 100." +
+           spaces},
+      {kAll, "smart_hosts = []", "4: send_connector[0].smart_hosts: an empty list." + hosts},
+      {kAll, "smart_hosts = [\"mail.contoso.com:25\"]",
+       "4: send_connector[0].smart_hosts[0]: 'mail.contoso.com:25': host names are not resolved "
+       "yet." +
+           hosts},
+      {kAll, "smart_hosts = [\"10.0.0.1.1:25\"]",
+       "4: send_connector[0].smart_hosts[0]: '10.0.0.1.1:25': not an IP address with an optional "
+       "port." +
+           hosts},
+      {kAll, "smart_hosts = [\"10.0.0.1:0\"]",
+       "4: send_connector[0].smart_hosts[0]: '10.0.0.1:0': port 0 is no port." + hosts},
+      {kAll, "smart_hosts = [\"10.0.0.1:65536\"]",
+       "4: send_connector[0].smart_hosts[0]: '10.0.0.1:65536': not an IP address with an optional "
+       "port." +
+           hosts},
+      {kAll, "smart_hosts = [\"0.0.0.0:25\"]",
+       "4: send_connector[0].smart_hosts[0]: '0.0.0.0:25': the unspecified address is no host." +
+           hosts},
+      {kAll, "smart_hosts = [\"10.0.0.1\", \"10.0.0.1:25\"]",
+       "4: send_connector[0].smart_hosts[1]: '10.0.0.1:25' is listed twice. Remove one of the "
+       "two."},
+      {kAll, "smart_hosts = [\"127.0.0.1:25\"]",
+       "4: warning: send_connector[0].smart_hosts: '127.0.0.1:25' is one of our own bindings: mail "
+       "would go round in a loop. Name the next server."},
+      {kAll, "smart_hosts = [\"10.0.0.1\"]\nmaildir = \"Maildir\"",
+       "5: send_connector[0].maildir: stands beside smart_hosts. Keep one of smart_hosts and "
+       "maildir."},
+      {kAll, "max_connections = 1",
+       "1: send_connector[0]: neither smart_hosts nor maildir. Write smart_hosts = "
+       "[\"10.0.0.20:25\"] or maildir = \"Maildir\"."},
+      {kAll, "maildir = \"m\"\nconnect_timeout = \"1h\"",
+       "5: send_connector[0].connect_timeout: '1h' is out of range. Write a duration from 100ms to "
+       "10m, such as \"90s\", \"5m\" or \"00:05:00\"."},
+      {kAll,
+       "maildir = \"m\"\n[[send_connector]]\nname = \"OUT\"\naddress_spaces = [\"a.com\"]\n"
+       "maildir = \"n\"",
+       "6: send_connector[1].name: 'OUT' is taken (line 2). Choose another name."},
+  };
+  for (const auto& entry : cases) {
+    Folder folder;
+    folder.write("connectors/in.toml", kGoodConnector);
+    folder.write("relais.toml",
+                 std::string("[[send_connector]]\nname = \"Out\"\naddress_spaces = ") +
+                     entry.spaces + '\n' + entry.next_hop + '\n');
+    EXPECT_EQ(folder.findings(), std::vector<std::string>{"DIR/relais.toml:" + entry.expected})
+        << entry.spaces << ' ' << entry.next_hop;
+  }
+}
+
+// One good connector in which one line is replaced, or to which one is added as line 5.
+struct Change {
+  const char* key;
+  std::string line;
+  std::string expected;
+};
+
+void expect_finding(const Change& change) {
+  std::string text;
+  bool replaced = false;
+  for (size_t begin = 0; begin < kGoodConnector.size();) {
+    const size_t end = kGoodConnector.find('\n', begin) + 1;
+    const std::string_view line = kGoodConnector.substr(begin, end - begin);
+    const bool same = line.starts_with(change.key);
+    text += same ? change.line + '\n' : std::string(line);
+    replaced |= same;
+    begin = end;
+  }
+  if (!replaced) text += change.line + '\n';
+  Folder folder;
+  folder.write("relais.toml", kGoodMain).write("connectors/in.toml", text);
+  EXPECT_EQ(folder.findings(),
+            std::vector<std::string>{"DIR/connectors/in.toml:" + change.expected})
+      << change.line;
+}
+
+TEST(Mistakes, InNamesBindingsAndRanges) {
+  const std::string bindings =
+      " Write a list of local addresses and ports, such as [\"0.0.0.0:25\", \"[::]:25\"].";
+  const std::string ranges =
+      " Write one address, a range or a prefix, such as \"192.168.5.10\", "
+      "\"192.168.7.1-192.168.7.9\" or \"192.168.6.0/24\".";
+  const auto binding = [&](const std::string& text, const std::string& what) {
+    return Change{"bindings", "bindings = [\"" + text + "\"]",
+                  "2: bindings[0]: '" + text + "': " + what + '.' + bindings};
+  };
+  const auto range = [&](const std::string& text, const std::string& what) {
+    return Change{"remote", "remote_ip_ranges = [\"10.0.0.1\", \"" + text + "\"]",
+                  "3: remote_ip_ranges[1]: '" + text + "': " + what + '.' + ranges};
+  };
+  const Change changes[] = {
+      {"name", "", "1: name: is missing. Write a name of 1 to 64 characters."},
+      {"name", "name = \"\"", "1: name: '' is empty. Write a name of 1 to 64 characters."},
+      {"name", "name = \"a\\nb\"",
+       "1: name: a name may not hold control characters. Write a name of 1 to 64 characters."},
+      {"name", "name = \"" + std::string(65, 'n') + '"',
+       "1: name: '" + std::string(65, 'n') +
+           "' has 65 characters. Write a name of 1 to 64 characters."},
+      {"bindings", "", "1: bindings: is missing." + bindings},
+      {"bindings", "bindings = []", "2: bindings: an empty list." + bindings},
+      {"bindings", "bindings = \"0.0.0.0:25\"",
+       "2: bindings: found a string ('0.0.0.0:25')." + bindings},
+      binding(":25", "the address is missing"),
+      binding("25", "the port is missing"),
+      binding("10.0.0.1", "the port is missing"),
+      binding("[::]", "the port is missing"),
+      binding("::25", "IPv6 needs brackets, as in [::]:25"),
+      binding("::1:25", "IPv6 needs brackets, as in [::]:25"),
+      binding("0.0.0.0:0", "the port is no number from 1 to 65535"),
+      binding("0.0.0.0:65536", "the port is no number from 1 to 65535"),
+      binding("0.0.0.0:smtp", "the port is no number from 1 to 65535"),
+      binding("mail.contoso.com:25", "not a local IP address"),
+      binding("[::g]:25", "not a local IP address"),
+      {"bindings", "bindings = [\"0.0.0.0:25\", \"0.0.0.0:25\"]",
+       "2: bindings[1]: '0.0.0.0:25' is listed twice. Remove one of the two."},
+      {"remote", "",
+       "1: remote_ip_ranges: is missing. Write the clients that this connector serves, such as "
+       "[\"192.168.5.10\", \"192.168.6.0/24\"]."},
+      {"remote", "remote_ip_ranges = []",
+       "3: remote_ip_ranges: an empty list. Write a list of addresses, such as [\"192.168.5.10\", "
+       "\"192.168.6.0/24\", \"192.168.7.1-192.168.7.9\"]."},
+      {"remote", "remote_ip_ranges = [\n  \"10.0.0.1\",\n  5,\n]",
+       "5: remote_ip_ranges[1]: found a whole number (5). Write a list of addresses, such as "
+       "[\"192.168.5.10\", \"192.168.6.0/24\", \"192.168.7.1-192.168.7.9\"]."},
+      range("10.0.0.0/33", "a prefix of IPv4 has at most 32 bits"),
+      range("fe80::/200", "a prefix of IPv6 has at most 128 bits"),
+      range("5-3", "not an IP address"),
+      range("", "an address is missing"),
+      range("10.0.0.9-10.0.0.1", "the range ends before it begins"),
+      range("10.0.0.1-::1", "one end is IPv4 and the other IPv6"),
+      {"remote", "remote_ip_ranges = [\"10.0.0.1\", \"10.0.0.1/32\"]",
+       "3: warning: remote_ip_ranges[1]: '10.0.0.1' is listed twice. Remove one of the two."},
+      {"remote", "remote_ip_ranges = [\"10.0.0.1\", \"::1\"]",
+       "3: warning: remote_ip_ranges[1]: '::1' can never match: no binding is IPv6. Add a binding "
+       "such as \"[::]:25\", or remove the range."},
+  };
+  for (const Change& change : changes) expect_finding(change);
+}
+
+TEST(Mistakes, InWhatTheConnectorDoes) {
+  const std::string rights =
+      " Write a list of \"ms-Exch-SMTP-Submit\", \"ms-Exch-SMTP-Accept-Any-Recipient\", "
+      "\"ms-Exch-SMTP-Accept-Any-Sender\", \"ms-Exch-SMTP-Accept-Authoritative-Domain-Sender\", "
+      "\"ms-Exch-Accept-Headers-Routing\".";
+  const std::string groups = " Write [\"None\"] or [\"AnonymousUsers\"].";
+  const Change changes[] = {
+      {"transport_role", "transport_role = \"HubTransport\"",
+       "5: transport_role: 'HubTransport': relais is a front end; there is no Transport service "
+       "behind it that could listen. Write \"FrontendTransport\"."},
+      {"transport_role", "transport_role = \"Edge\"",
+       "5: transport_role: 'Edge' is not known. Write \"FrontendTransport\"."},
+      {"usage", "usage = \"Client\"",
+       "5: usage: 'Client': not supported yet. Write \"Custom\" or \"Internet\"."},
+      {"auth_mechanism", "auth_mechanism = [\"Tls\"]",
+       "5: warning: auth_mechanism: \"Tls\" has no effect yet: STARTTLS is not offered. Write "
+       "[\"None\"] to silence this."},
+      {"auth_mechanism", "auth_mechanism = [\"ExternalAuthoritative\"]",
+       "5: auth_mechanism[0]: 'ExternalAuthoritative': not supported yet. Write [\"None\"] or "
+       "[\"Tls\"]."},
+      {"auth_mechanism", "auth_mechanism = \"None\"",
+       "5: auth_mechanism: found a string ('None'). Write [\"None\"] or [\"Tls\"]."},
+      {"permission_groups", "permission_groups = [\"AnonymousUsers\", \"ExchangeServers\"]",
+       "4: permission_groups[1]: 'ExchangeServers': not supported yet." + groups},
+      {"permission_groups", "permission_groups = [\"AnonymousUsers\", \"Custom\"]",
+       "4: permission_groups[1]: 'Custom': a state that Exchange shows; write [[permission]] "
+       "entries for it." +
+           groups},
+      {"permission_groups", "permission_groups = [\"AnonymousUsers\", \"None\"]",
+       "4: permission_groups: \"None\" stands beside other values." + groups},
+      {"permission_groups", "permission_groups = [\"None\"]",
+       "4: warning: permission_groups: nobody may submit mail here: anonymous clients have no "
+       "ms-Exch-SMTP-Submit. Write permission_groups = [\"AnonymousUsers\"]."},
+      {"permission_groups", "",
+       "1: warning: permission_groups: nobody may submit mail here: anonymous clients have no "
+       "ms-Exch-SMTP-Submit. Write permission_groups = [\"AnonymousUsers\"]."},
+      {"delivery", "delivery = \"proxy\"",
+       "5: delivery: 'proxy': not supported yet. Write \"queue\"."},
+      {"banner", "banner = \"hello\"",
+       "5: banner: 'hello' does not begin with 220. Write one line of printable ASCII that begins "
+       "with \"220 \", such as \"220 relay.contoso.com\"."},
+      {"banner", "banner = \"220 a\\r\\n250 b\"",
+       "5: banner: a character that is not printable ASCII. Write one line of printable ASCII that "
+       "begins with \"220 \", such as \"220 relay.contoso.com\"."},
+      {"banner", "banner = \"220-more\"",
+       "5: banner: '220-more' does not begin with 220. Write one line of printable ASCII that "
+       "begins with \"220 \", such as \"220 relay.contoso.com\"."},
+      {"size_enabled", "size_enabled = \"EnabledWithoutValue\"",
+       "5: size_enabled: 'EnabledWithoutValue': not supported yet. Write \"Enabled\" or "
+       "\"Disabled\"."},
+      {"size_enabled", "size_enabled = true",
+       "5: size_enabled: found true. Write \"Enabled\" or \"Disabled\"."},
+      {"enabled", "enabled = \"yes\"", "5: enabled: found a string ('yes'). Write true or false."},
+      {"max_hop_count", "max_hop_count = 501",
+       "5: max_hop_count: 501 is out of range. Write a whole number from 1 to 500."},
+      {"max_inbound", "max_inbound_connection = 0",
+       "5: max_inbound_connection: 0 is out of range. Write a whole number from 1 to 2147483647, "
+       "or "
+       "\"unlimited\"."},
+      {"max_message_size", "max_message_size = \"4KB\"",
+       "5: max_message_size: '4KB' is out of range. Write a size from 64KB to 2147483647, in "
+       "octets "
+       "or as in \"64KB\" or \"36MB\"."},
+      {"connection_timeout", "connection_timeout = \"5m\"",
+       "5: connection_timeout: connection_inactivity_timeout (5m) is not below connection_timeout "
+       "(5m). Write an inactivity timeout that is shorter than the connection timeout."},
+      {"connection_in", "connection_inactivity_timeout = \"1h\"",
+       "5: connection_inactivity_timeout: connection_inactivity_timeout (1h) is not below "
+       "connection_timeout (10m). Write an inactivity timeout that is shorter than the connection "
+       "timeout."},
+      {"permission =", "[permission]\nuser = \"x\"",
+       "5: permission: found a table. Write one table an entry: [[permission]]."},
+      {"permission =",
+       "[[permission]]\nuser = 'CONTOSO\\Kate'\nextended_rights = [\"ms-Exch-SMTP-Submit\"]",
+       "6: permission[0].user: 'CONTOSO\\Kate' is no principal that a session can have here. Write "
+       "'NT AUTHORITY\\ANONYMOUS LOGON' (in single quotes, because of the backslash)."},
+      {"permission =",
+       "[[permission]]\nuser = 'NT AUTHORITY\\ANONYMOUS LOGON'\nextended_rights = [\"Everything\"]",
+       "7: permission[0].extended_rights[0]: 'Everything' is no right that has an effect here." +
+           rights},
+      {"permission =", "[[permission]]\nuser = 'NT AUTHORITY\\ANONYMOUS LOGON'",
+       "5: permission[0].extended_rights: is missing." + rights},
+      {"permission =",
+       "[[permission]]\nuser = 'NT AUTHORITY\\ANONYMOUS LOGON'\nextended_rights = "
+       "[\"ms-Exch-SMTP-Submit\"]\nDeny = true",
+       "8: permission[0].Deny: unknown key. Did you mean 'deny'? Known here: user, "
+       "extended_rights, deny."},
+  };
+  for (const Change& change : changes) expect_finding(change);
+}
+
+TEST(Mistakes, AMisspeltKeyOfAConnectorNamesTheNearestAndAllKnown) {
+  Folder folder;
+  folder.write("relais.toml", kGoodMain);
+  folder.write("connectors/in.toml", std::string(kGoodConnector) + "MaxMessageSize = 5\n");
+  const auto findings = folder.findings();
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_TRUE(
+      findings[0].starts_with("DIR/connectors/in.toml:5: MaxMessageSize: unknown key. Did you mean "
+                              "'max_message_size'? Known "
+                              "here: name, comment, enabled, "))
+      << findings[0];
+}
+
+}  // namespace
+}  // namespace relais::config
