@@ -25,8 +25,13 @@ Endpoint SimPeer::remote() const {
 }
 
 void SimPeer::write(std::string_view bytes) {
-  if (closing_) return;
+  if (shutting_down_ || closing_) return;
   unsent_.push(bytes);
+  flush();
+}
+
+void SimPeer::shut_down() {
+  shutting_down_ = true;
   flush();
 }
 
@@ -70,7 +75,10 @@ void SimPeer::flush() {
     }
     unsent_.pop(static_cast<size_t>(taken));
   }
-  if (closing_) socket->close();
+  if (closing_)
+    socket->close();
+  else if (shutting_down_)
+    socket->shut_down_writes();
 }
 
 void SimPeer::socket_changed() {

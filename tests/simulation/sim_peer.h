@@ -30,7 +30,8 @@ class SimPeer : public SimSocket::Owner, public std::enable_shared_from_this<Sim
 
   // ---- what a peer does
   void write(std::string_view bytes);  // any amount; goes out as the program reads
-  void close();                        // after what was written; the program sees the end
+  void shut_down();                    // after what was written; this side still reads
+  void close();                        // the same, and reads no more: late octets make it a reset
   void reset();                        // at once; what was written may be lost
   // A slow reader: the program's sends fill up.
   void pause() { paused_ = true; }
@@ -56,6 +57,7 @@ class SimPeer : public SimSocket::Owner, public std::enable_shared_from_this<Sim
   bool told_connected_ = false;
   bool told_end_ = false;
   bool told_reset_ = false;
+  bool shutting_down_ = false;
   bool closing_ = false;
   bool paused_ = false;
 };
