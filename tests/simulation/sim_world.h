@@ -21,8 +21,9 @@
 //     world.crash();                                // while the core still lives, as in real life
 //   });
 //
-// After crash() or kill() destroy the program, then the kernel; start both again on this world.
-// A failing test prints the last events. The world's state is valid between two turns.
+// echo.h is a small whole program that is tested like this. After crash() or kill() destroy the
+// program, then the kernel; start both again on this world. A failing test prints the last events.
+// The world's state is valid between two turns.
 #pragma once
 
 #include <array>
