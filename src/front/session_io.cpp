@@ -69,8 +69,12 @@ void Front::step(Session& session) {
 // Feeds and acts until there is no more input, or the session has to wait for somebody.
 void Front::run(Session& session) {
   while (!session.closing && !session.waits_for_space && !session.server.awaits_answer()) {
-    if (session.server.output().size() > kOutputMax && session.sending) return;
-    if (!session.finishing && session.server.needs_input()) {
+    if (session.server.output().size() > kOutputMax) {
+      flush(session);
+      if (!session.server.output().empty()) return;
+    }
+    const smtp::Event event = session.server.next();
+    if (event.kind == smtp::Event::Kind::kNeedInput) {
       if (session.fed) {
         buffers_->give_back(session.input.front().buffer);
         session.input.erase(session.input.begin());
@@ -78,15 +82,14 @@ void Front::run(Session& session) {
       }
       if (draining_ && session.server.idle() && session.input.empty()) {
         session.server.shut(smtp::replies::kShuttingDown);
-      } else if (session.input.empty()) {
-        return;
-      } else {
-        const Lent lent = session.input.front();
-        session.fed = true;
-        session.server.feed(buffers_->bytes(lent.buffer, lent.octets));
+        continue;
       }
+      if (session.input.empty()) return;
+      const Lent lent = session.input.front();
+      session.fed = true;
+      session.server.feed(buffers_->bytes(lent.buffer, lent.octets));
+      continue;
     }
-    const smtp::Event event = session.server.next();
     if (event.kind == smtp::Event::Kind::kClose) {
       session.finishing = true;
       drop_message(session);
