@@ -230,6 +230,8 @@ void Spool::end_of_turn() {
   serve_wanted_reads();
   clean();
   wake_waiting();
+  // While nothing is accepted nothing else would find out that there is room again.
+  if (segments_.failed()) arm_timer(kRetryMakingSegment);
   if (writing_) return;
   if (queue_.empty() && (journal_.empty() || !journal_due_)) return;
   if (open_head()) return start_group();
