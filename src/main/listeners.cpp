@@ -2,8 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+#include <thread>
+
 namespace relais {
 namespace {
+
+constexpr int kClaimTries = 100;
+constexpr std::chrono::milliseconds kClaimPause{20};
 
 // The endpoints that enabled connectors need, each with the name of the first connector that has
 // it.
@@ -34,6 +40,17 @@ std::string cure_for(Error error) {
 
 }  // namespace
 
+// The kernel takes down the io_uring of a process that was killed, and with it the accepts that
+// hold its listeners, a moment after the process has gone. A restart right behind it waits that
+// long.
+Result<void> Listeners::claim(const Endpoint& endpoint) {
+  for (int tries = 0;; ++tries) {
+    const auto free = kernel_.claim(endpoint);
+    if (free || free.error() != Error::kAddressInUse || tries == kClaimTries) return free;
+    std::this_thread::sleep_for(kClaimPause);
+  }
+}
+
 bool Listeners::prepare(const std::vector<policy::ReceiveConnector>& connectors,
                         std::string& problem) {
   const auto wanted = needed(connectors);
@@ -49,8 +66,7 @@ bool Listeners::prepare(const std::vector<policy::ReceiveConnector>& connectors,
   for (const auto& [endpoint, name] : wanted) {
     if (open_.contains(endpoint)) continue;
     // SO_REUSEPORT would let a second relais of the same user share the port without a word.
-    if (const auto free = kernel_.claim(endpoint); !free)
-      return give_up(endpoint, name, free.error());
+    if (const auto free = claim(endpoint); !free) return give_up(endpoint, name, free.error());
     for (size_t core = 0; core < cores_; ++core) {
       const auto fd = kernel_.listen(endpoint);
       if (!fd) return give_up(endpoint, name, fd.error());
