@@ -256,7 +256,11 @@ class Client:
                                                source_address=(source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
-        self.greeting = self.reply() if greet else None
+        try:
+            self.greeting = self.reply() if greet else None
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self):
         return self
@@ -399,4 +403,4 @@ class EndToEnd(unittest.TestCase):
 
 
 def main():
-    unittest.main(verbosity=2)
+    unittest.main(verbosity=2, warnings="ignore")
