@@ -272,8 +272,6 @@ int SimKernel::issue(const SimOperationPtr& operation, const io_uring_sqe& sqe) 
       return issue_send(operation, sqe);
     case IORING_OP_CONNECT:
       return issue_connect(operation, sqe);
-    case IORING_OP_SHUTDOWN:
-      return issue_shutdown(operation, sqe);
     case IORING_OP_CLOSE:
       return issue_close(operation, sqe);
     case IORING_OP_ASYNC_CANCEL:

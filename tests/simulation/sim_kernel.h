@@ -47,6 +47,7 @@ class SimKernel final : public ring::Kernel {
   Result<int> socket(IpAddress::Family family) override;
   Result<Endpoint> local_endpoint(int fd) override;
   Result<Endpoint> remote_endpoint(int fd) override;
+  void shut_down_writes(int fd) override;
   void say_and_close(int fd, std::string_view text) override;
   Result<int> wake_up_fd() override;
   void wake(int fd) override;
@@ -87,7 +88,6 @@ class SimKernel final : public ring::Kernel {
   int issue_receive(const SimOperationPtr& operation, const io_uring_sqe& sqe);
   int issue_connect(const SimOperationPtr& operation, const io_uring_sqe& sqe);
   int issue_send(const SimOperationPtr& operation, const io_uring_sqe& sqe);
-  int issue_shutdown(const SimOperationPtr& operation, const io_uring_sqe& sqe);
   int issue_close(const SimOperationPtr& operation, const io_uring_sqe& sqe);
   int issue_cancel(const SimOperationPtr& operation, const io_uring_sqe& sqe);
   void wait_on_file(const SimOperationPtr& operation);

@@ -109,16 +109,6 @@ int SimKernel::issue_send(const SimOperationPtr& operation, const io_uring_sqe& 
   return 0;
 }
 
-int SimKernel::issue_shutdown(const SimOperationPtr& operation, const io_uring_sqe& sqe) {
-  const auto file = find(sqe.fd);
-  if (!file) return -EBADF;
-  if (!file->socket) return -ENOTSOCK;
-  if (sqe.len != SHUT_WR) return -EINVAL;  // the only form that the program uses
-  const int result = file->socket->shut_down_writes();
-  if (result == 0) finish(operation, 0);
-  return result;
-}
-
 // The descriptor goes now; the description when nothing is under way on it any more. So a receive
 // that was not cancelled keeps the connection open.
 int SimKernel::issue_close(const SimOperationPtr& operation, const io_uring_sqe& sqe) {
@@ -303,6 +293,12 @@ Result<Endpoint> SimKernel::remote_endpoint(int fd) {
   if (!file || !file->socket) return failed(file ? -ENOTSOCK : -EBADF);
   if (file->socket->state() != SimSocket::State::kConnected) return failed(-ENOTCONN);
   return file->socket->remote();
+}
+
+void SimKernel::shut_down_writes(int fd) {
+  if (const auto file = find(fd); file && file->socket) {
+    [[maybe_unused]] const int shut = file->socket->shut_down_writes();
+  }
 }
 
 void SimKernel::say_and_close(int fd, std::string_view text) {
