@@ -246,8 +246,6 @@ void Front::on_completion(const ring::Completion& completion) {
       return on_receive(completion);
     case ring::Operation::kSessionSend:
       return on_send(completion);
-    case ring::Operation::kSessionShutdown:
-      return;
     case ring::Operation::kSessionClose:
       if (Session* session = sessions_.get(handle)) retire(*session);
       return;

@@ -141,7 +141,7 @@ void Front::rest(Session& session) {
       // Closing with unread input would reset the connection and could destroy our last reply, so:
       // say that we are done, and wait a moment for the peer to be done too.
       session.lingering = true;
-      loop_.shut_down_writes(session.fd, {ring::Operation::kSessionShutdown, {}});
+      loop_.kernel().shut_down_writes(session.fd);
       arm_timer(session, loop_.now() + kLinger);
     }
   } else if (session.peer_done) {

@@ -109,7 +109,6 @@ void Core::dispatch(const ring::Completion& completion) {
     case kAcceptRetry:
     case kSessionReceive:
     case kSessionSend:
-    case kSessionShutdown:
     case kSessionClose:
     case kSessionTimer:
     case kDrainTimer:

@@ -188,6 +188,8 @@ Result<Endpoint> LinuxKernel::remote_endpoint(int fd) {
   return *endpoint;
 }
 
+void LinuxKernel::shut_down_writes(int fd) { shutdown(fd, SHUT_WR); }
+
 void LinuxKernel::say_and_close(int fd, std::string_view text) {
   [[maybe_unused]] const ssize_t sent =
       ::send(fd, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -110,13 +110,6 @@ void Loop::send_vector(int fd, const msghdr& message, Token token) {
   sqe.msg_flags = MSG_NOSIGNAL | MSG_WAITALL;
 }
 
-void Loop::shut_down_writes(int fd, Token token) {
-  io_uring_sqe& sqe = next_sqe(token);
-  sqe.opcode = IORING_OP_SHUTDOWN;
-  sqe.fd = fd;
-  sqe.len = SHUT_WR;
-}
-
 void Loop::close(int fd, Token token) {
   io_uring_sqe& sqe = next_sqe(token);
   sqe.opcode = IORING_OP_CLOSE;

@@ -69,7 +69,6 @@ class Loop {
   void connect(int fd, const sockaddr_storage& address, uint32_t length, Token token);
   void send(int fd, std::span<const char> bytes, Token token);   // may be short
   void send_vector(int fd, const msghdr& message, Token token);  // may be short
-  void shut_down_writes(int fd, Token token);
   void close(int fd, Token token);
   // Ends everything that is under way on this descriptor; each ends with its own completion.
   void cancel_all(int fd);

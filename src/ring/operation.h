@@ -18,7 +18,6 @@ enum class Operation : uint8_t {
   kAcceptRetry,      // front: timer after running out of descriptors
   kSessionReceive,   // front: multishot receive; slot, generation = session
   kSessionSend,      // front
-  kSessionShutdown,  // front
   kSessionClose,     // front
   kSessionTimer,     // front
   kDrainTimer,       // front
