@@ -95,7 +95,9 @@ struct Port {
 }  // namespace
 
 struct ConnectorTable::Tables {
-  const ReceiveConnector* connectors = nullptr;
+  // Connector i stands at i + 1, and nullptr at 0, where "none" (UINT32_MAX) lands: a branch on
+  // what a look-up has just loaded would keep the CPU from overlapping it with the next one.
+  std::vector<const ReceiveConnector*> connectors;
   std::vector<Port> ports;  // sorted by key
   std::vector<TriePair> tries;
 
@@ -123,7 +125,8 @@ ConnectorTable ConnectorTable::compile(const std::vector<ReceiveConnector>& conn
   ConnectorTable table;
   table.tables_ = std::make_unique<Tables>();
   Tables& tables = *table.tables_;
-  tables.connectors = connectors.data();
+  tables.connectors.push_back(nullptr);
+  for (const auto& connector : connectors) tables.connectors.push_back(&connector);
   const Listeners listeners = listeners_of(connectors);
   const std::vector<uint32_t> ranks = ranks_by_name(connectors);
   std::map<std::vector<Member>, uint32_t> compiled;
@@ -146,16 +149,14 @@ Selection ConnectorTable::select(const Endpoint& local, const IpAddress& remote)
   const TriePair& tries = tables_->tries[index];
   const RangeRef ref = remote.is_v4() ? tries.v4.find(static_cast<uint32_t>(remote.low()))
                                       : tries.v6.find(number_of(remote));
-  // No early return: a branch on what was just loaded would keep the CPU from starting the next
-  // look-up.
-  const bool nobody = ref.connector == UINT32_MAX;
-  return {nobody ? nullptr : tables_->connectors + ref.connector, ref.connector, ref.range};
+  return {tables_->connectors[ref.connector + 1], ref.connector, ref.range};
 }
 
 size_t ConnectorTable::octets() const {
   if (tables_ == nullptr) return 0;
   size_t sum = sizeof(Tables) + tables_->ports.capacity() * sizeof(Port) +
-               tables_->tries.capacity() * sizeof(TriePair);
+               tables_->tries.capacity() * sizeof(TriePair) +
+               tables_->connectors.capacity() * sizeof(const ReceiveConnector*);
   for (const Port& port : tables_->ports) sum += port.specific.capacity() * sizeof(Specific);
   for (const TriePair& pair : tables_->tries) sum += pair.v4.octets() + pair.v6.octets();
   return sum;

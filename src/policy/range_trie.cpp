@@ -39,14 +39,17 @@ struct Worse {
 template <class Key>
 RangeTrie<Key>::RangeTrie(std::vector<Entry> entries) {
   cut(std::move(entries));
-  const size_t segments = starts_.size();
-  ASSERT(segments < kChild);
-  starts_.resize(segments + kWindow, ~Key{0});
-  values_.resize(segments + kWindow, RangeRef(values_.back()));
+  close_last_block();
+  const size_t blocks = blocks_.size();
+  ASSERT(blocks < kChild);
+  firsts_.reserve(blocks + kWindow);
+  for (const Block& block : blocks_) firsts_.push_back(block.starts[0]);
+  firsts_.resize(blocks + kWindow, ~Key{0});
 
-  add_node(0, static_cast<uint32_t>(segments - 1));
+  add_node(0, static_cast<uint32_t>(blocks - 1));
   // fill_slots appends the children of a node behind it, so this walks the trie breadth first.
   for (uint32_t node = 0; node < nodes_.size(); ++node) fill_slots(node);
+  blocks_.shrink_to_fit();
   nodes_.shrink_to_fit();
   slots_.shrink_to_fit();
 }
@@ -57,8 +60,7 @@ RangeTrie<Key>::RangeTrie(std::vector<Entry> entries) {
 template <class Key>
 void RangeTrie<Key>::cut(std::vector<Entry> entries) {
   std::ranges::sort(entries, {}, &Entry::first);
-  starts_.reserve(2 * entries.size() + 1 + kWindow);
-  values_.reserve(2 * entries.size() + 1 + kWindow);
+  blocks_.reserve((2 * entries.size() + 1) / kBlock + 1);
   std::priority_queue<const Entry*, std::vector<const Entry*>, Worse<Entry>> open;
   Key at = 0;
   size_t next = 0;
@@ -75,21 +77,32 @@ void RangeTrie<Key>::cut(std::vector<Entry> entries) {
 }
 
 template <class Key>
-void RangeTrie<Key>::append(Key start, RangeRef value) {
-  if (!values_.empty() && values_.back() == value) return;
-  starts_.push_back(start);
-  values_.push_back(value);
+void RangeTrie<Key>::append(Key start, RangeRef answer) {
+  if (!blocks_.empty() && blocks_.back().answers[in_last_block_ - 1] == answer) return;
+  if (in_last_block_ == kBlock) {
+    blocks_.emplace_back();
+    in_last_block_ = 0;
+  }
+  blocks_.back().starts[in_last_block_] = start;
+  blocks_.back().answers[in_last_block_++] = answer;
 }
 
-// A node for the starts before+1 to last.
+template <class Key>
+void RangeTrie<Key>::close_last_block() {
+  Block& last = blocks_.back();
+  std::fill(last.starts + in_last_block_, last.starts + kBlock, ~Key{0});
+  std::fill(last.answers + in_last_block_, last.answers + kBlock, last.answers[in_last_block_ - 1]);
+}
+
+// A node for the blocks before+1 to last.
 template <class Key>
 uint32_t RangeTrie<Key>::add_node(uint32_t before, uint32_t last) {
   const uint32_t count = last - before;
   Node node{.low = 0, .width = 0, .slots = 0, .before = before, .last = last, .shift = 0};
-  if (count != 0) {  // only a trie without any range has none
-    node.low = starts_[before + 1];
-    node.width = starts_[last] - node.low;
-    const uint32_t stride = std::max(2U, bit_width(count / kStartsPerSlot));
+  if (count != 0) {  // only a trie of a single block has none
+    node.low = firsts_[before + 1];
+    node.width = firsts_[last] - node.low;
+    const uint32_t stride = std::max(2U, bit_width(count / kBlocksPerSlot));
     const uint32_t width = bit_width(node.width);
     node.shift = static_cast<uint8_t>(width > stride ? width - stride : 0);
   }
@@ -105,28 +118,27 @@ void RangeTrie<Key>::fill_slots(uint32_t index) {
   nodes_[index].slots = first_slot;
   slots_.resize(slots_.size() + count);
 
-  uint32_t segment =
-      node.before;  // in force at the beginning of the slot, once the loop has moved it there
+  uint32_t block = node.before;
   for (uint32_t i = 0; i < count; ++i) {
     const Key begin = static_cast<Key>(node.low + (static_cast<Key>(i) << node.shift));
-    while (segment < node.last && starts_[segment + 1] <= begin) ++segment;
-    // Starts in (begin, end] fall inside; offset within the node, as its end may be the end of all
+    while (block < node.last && firsts_[block + 1] <= begin) ++block;
+    // Blocks that begin in (begin, end] lie inside. As an offset: the end may be the end of all
     // keys.
     const Key end_offset = static_cast<Key>((static_cast<Key>(i + 1) << node.shift) - 1);
     const bool is_last = i + 1 == count;
-    uint32_t last = segment;
+    uint32_t last = block;
     while (last < node.last &&
-           (is_last || static_cast<Key>(starts_[last + 1] - node.low) <= end_offset)) {
+           (is_last || static_cast<Key>(firsts_[last + 1] - node.low) <= end_offset)) {
       ++last;
     }
-    slots_[first_slot + i] = last - segment > kWindow ? kChild | add_node(segment, last) : segment;
-    segment = last;
+    slots_[first_slot + i] = last - block > kWindow ? kChild | add_node(block, last) : block;
+    block = last;
   }
 }
 
 template <class Key>
 size_t RangeTrie<Key>::octets() const {
-  return starts_.capacity() * sizeof(Key) + values_.capacity() * sizeof(RangeRef) +
+  return blocks_.capacity() * sizeof(Block) + firsts_.capacity() * sizeof(Key) +
          nodes_.capacity() * sizeof(Node) + slots_.capacity() * sizeof(uint32_t);
 }
 
