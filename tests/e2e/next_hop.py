@@ -30,7 +30,8 @@ class Message:
         self.sender_parameters = ""
         self.recipients = recipients  # accepted ones
         self.content = content        # octets as sent, dot-stuffing undone
-        self.session = session
+        self.session = session.number
+        self.hello = session.hello
         self.time = time.time()
         self.accepted = False
 
@@ -249,7 +250,7 @@ class _Talk:
         if await self.answer("DATA") != 354:
             return
         content = await self.content()
-        message = Message(self.sender, self.recipients, content, self.session.number)
+        message = Message(self.sender, self.recipients, content, self.session)
         message.sender_parameters = self.parameters
         self.reset()
         try:

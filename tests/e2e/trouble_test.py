@@ -208,6 +208,7 @@ class Trouble(harness.EndToEnd):
         self.relais.start()
         self.send(THREE)
         harness.wait_until(self.failed, 10, "the failed message")
+        self.relais.wait_event("failed")
         to = sorted(r for event in self.relais.events("failed") for r in event["to"])
         self.assertEqual(to, THREE)
 
