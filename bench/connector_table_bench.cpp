@@ -1,11 +1,11 @@
 // Connector selection: the compiled trie against a binary search over sorted intervals and a scan
 // of the list.
 //
-//   BM_Select/<addresses>/<ranges>       addresses: 0 IPv4 anywhere, 1 IPv4 inside 10.0.0.0/8, 2
-//   IPv6 BM_SelectListed                      the same, but every client is in a range
-//   BM_SelectDependent                   the same, each look-up waiting for the one before
-//   BM_BinarySearch, BM_LinearScan       what a simpler table would cost
-//   BM_Compile, BM_FindConflicts         for a whole reload
+//   BM_Select/<clients>/<ranges>    clients: 0 IPv4 anywhere, 1 inside 10.0.0.0/8, 2 IPv6
+//   BM_SelectListed                 the same, but every client is in a range
+//   BM_SelectDependent              the same, each look-up waiting for the one before
+//   BM_BinarySearch, BM_LinearScan  what a simpler table would cost
+//   BM_Compile, BM_FindConflicts    for a whole reload
 //
 // `octets` is what the table allocates for itself. Ranges are single addresses, /24 and /16 (/128,
 // /64 and /56 for IPv6), spread over ten connectors of one binding; look-ups are uniformly random,

@@ -49,10 +49,9 @@ struct SendConnector {
   };
   std::vector<AddressSpace> address_spaces;
   DeliveryKind kind = DeliveryKind::kSmartHost;
-  std::vector<Endpoint>
-      smart_hosts;      // kSmartHost: no order of preference is implied; they share the load
-  std::string maildir;  // kMaildir: absolute path
-  uint32_t max_connections = 20;  // outbound, a core
+  std::vector<Endpoint> smart_hosts;  // kSmartHost: they share the load, in no order of preference
+  std::string maildir;                // kMaildir: absolute path
+  uint32_t max_connections = 20;      // outbound, a core
   uint32_t max_messages_per_connection = 1000;
   Duration connect_timeout = seconds(30);
   Duration inactivity_timeout = minutes(5);

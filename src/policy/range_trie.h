@@ -5,24 +5,21 @@
 // is best; n ranges give at most 2n+1 segments, nested or not. The segments lie sorted in blocks of
 // kBlock, each with its starts and its answers. Then a trie finds the block:
 //
-//   node   the first starts of some consecutive blocks. It begins at the lowest of them, so a
-//   common
-//          prefix costs nothing (path compression), and it has as many slots as it has blocks /
-//          kBlocksPerSlot, each of the same power-of-two width (level compression).
-//   slot   the block that is in force where the slot begins, or (top bit) a child node when more
-//   than
-//          kWindow blocks begin within the slot.
-//   window kWindow first starts are compared at once, without a branch: how many are <= the
-//   address?
+//   node    the first starts of some consecutive blocks. It begins at the lowest of them, so a
+//           common prefix costs nothing (path compression), and it has as many slots as it has
+//           blocks / kBlocksPerSlot, all of one power-of-two width (level compression).
+//   slot    the block that is in force where the slot begins; or (top bit set) a child node, when
+//           more than kWindow blocks begin within the slot.
+//   window  kWindow first starts are compared at once, without a branch: how many are <= the
+//           address?
 //
 // What is searched (slots, first starts) is small enough for the second-level cache even for a
 // million ranges; the block is the only read that goes to memory, and it needs no branch either, so
 // that look-ups overlap. Evenly spread ranges need one level; each further level consumes at least
 // two bits of the address.
 //
-// Memory: 12 octets a segment for IPv4 and 24 for IPv6, and a sixteenth of that for the trie: 26 MB
-// for a million separate IPv4 addresses, 1 KiB for ten. Limit: 2^31 blocks. Immutable
-// once built.
+// Memory: 12 octets a segment for IPv4 and 24 for IPv6, and a sixteenth of that for the trie: 25 MB
+// for a million separate IPv4 addresses, 1 KiB for ten. Limit: 2^31 blocks. Immutable once built.
 #pragma once
 
 #include <algorithm>
