@@ -112,11 +112,11 @@ int SimKernel::issue_write(const SimOperationPtr& operation, const io_uring_sqe&
 }
 
 int SimKernel::issue_sync(const SimOperationPtr& operation, const io_uring_sqe& sqe) {
-  operation->file = find(sqe.fd);
-  if (!operation->file) return -EBADF;
-  if (!operation->file->node) return -EINVAL;
-  const bool directory = operation->file->kind == SimOpenFile::Kind::kDirectory;
-  operation->mark = directory ? world_.disk().mark() : operation->file->node->file.mark();
+  operation->fd = sqe.fd;
+  if (const auto file = find(sqe.fd); file && file->node) {
+    operation->node = file->node;
+    operation->mark = file->node->is_directory ? world_.disk().mark() : file->node->file.mark();
+  }
   run_on_disk(operation, &SimKernel::run_sync);
   return 0;
 }
@@ -124,11 +124,7 @@ int SimKernel::issue_sync(const SimOperationPtr& operation, const io_uring_sqe& 
 int SimKernel::issue_open(const SimOperationPtr& operation, const io_uring_sqe& sqe) {
   operation->path = reinterpret_cast<const char*>(sqe.addr);
   operation->flags = sqe.open_flags;
-  if (!operation->path.starts_with('/') && sqe.fd != AT_FDCWD) {
-    operation->file = find(sqe.fd);
-    if (!operation->file) return -EBADF;
-    if (operation->file->kind != SimOpenFile::Kind::kDirectory) return -ENOTDIR;
-  }
+  operation->fd = sqe.fd;
   run_on_disk(operation, &SimKernel::run_open);
   return 0;
 }
@@ -136,19 +132,8 @@ int SimKernel::issue_open(const SimOperationPtr& operation, const io_uring_sqe& 
 int SimKernel::issue_rename(const SimOperationPtr& operation, const io_uring_sqe& sqe) {
   operation->path = reinterpret_cast<const char*>(sqe.addr);
   operation->target = reinterpret_cast<const char*>(sqe.off);
-  const auto resolve = [&](const std::string& path, int fd, SimOpenFilePtr& directory) {
-    if (path.starts_with('/') || fd == AT_FDCWD) return 0;
-    directory = find(fd);
-    if (!directory) return -EBADF;
-    return directory->kind == SimOpenFile::Kind::kDirectory ? 0 : -ENOTDIR;
-  };
-  if (const int result = resolve(operation->path, sqe.fd, operation->file); result < 0)
-    return result;
-  const int target_fd = static_cast<int>(sqe.len);
-  if (const int result = resolve(operation->target, target_fd, operation->target_directory);
-      result < 0) {
-    return result;
-  }
+  operation->fd = sqe.fd;
+  operation->target_fd = static_cast<int>(sqe.len);
   run_on_disk(operation, &SimKernel::run_rename);
   return 0;
 }
@@ -216,15 +201,31 @@ void SimKernel::write_in_part(SimOperation& operation, uint64_t offset) {
 }
 
 int SimKernel::run_sync(SimOperation& operation) {
-  const SimNodePtr& node = operation.file->node;
+  const auto file = find(operation.fd);
+  if (!file) return -EBADF;
+  if (!file->node) return -EINVAL;
+  const SimNodePtr& node = file->node;
+  // Another file under the same number than when it was asked for: nothing is known of that one.
+  const uint64_t mark = node == operation.node ? operation.mark : 0;
   if (world_.happens(Fault::kSyncError)) {
     if (!node->is_directory) node->file.fail_flush(world_.prng());
     return -EIO;
   }
   if (node->is_directory)
-    world_.disk().sync_directory(node, operation.mark);
+    world_.disk().sync_directory(node, mark);
   else
-    node->file.flush(operation.mark);
+    node->file.flush(mark);
+  return 0;
+}
+
+// Where a path begins that is given with a directory's descriptor.
+int SimKernel::find_base(const std::string& path, int fd, SimNodePtr& base) const {
+  base = world_.disk().root();
+  if (path.starts_with('/') || fd == AT_FDCWD) return 0;
+  const auto file = find(fd);
+  if (!file) return -EBADF;
+  if (file->kind != SimOpenFile::Kind::kDirectory) return -ENOTDIR;
+  base = file->node;
   return 0;
 }
 
@@ -233,15 +234,13 @@ int SimKernel::run_open(SimOperation& operation) {
   const bool creates = (flags & O_CREAT) != 0;
   if (!descriptors_left() || world_.happens(Fault::kNoDescriptors)) return -EMFILE;
   if (world_.happens(Fault::kNoMemory)) return -ENOMEM;
-  SimDisk& disk = world_.disk();
-  const SimNodePtr& base = operation.file ? operation.file->node : disk.root();
-  SimNodePtr node;
-  int result = 0;
+  SimNodePtr base;
+  if (const int result = find_base(operation.path, operation.fd, base); result < 0) return result;
   if (creates && world_.happens(Fault::kNoSpace)) return -ENOSPC;
-  if (creates)
-    result = disk.create(base, operation.path, (flags & O_EXCL) != 0, node);
-  else
-    result = disk.find(base, operation.path, node);
+  SimDisk& disk = world_.disk();
+  SimNodePtr node;
+  const int result = creates ? disk.create(base, operation.path, (flags & O_EXCL) != 0, node)
+                             : disk.find(base, operation.path, node);
   if (result < 0) return result;
   auto file = make_file(node, OpenMode::kRead);
   const int access = flags & O_ACCMODE;
@@ -254,10 +253,12 @@ int SimKernel::run_open(SimOperation& operation) {
 }
 
 int SimKernel::run_rename(SimOperation& operation) {
-  SimDisk& disk = world_.disk();
-  const auto base = [&](const SimOpenFilePtr& file) { return file ? file->node : disk.root(); };
-  return disk.rename(base(operation.file), operation.path, base(operation.target_directory),
-                     operation.target);
+  SimNodePtr from;
+  SimNodePtr to;
+  if (const int result = find_base(operation.path, operation.fd, from); result < 0) return result;
+  if (const int result = find_base(operation.target, operation.target_fd, to); result < 0)
+    return result;
+  return world_.disk().rename(from, operation.path, to, operation.target);
 }
 
 // ---- the synchronous calls

@@ -81,7 +81,6 @@ void SimKernel::abandon(SimOperation& operation) {
                   [&](const auto& other) { return other.get() == &operation; });
   }
   operation.file.reset();
-  operation.target_directory.reset();
 }
 
 void SimKernel::later(Duration delay, std::function<void()> action) {
@@ -296,7 +295,6 @@ void SimKernel::forget(const SimOperationPtr& operation) {
   operations_.erase(operation->number);
   if (operation->file) std::erase(operation->file->waiting, operation);
   operation->file.reset();
-  operation->target_directory.reset();
 }
 
 // The operation is over; its completion is seen a little later.

@@ -1,13 +1,14 @@
 // The kernel that a program under test sees: a fake io_uring in ordinary memory over a SimWorld.
 // The real ring code runs on it unchanged: queues, tokens, multishot operations, provided-buffer
 // rings, timers. One kernel is one process; it may hold several rings. What it promises is written
-// down in tests/ring/contract_test.cpp, which runs against Linux too.
+// down in tests/ring/contract_*_test.cpp, which run against Linux too.
 //
-// Submissions are looked at in order when enter() takes them (descriptors are resolved then); how
-// long each operation takes is drawn from the seed, so completions of different operations come in
-// any order. Time moves only inside enter(), when it waits and nothing is ready. Two things end the
-// process with a message: memory that was lent to an operation and changed before its completion,
-// and a program that turns without end while time stands still.
+// Submissions are looked at in order when enter() takes them; how long each takes is drawn from the
+// seed, so completions of different operations come in any order. Descriptors are looked up at
+// submission, except for what Linux gives to worker threads (fsync, open, rename): there at the
+// end, when another file may have the number. Time moves only inside enter(), when it waits and
+// nothing is ready. Two things end the process with a message: memory that was lent to an operation
+// and changed before its completion, and a program that turns without end while time stands still.
 #pragma once
 
 #include <functional>
@@ -111,6 +112,7 @@ class SimKernel final : public ring::Kernel {
   int run_sync(SimOperation& operation);
   int run_open(SimOperation& operation);
   int run_rename(SimOperation& operation);
+  int find_base(const std::string& path, int fd, SimNodePtr& base) const;
   void write_in_part(SimOperation& operation, uint64_t offset);
   static uint64_t where(const SimOperation& operation);
   void apply_write(SimOperation& operation, uint64_t offset, size_t octets);

@@ -102,7 +102,11 @@ struct SimOperation {
   uint64_t mark = 0;  // what a flush covers
   std::string path;
   std::string target;
-  SimOpenFilePtr target_directory;
+
+  // Of what a worker thread does: Linux looks the descriptors up only when it comes to it.
+  SimNodePtr node;  // that fd meant when it was asked for
+  int fd = -1;
+  int target_fd = -1;
 };
 using SimOperationPtr = std::shared_ptr<SimOperation>;
 

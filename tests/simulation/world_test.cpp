@@ -235,6 +235,27 @@ TEST(SimKernel, unbuffered_files_want_whole_sectors) {
   EXPECT_EQ(result(8, kSector, 0), -EINVAL);
 }
 
+TEST(SimKernel, a_flush_whose_descriptor_was_closed_too_early_finds_nobody_or_another_file) {
+  SimWorld world(1);
+  SimKernel kernel(world);
+  const auto loop = std::move(*ring::Loop::create(kernel));
+  const auto flush_and = [&](bool open_another) {
+    const int fd = kernel.open("/mail", ring::OpenMode::kAppend).value_or(-1);
+    loop->sync(fd, {Operation::kMaildirSync, {0, 1}});
+    loop->do_not_wait();
+    [[maybe_unused]] const auto nothing = loop->turn();
+    kernel.close(fd);
+    if (open_another) {
+      EXPECT_EQ(kernel.open("/other", ring::OpenMode::kAppend), fd);
+    }
+    for (;;) {
+      for (const auto& completion : loop->turn()) return completion.result;
+    }
+  };
+  EXPECT_EQ(flush_and(false), -EBADF);
+  EXPECT_EQ(flush_and(true), 0);
+}
+
 TEST(SimKernel, a_full_disk_ends_a_write_early_and_then_refuses_it) {
   SimWorld world(1);
   world.disk().set_capacity(3 * kSector);
