@@ -79,6 +79,7 @@ class Kernel {
   [[nodiscard]] virtual Result<size_t> read_at(int fd, std::span<std::byte> out,
                                                uint64_t offset) = 0;
   virtual void close(int fd) = 0;
+  // With its parents where they are missing; what was made is durable when this returns.
   [[nodiscard]] virtual Result<void> make_directories(const std::string& path) = 0;
   [[nodiscard]] virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;
   [[nodiscard]] virtual Result<void> remove(const std::string& path) = 0;

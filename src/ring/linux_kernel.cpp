@@ -286,10 +286,15 @@ Result<size_t> LinuxKernel::read_at(int fd, std::span<std::byte> out, uint64_t o
 void LinuxKernel::close(int fd) { ::close(fd); }
 
 Result<void> LinuxKernel::make_directories(const std::string& path) {
+  const std::filesystem::path folder(path);
   std::error_code code;
-  std::filesystem::create_directories(path, code);
-  if (code) return std::unexpected(error_from_errno(code.value()));
-  return {};
+  if (std::filesystem::is_directory(folder, code)) return {};
+  const std::filesystem::path parent = folder.parent_path();
+  if (!parent.empty() && parent != folder) {
+    if (auto made = make_directories(parent.string()); !made) return made;
+  }
+  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return last_error();
+  return sync_directory(parent.empty() ? "." : parent.string());
 }
 
 Result<std::vector<std::string>> LinuxKernel::list(const std::string& directory) {

@@ -28,8 +28,15 @@ Spool::Spool(ring::Loop& loop, const Options& options)
                        .count_max = std::max<uint32_t>(
                            4, static_cast<uint32_t>(options.octets_max / options.segment_octets))}),
       blocks_(std::max<uint32_t>(64, static_cast<uint32_t>(options.memory_octets / kBlockOctets))),
-      messages_(options.messages_max),
+      messages_(messages_max(options)),
       reads_(kReadsMax) {}
+
+// Each takes at least a page of the log, or a block of memory.
+uint32_t Spool::messages_max(const Options& options) {
+  const uint64_t pages = options.octets_max / kAlignment;
+  const uint64_t blocks = options.memory_octets / kBlockOctets;
+  return static_cast<uint32_t>(std::min<uint64_t>(pages + blocks + 1024, UINT32_MAX / 2));
+}
 
 Result<std::unique_ptr<Spool>> Spool::open(ring::Loop& loop, const Options& options) {
   ASSERT(options.segment_octets >= (1 << 20) && options.segment_octets % kAlignment == 0);
@@ -44,7 +51,7 @@ Result<std::unique_ptr<Spool>> Spool::open(ring::Loop& loop, const Options& opti
 }
 
 bool Spool::adopt(Recovered& recovered) {
-  if (recovered.messages.size() > options_.messages_max) return false;
+  if (recovered.messages.size() > messages_.capacity()) return false;
   report_ = recovered.report;
   next_sequence_ = recovered.next_sequence;
   next_epoch_ = recovered.next_epoch;

@@ -56,7 +56,6 @@ class Spool {
     uint64_t segment_octets = 64ULL << 20;  // a multiple of 4096, at least 1 MiB
     uint64_t octets_max = 4ULL << 30;       // on disk
     uint64_t memory_octets = 64ULL << 20;   // blocks
-    uint32_t messages_max = 4U << 20;
   };
 
   // Recovers what the folder holds; messages() then lists it.
@@ -144,6 +143,7 @@ class Spool {
 
   Spool(ring::Loop& loop, const Options& options);
   [[nodiscard]] bool adopt(Recovered& recovered);
+  static uint32_t messages_max(const Options& options);
 
   // writing (spool.cpp)
   void enqueue(Message& message, uint32_t chunk, bool relocation);

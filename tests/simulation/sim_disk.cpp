@@ -80,10 +80,12 @@ int SimDisk::make_directories(std::string_view path) {
       return result;
     if (name.empty()) continue;
     const auto it = parent->names.find(name);
-    if (it == parent->names.end())
+    if (it == parent->names.end()) {
       apply({{parent, std::string(name), make_node(true)}});
-    else if (!it->second->is_directory)
+      sync_directory(parent, mark());  // ring::Kernel promises that
+    } else if (!it->second->is_directory) {
       return -ENOTDIR;
+    }
   }
   return 0;
 }

@@ -1,0 +1,258 @@
+#include "core/mail_peers.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace relais::test {
+namespace {
+
+constexpr std::string_view kMark = "X-Test-Id: ";
+
+// Lines that hurt: dots in front, nothing but dots, 8-bit octets, long ones, empty ones.
+std::string random_line(Prng& prng) {
+  switch (prng.below(8)) {
+    case 0: return ".";
+    case 1: return "..";
+    case 2: return ".leading dot";
+    case 3: return "";
+    case 4: return std::string(prng.below(998), 'x');
+    case 5: return "caf\xc3\xa9 \xff\x80";
+    case 6: return "Received: not a header";
+    default: return "text " + std::to_string(prng.next());
+  }
+}
+
+std::string random_content(Prng& prng, uint64_t id) {
+  std::string content(kMark);
+  content += std::to_string(id);
+  content += "\r\n\r\n";
+  // Mostly small, sometimes several blocks.
+  const uint64_t size = prng.one_in(10) ? prng.below(120'000) : prng.below(3000);
+  while (content.size() < size) {
+    content += random_line(prng);
+    content += "\r\n";
+  }
+  return content;
+}
+
+std::string stuffed(std::string_view content) {
+  std::string out;
+  while (!content.empty()) {
+    const size_t end = content.find("\r\n") + 2;
+    if (content.front() == '.') out += '.';
+    out += content.substr(0, end);
+    content.remove_prefix(end);
+  }
+  return out;
+}
+
+// Takes one line without its CRLF from the front. False: there is none yet.
+bool take_line(std::string& buffer, std::string& line) {
+  const size_t end = buffer.find("\r\n");
+  if (end == std::string::npos) return false;
+  line = buffer.substr(0, end);
+  buffer.erase(0, end + 2);
+  return true;
+}
+
+// What stands behind the first field.
+std::string_view without_first_field(std::string_view text) {
+  size_t end = text.find("\r\n");
+  while (end != std::string_view::npos && end + 2 < text.size() && (text[end + 2] == ' ' || text[end + 2] == '\t')) {
+    end = text.find("\r\n", end + 2);
+  }
+  return end == std::string_view::npos ? std::string_view{} : text.substr(end + 2);
+}
+
+}  // namespace
+
+uint64_t Ledger::create(Prng& prng) {
+  const uint64_t id = next_++;
+  Mail& mail = mails_[id];
+  const uint64_t count = prng.one_in(3) ? prng.between(2, 4) : 1;
+  for (uint64_t i = 0; i < count; ++i) {
+    std::string recipient(prng.one_in(10) ? kRefused : std::string_view("user"));
+    recipient += std::to_string(id);
+    recipient += '-';
+    recipient += std::to_string(i);
+    recipient += '@';
+    recipient += prng.one_in(5) ? kLocalDomain : std::string_view("far.example");
+    mail.recipients.push_back(std::move(recipient));
+  }
+  mail.content = random_content(prng, id);
+  return id;
+}
+
+uint64_t Ledger::id_in(std::string_view content) {
+  const size_t at = content.find(kMark);
+  uint64_t id = 0;
+  if (at == std::string_view::npos) return 0;
+  std::from_chars(content.data() + at + kMark.size(), content.data() + content.size(), id);
+  return id;
+}
+
+void Ledger::arrive(std::string_view recipient, std::string_view received) {
+  const auto found = mails_.find(id_in(received));
+  if (found == mails_.end()) {
+    complaint = "a message without a known id arrived";
+    return;
+  }
+  Mail& mail = found->second;
+  if (!received.starts_with("Received: ") || without_first_field(received) != mail.content) {
+    const std::string_view rest = without_first_field(received);
+    const auto where = std::ranges::mismatch(rest, mail.content).in1 - rest.begin();
+    complaint = "message " + std::to_string(found->first) + " arrived changed: " + std::to_string(rest.size()) +
+                " octets for " + std::to_string(mail.content.size()) + ", from octet " + std::to_string(where) + " on: " +
+                std::string(rest.substr(static_cast<size_t>(where), 60)) + " instead of " +
+                mail.content.substr(static_cast<size_t>(where), 60);
+  }
+  if (std::find(mail.recipients.begin(), mail.recipients.end(), recipient) == mail.recipients.end()) {
+    complaint = "message " + std::to_string(found->first) + " arrived for a stranger: " + std::string(recipient);
+  }
+  ++mail.arrived[std::string(recipient)];
+}
+
+// ---- the next hop
+
+void Sink::on_bytes(std::string_view bytes) {
+  buffer_ += bytes;
+  std::string line;
+  while (!gone_ && take_line(buffer_, line)) on_line(line);
+}
+
+void Sink::leave() {
+  gone_ = true;
+  close();
+}
+
+void Sink::on_line(std::string_view line) {
+  if (!in_data_) return on_command(line);
+  if (line == ".") return on_end_of_data();
+  if (manner_.close_in_data != 0 && prng_.one_in(uint64_t{manner_.close_in_data} * 20)) return leave();
+  if (line.starts_with('.')) line.remove_prefix(1);
+  content_.append(line).append("\r\n");
+}
+
+void Sink::on_command(std::string_view line) {
+  const std::string_view verb = line.substr(0, 4);
+  if (verb == "EHLO") {
+    write(manner_.pipelining ? "250-sink\r\n250-PIPELINING\r\n250 8BITMIME\r\n" : "250 sink\r\n");
+  } else if (verb == "MAIL") {
+    recipients_.clear();
+    content_.clear();
+    write("250 ok\r\n");
+  } else if (verb == "RCPT") {
+    const size_t from = line.find('<') + 1;
+    const std::string recipient(line.substr(from, line.find('>') - from));
+    if (recipient.starts_with(kRefused)) return write("550 5.1.1 unknown\r\n");
+    if (prng_.one_in(manner_.recipient_later)) return write("451 4.7.1 later\r\n");
+    recipients_.push_back(recipient);
+    write("250 ok\r\n");
+  } else if (verb == "DATA") {
+    if (recipients_.empty()) return write("503 no recipients\r\n");
+    in_data_ = true;
+    write("354 go on\r\n");
+  } else if (verb == "QUIT") {
+    write("221 bye\r\n");
+    leave();
+  } else if (verb == "RSET") {
+    recipients_.clear();
+    write("250 ok\r\n");
+  } else {
+    ledger_.complaint = "the sink was sent nonsense: " + std::string(line);
+    write("500 what\r\n");
+  }
+}
+
+void Sink::on_end_of_data() {
+  in_data_ = false;
+  if (prng_.one_in(manner_.message_later)) return write("451 4.3.0 later\r\n");
+  for (const std::string& recipient : recipients_) ledger_.arrive(recipient, content_);
+  if (prng_.one_in(manner_.close_before_reply)) return leave();
+  write("250 2.0.0 taken\r\n");
+}
+
+// ---- the client
+
+void Submitter::on_bytes(std::string_view bytes) {
+  buffer_ += bytes;
+  std::string line;
+  while (!done_ && take_line(buffer_, line)) {
+    if (line.size() < 3) continue;
+    uint16_t code = 0;
+    std::from_chars(line.data(), line.data() + 3, code);
+    if (line.size() == 3 || line[3] == ' ') on_reply(code);
+  }
+}
+
+void Submitter::on_closed(bool) {
+  done_ = true;
+  close();
+}
+
+void Submitter::on_reply(uint16_t code) {
+  const Mail* mail = id_ != 0 ? &ledger_.at(id_) : nullptr;
+  if (code == 421) {
+    done_ = true;
+    return close();
+  }
+  switch (step_) {
+    case Step::kGreeting:
+      step_ = Step::kHello;
+      return write("EHLO client.example\r\n");
+    case Step::kHello: return next_message();
+    case Step::kMail:
+      step_ = Step::kRecipient;
+      if (!pipelined_) write("RCPT TO:<" + mail->recipients[0] + ">\r\n");
+      return;
+    case Step::kRecipient:
+      if (code == 250) ++accepted_;
+      if (++recipient_ < mail->recipients.size()) {
+        if (!pipelined_) write("RCPT TO:<" + mail->recipients[recipient_] + ">\r\n");
+        return;
+      }
+      step_ = Step::kData;
+      if (!pipelined_) write("DATA\r\n");
+      return;
+    case Step::kData:
+      if (code == 354) return send_content();
+      step_ = Step::kReset;  // 452, or 503 behind a refused MAIL
+      return write("RSET\r\n");
+    case Step::kReset: return next_message();
+    case Step::kContent:
+      if (code == 250) {
+        if (accepted_ != mail->recipients.size()) ledger_.complaint = "a recipient was refused by the relay";
+        ledger_.at(id_).acknowledged = true;
+        ++ledger_.acknowledged;
+      }
+      return next_message();
+    case Step::kQuit:
+      done_ = true;
+      return close();
+  }
+}
+
+void Submitter::next_message() {
+  if (left_ == 0) {
+    step_ = Step::kQuit;
+    return write("QUIT\r\n");
+  }
+  --left_;
+  id_ = ledger_.create(prng_);
+  recipient_ = 0;
+  accepted_ = 0;
+  step_ = Step::kMail;
+  write("MAIL FROM:<sender@contoso.example>\r\n");
+  if (!pipelined_) return;
+  std::string text;
+  for (const std::string& recipient : ledger_.at(id_).recipients) text += "RCPT TO:<" + recipient + ">\r\n";
+  text += "DATA\r\n";
+  write(text);
+}
+
+void Submitter::send_content() {
+  step_ = Step::kContent;
+  write(stuffed(ledger_.at(id_).content) + ".\r\n");
+}
+
+}  // namespace relais::test

@@ -1,0 +1,109 @@
+// The two ends of a simulated relay: clients that submit mail and a next hop that takes it, both written by hand and not with
+// our own protocol code, and the ledger that both write to.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/prng.h"
+#include "simulation/sim_peer.h"
+#include "simulation/sim_world.h"
+
+namespace relais::test {
+
+struct Mail {
+  std::vector<std::string> recipients;
+  std::string content;           // as submitted, not dot-stuffed
+  bool acknowledged = false;     // a client saw 250 for it
+  std::map<std::string, uint32_t> arrived;  // at the sink, by recipient
+};
+
+class Ledger {
+ public:
+  // A new message with random recipients and content.
+  uint64_t create(Prng& prng);
+  Mail& at(uint64_t id) { return mails_.at(id); }
+  // By the mark in its content. 0: none.
+  [[nodiscard]] static uint64_t id_in(std::string_view content);
+  std::map<uint64_t, Mail>& all() { return mails_; }
+  // What a next hop received for one recipient. Complains unless it is the content under one Received field.
+  void arrive(std::string_view recipient, std::string_view received);
+
+  uint32_t acknowledged = 0;
+  std::string complaint;  // empty: all is well
+
+ private:
+  std::map<uint64_t, Mail> mails_;
+  uint64_t next_ = 1;
+};
+
+// Recipients whose local part begins so are refused for good by the sink.
+inline constexpr std::string_view kRefused = "refused";
+// Mail for this domain goes to the Maildir.
+inline constexpr std::string_view kLocalDomain = "local.example";
+
+// How the sink behaves; shared by all its connections, may change in mid-run. One in so many; 0: never.
+struct SinkManner {
+  uint32_t recipient_later = 0;  // 451 to RCPT
+  uint32_t message_later = 0;    // 451 to the final dot
+  uint32_t close_in_data = 0;
+  uint32_t close_before_reply = 0;  // after the final dot; the message counts as arrived
+  bool pipelining = true;
+};
+
+class Sink final : public simulation::SimPeer {
+ public:
+  Sink(Ledger& ledger, const SinkManner& manner, Prng& prng) : ledger_(ledger), manner_(manner), prng_(prng) {}
+  void on_connected() override { write("220 sink ready\r\n"); }
+  void on_bytes(std::string_view bytes) override;
+
+ private:
+  void on_line(std::string_view line);
+  void on_command(std::string_view line);
+  void on_end_of_data();
+  void leave();
+
+  Ledger& ledger_;
+  const SinkManner& manner_;
+  Prng& prng_;
+  std::string buffer_;
+  bool in_data_ = false;
+  bool gone_ = false;
+  std::vector<std::string> recipients_;
+  std::string content_;
+};
+
+class Submitter final : public simulation::SimPeer {
+ public:
+  // Submits `count` new messages over one connection, then QUIT.
+  Submitter(Ledger& ledger, Prng& prng, uint32_t count, bool pipelined)
+      : ledger_(ledger), prng_(prng), left_(count), pipelined_(pipelined) {}
+  void on_bytes(std::string_view bytes) override;
+  void on_closed(bool reset) override;
+  void on_refused(Error) override { done_ = true; }
+  [[nodiscard]] bool done() const { return done_; }
+
+ private:
+  void on_reply(uint16_t code);
+  void next_message();
+  void send_content();
+
+  enum class Step : uint8_t { kGreeting, kHello, kMail, kRecipient, kData, kReset, kContent, kQuit };
+  Ledger& ledger_;
+  Prng& prng_;
+  uint32_t left_;
+  bool pipelined_;
+  bool done_ = false;
+  std::string buffer_;
+  Step step_ = Step::kGreeting;
+  uint64_t id_ = 0;
+  size_t recipient_ = 0;
+  size_t accepted_ = 0;
+};
+
+}  // namespace relais::test
