@@ -125,7 +125,8 @@ void Front::on_data(Session& session) {
 
 void Front::on_body(Session& session, std::string_view bytes) {
   session.content_octets += bytes.size();
-  if (session.write_failed) return;
+  // Failed, and told so, or about to be: the event is on its way.
+  if (session.write_failed || spool_.find(session.message) == nullptr) return;
   const size_t taken = spool_.append(session.message, bytes);
   if (taken == bytes.size()) return;
   session.unwritten = bytes.substr(taken);
@@ -134,7 +135,7 @@ void Front::on_body(Session& session, std::string_view bytes) {
 
 void Front::on_data_end(Session& session) {
   if (session.write_failed) return on_write_failed(session);
-  spool_.commit(session.message);
+  if (spool_.find(session.message) != nullptr) spool_.commit(session.message);
 }
 
 // Forgets a message that is still being written. One that is being committed is past that point: it

@@ -181,7 +181,10 @@ void Maildirs::write_more(Active& active) {
     const uint32_t index = active.next_chunk;
     const uint64_t start = uint64_t{index} * spool::kPayloadMax;
     if (start + message->payload_octets(index) > envelope) {
-      if (!desk_.spool.load(job.work->message, index, job.work_handle)) return;  // on_chunk goes on
+      if (!desk_.spool.load(job.work->message, index, job.work_handle)) {
+        active.reading = true;  // on_chunk goes on
+        return;
+      }
       spool::BlockId block = spool::kNoBlock;
       const auto bytes = desk_.spool.pin(job.work->message, index, block);
       active.form.append(active.text, bytes.subspan(envelope > start ? envelope - start : 0));
@@ -195,12 +198,11 @@ void Maildirs::write_more(Active& active) {
   desk_.loop.sync(active.fd, token(ring::Operation::kMaildirSync, active));
 }
 
-void Maildirs::on_chunk(Job& job, bool readable) {
+void Maildirs::on_chunk(Job& job, uint32_t chunk, bool readable) {
   Active* active = active_.get(job.carried_by);
-  if (active == nullptr || active->stage != Active::Stage::kContent) return;
-  if (active->text_written > 0) return;  // a write is under way; it goes on by itself
+  if (active == nullptr || !active->reading || active->next_chunk != chunk) return;
+  active->reading = false;
   if (readable) return write_more(*active);
-  active->never = true;
   fail(*active, "the message cannot be read back from the spool");
 }
 
@@ -241,7 +243,7 @@ void Maildirs::conclude(Active& active) {
     // Best effort: a file that stays in tmp is nobody's mail, and is replaced by the next try.
     if (!active.renamed) [[maybe_unused]]
       const auto removed = desk_.loop.kernel().remove(folder.path + '/' + active.tmp_name);
-    job.conclude(active.never ? Fate::kFailed : Fate::kDeferred, active.problem);
+    job.conclude(Fate::kDeferred, active.problem);
   }
   job.carrier = Carrier::kNone;
   --folder.active;

@@ -42,7 +42,7 @@ class Maildirs {
 
   void enqueue(Job& job);
   void on_completion(const ring::Completion& completion);
-  void on_chunk(Job& job, bool readable);
+  void on_chunk(Job& job, uint32_t chunk, bool readable);
   void pump();
   [[nodiscard]] bool at_rest() const { return active_.size() == 0; }
 
@@ -64,12 +64,12 @@ class Maildirs {
     int fd = -1;
     bool renamed = false;
     uint32_t next_chunk = 0;
+    bool reading = false;  // next_chunk is being read from the log
     uint64_t offset = 0;
     std::string text;  // on its way to the file
     size_t text_written = 0;
     smtp::LocalForm form;
     bool ok = true;
-    bool never = false;  // unreadable: trying again does not help
     std::string problem;
     bool tried_to_remove = false;
   };

@@ -129,8 +129,8 @@ void Relay::on_spool_event(const spool::Event& event) {
   for (const Handle handle : work->jobs) {
     Job* job = desk_.jobs.get(handle);
     ASSERT(job != nullptr);
-    if (job->carrier == Carrier::kSmartHost) smart_hosts_.on_chunk(*job, readable);
-    if (job->carrier == Carrier::kMaildir) maildirs_.on_chunk(*job, readable);
+    if (job->carrier == Carrier::kSmartHost) smart_hosts_.on_chunk(*job, event.chunk, readable);
+    if (job->carrier == Carrier::kMaildir) maildirs_.on_chunk(*job, event.chunk, readable);
   }
 }
 

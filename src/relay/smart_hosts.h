@@ -43,8 +43,8 @@ class SmartHosts {
   [[nodiscard]] bool take_retry(uint32_t& route);
 
   void on_completion(const ring::Completion& completion);
-  // A chunk that a connection waits for.
-  void on_chunk(Job& job, bool readable);
+  // A chunk of the job's message was read, perhaps for another job: whoever waits for it goes on.
+  void on_chunk(Job& job, uint32_t chunk, bool readable);
   // Starts what can be started. Once a turn.
   void pump();
   // No new jobs; connections close when they have nothing in flight.

@@ -62,7 +62,7 @@ config::Model small_model() {
 // One run of the program on a world that outlives it.
 class Life {
  public:
-  Life(SimWorld& world, const config::Model& model) : kernel_(world), model_(model) {
+  Life(SimWorld& world, const config::Model& model) : world_(world), kernel_(world), model_(model) {
     neighbours_.cores.push_back(std::make_unique<front::Neighbours::Core>());
   }
 
@@ -73,6 +73,9 @@ class Life {
     if (!core) problem_ = problem + ": " + std::string(describe(core.error()));
     if (!core) return false;
     core_ = std::move(*core);
+    const spool::Recovered::Report& report = core_->spool().report();
+    world_.note("recovered %lu messages of %u segments, %lu unfinished, %lu records lost",
+                static_cast<unsigned long>(report.messages), report.segments, static_cast<unsigned long>(report.unacknowledged), static_cast<unsigned long>(report.lost_records));
     const auto fd = kernel_.listen(kListen);
     if (!fd) return false;
     core_->apply({std::make_shared<const front::ServingPolicy>(model_.receive_connectors, policy::AcceptedDomains{}, "relay.example"), {{kListen, *fd}}});
@@ -83,6 +86,7 @@ class Life {
   [[nodiscard]] const std::string& problem() const { return problem_; }
 
  private:
+  SimWorld& world_;
   SimKernel kernel_;
   const config::Model& model_;
   front::Neighbours neighbours_;
@@ -119,8 +123,14 @@ class Story {
     world_.after(end - world_.now(), [] {});  // an idle program would wait for ever
     while (world_.now() < end && life.core().turn()) check(life.core());
     switch (prng_.below(3)) {
-      case 0: killed_ = true; return world_.crash();
-      case 1: killed_ = true; return world_.kill();
+      case 0:
+        world_.note("power cut");
+        killed_ = true;
+        return world_.crash();
+      case 1:
+        world_.note("kill");
+        killed_ = true;
+        return world_.kill();
       default:
         life.core().drain();
         for (int turns = 0; turns < 200'000 && life.core().turn(); ++turns) check(life.core());

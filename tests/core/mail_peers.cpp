@@ -224,6 +224,7 @@ void Submitter::on_reply(uint16_t code) {
         if (accepted_ != mail->recipients.size()) ledger_.complaint = "a recipient was refused by the relay";
         ledger_.at(id_).acknowledged = true;
         ++ledger_.acknowledged;
+        world().note("message %lu is acknowledged", static_cast<unsigned long>(id_));
       }
       return next_message();
     case Step::kQuit:
