@@ -252,9 +252,10 @@ bool Spool::open_head() {
   const uint64_t wanted = kSegmentReserve + kAlignment + (1 + journals) * kBlockOctets;
   if (const SegmentIndex head = segments_.head(); head != kNoSegment) {
     const Segment& segment = segments_.at(head);
-    // The next one is made while this one is being filled.
+    const bool fits = segment.size - segment.used >= wanted;
+    // The next one is made while this one is being filled. (`segment` may be moved by that.)
     if (segment.used > segment.size / 2) segments_.prepare();
-    if (segment.size - segment.used >= wanted) return true;
+    if (fits) return true;
   }
   if (!segments_.advance_head(next_epoch_)) return false;
   ++next_epoch_;
