@@ -86,6 +86,7 @@ struct Port {
   std::vector<Specific> specific;  // sorted by address
 
   [[nodiscard]] uint32_t tries_at(const IpAddress& local) const {
+    if (specific.empty()) return wildcard;
     const AddressNumber address = number_of(local);
     const auto found = std::ranges::lower_bound(specific, address, {}, &Specific::address);
     return found != specific.end() && found->address == address ? found->tries : wildcard;

@@ -42,11 +42,12 @@ RangeTrie<Key>::RangeTrie(std::vector<Entry> entries) {
   close_last_block();
   const size_t blocks = blocks_.size();
   ASSERT(blocks < kChild);
+  last_block_ = static_cast<uint32_t>(blocks - 1);
   firsts_.reserve(blocks + kWindow);
   for (const Block& block : blocks_) firsts_.push_back(block.starts[0]);
   firsts_.resize(blocks + kWindow, ~Key{0});
 
-  add_node(0, static_cast<uint32_t>(blocks - 1));
+  add_node(0, last_block_);
   // fill_slots appends the children of a node behind it, so this walks the trie breadth first.
   for (uint32_t node = 0; node < nodes_.size(); ++node) fill_slots(node);
   blocks_.shrink_to_fit();

@@ -101,7 +101,7 @@ class RangeTrie {
     uint32_t passed = 0;
     // Blocks that begin beyond the slot are greater than the key, so the trip is always the same.
     for (uint32_t i = 0; i < kWindow; ++i) passed += firsts[i] <= key ? 1 : 0;
-    return std::min(block + passed, static_cast<uint32_t>(blocks_.size() - 1));
+    return std::min(block + passed, last_block_);  // the last address passes the padding too
   }
 
   void cut(std::vector<Entry> entries);
@@ -114,7 +114,8 @@ class RangeTrie {
   std::vector<Key> firsts_;  // starts[0] of each block; then kWindow times the last possible start
   std::vector<Node> nodes_;
   std::vector<uint32_t> slots_;
-  uint32_t in_last_block_ = kBlock;  // while it is built
+  uint32_t last_block_ = 0;
+  uint32_t in_last_block_ = kBlock;  // segments, while it is built
 };
 
 extern template class RangeTrie<uint32_t>;

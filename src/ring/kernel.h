@@ -58,8 +58,9 @@ class Kernel {
   // Of a connected socket. An error means that the peer has gone already.
   [[nodiscard]] virtual Result<Endpoint> local_endpoint(int fd) = 0;
   [[nodiscard]] virtual Result<Endpoint> remote_endpoint(int fd) = 0;
-  // Half-closes a connected socket. Not a ring operation: IORING_OP_SHUTDOWN always goes to a worker thread (io_uring/net.c),
-  // which looks the descriptor up only then and may find the next connection under the same number.
+  // Half-closes a connected socket. Not a ring operation: IORING_OP_SHUTDOWN always goes to a
+  // worker thread (io_uring/net.c), which looks the descriptor up only then and may find the next
+  // connection under the same number.
   virtual void shut_down_writes(int fd) = 0;
   // Best effort: what fits goes out, then the socket is closed.
   virtual void say_and_close(int fd, std::string_view text) = 0;

@@ -14,13 +14,13 @@ enum class Operation : uint8_t {
 
   kWake,  // ring: another thread has posted to this core's mailbox
 
-  kAccept,           // front: multishot accept; slot = listener
-  kAcceptRetry,      // front: timer after running out of descriptors
-  kSessionReceive,   // front: multishot receive; slot, generation = session
-  kSessionSend,      // front
-  kSessionClose,     // front
-  kSessionTimer,     // front
-  kDrainTimer,       // front
+  kAccept,          // front: multishot accept; slot = listener
+  kAcceptRetry,     // front: timer after running out of descriptors
+  kSessionReceive,  // front: multishot receive; slot, generation = session
+  kSessionSend,     // front
+  kSessionClose,    // front
+  kSessionTimer,    // front
+  kDrainTimer,      // front
 
   kSpoolWrite,  // spool: the group commit
   kSpoolZero,   // spool: prewriting a segment

@@ -1,7 +1,8 @@
-// A whole core (ring, smtp, policy, spool, front, relay, log) on the simulated kernel, from client bytes to next hop, under
-// seeded faults, kills and power cuts. What must hold whatever happens: every message that a client saw a 250 for arrives at
-// every recipient at least once and unchanged, or is kept in the failed folder; without kills and broken connections exactly
-// once; and at rest nothing is left over.
+// A whole core (ring, smtp, policy, spool, front, relay, log) on the simulated kernel, from client
+// bytes to next hop, under seeded faults, kills and power cuts. What must hold whatever happens:
+// every message that a client saw a 250 for arrives at every recipient at least once and unchanged,
+// or is kept in the failed folder; without kills and broken connections exactly once; and at rest
+// nothing is left over.
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -54,7 +55,8 @@ config::Model small_model() {
   connector.bindings = {{kListen}};
   connector.remote_ranges = {*policy::AddressRange::parse("0.0.0.0/0")};
   connector.anonymous_users = true;
-  connector.permissions = {{std::string(policy::kAnonymousLogon), static_cast<uint32_t>(policy::Right::kAcceptAnyRecipient), false}};
+  connector.permissions = {{std::string(policy::kAnonymousLogon),
+                            static_cast<uint32_t>(policy::Right::kAcceptAnyRecipient), false}};
   model.receive_connectors = {connector};
   return model;
 }
@@ -69,16 +71,25 @@ class Life {
   bool start() {
     std::string problem;
     if (!kernel_.make_directories("/data")) return false;
-    auto core = Core::create(kernel_, model_, neighbours_, {.index = 0, .guid_salt = kernel_.wall_now().ns < 0 ? 1U : static_cast<uint64_t>(kernel_.wall_now().ns)}, problem);
+    auto core = Core::create(
+        kernel_, model_, neighbours_,
+        {.index = 0,
+         .guid_salt =
+             kernel_.wall_now().ns < 0 ? 1U : static_cast<uint64_t>(kernel_.wall_now().ns)},
+        problem);
     if (!core) problem_ = problem + ": " + std::string(describe(core.error()));
     if (!core) return false;
     core_ = std::move(*core);
     const spool::Recovered::Report& report = core_->spool().report();
     world_.note("recovered %lu messages of %u segments, %lu unfinished, %lu records lost",
-                static_cast<unsigned long>(report.messages), report.segments, static_cast<unsigned long>(report.unacknowledged), static_cast<unsigned long>(report.lost_records));
+                static_cast<unsigned long>(report.messages), report.segments,
+                static_cast<unsigned long>(report.unacknowledged),
+                static_cast<unsigned long>(report.lost_records));
     const auto fd = kernel_.listen(kListen);
     if (!fd) return false;
-    core_->apply({std::make_shared<const front::ServingPolicy>(model_.receive_connectors, policy::AcceptedDomains{}, "relay.example"), {{kListen, *fd}}});
+    core_->apply({std::make_shared<const front::ServingPolicy>(
+                      model_.receive_connectors, policy::AcceptedDomains{}, "relay.example"),
+                  {{kListen, *fd}}});
     return true;
   }
 
@@ -98,7 +109,8 @@ class Story {
  public:
   explicit Story(uint64_t seed) : world_(seed), prng_(seed * 2 + 1), model_(small_model()) {
     for (const Endpoint& hop : {kHopA, kHopB}) {
-      world_.network().serve(hop, [this] { return std::make_shared<Sink>(ledger_, manner_, prng_); });
+      world_.network().serve(hop,
+                             [this] { return std::make_shared<Sink>(ledger_, manner_, prng_); });
     }
   }
 
@@ -143,7 +155,8 @@ class Story {
   void last_life() {
     world_.set_faults({});
     manner_ = {};
-    for (const Endpoint& hop : {kHopA, kHopB}) world_.network().set_manner(hop, SimNetwork::Manner::kAccept);
+    for (const Endpoint& hop : {kHopA, kHopB})
+      world_.network().set_manner(hop, SimNetwork::Manner::kAccept);
     Life life(world_, model_);
     ASSERT_TRUE(life.start()) << life.problem();
     for (int i = 0; i < 3; ++i) submit();
@@ -155,8 +168,10 @@ class Story {
       if (at_rest(life.core())) break;
     }
     const Core& core = life.core();
-    EXPECT_TRUE(at_rest(core)) << core.spool().figures().messages << " messages are left in the spool, "
-                               << core.front().session_count() << " sessions, " << core.relay().figures().in_work << " in work";
+    EXPECT_TRUE(at_rest(core)) << core.spool().figures().messages
+                               << " messages are left in the spool, "
+                               << core.front().session_count() << " sessions, "
+                               << core.relay().figures().in_work << " in work";
     EXPECT_EQ(core.front().lent_buffers(), 0U);
     EXPECT_EQ(core.spool().figures().free_blocks, 64U);
     verify();
@@ -172,8 +187,14 @@ class Story {
 
  private:
   void draw_manner() {
-    const auto rate = [this] { return prng_.one_in(3) ? static_cast<uint32_t>(prng_.between(2, 20)) : 0U; };
-    manner_ = {.recipient_later = rate(), .message_later = rate(), .close_in_data = rate(), .close_before_reply = rate(), .pipelining = !prng_.one_in(3)};
+    const auto rate = [this] {
+      return prng_.one_in(3) ? static_cast<uint32_t>(prng_.between(2, 20)) : 0U;
+    };
+    manner_ = {.recipient_later = rate(),
+               .message_later = rate(),
+               .close_in_data = rate(),
+               .close_before_reply = rate(),
+               .pipelining = !prng_.one_in(3)};
     using enum SimNetwork::Manner;
     constexpr SimNetwork::Manner kManners[] = {kAccept, kAccept, kRefuse, kSilent};
     world_.network().set_manner(kHopB, kManners[prng_.below(4)]);
@@ -182,7 +203,8 @@ class Story {
   }
 
   void submit() {
-    auto client = std::make_shared<Submitter>(ledger_, prng_, static_cast<uint32_t>(prng_.between(1, 8)), prng_.one_in(2));
+    auto client = std::make_shared<Submitter>(
+        ledger_, prng_, static_cast<uint32_t>(prng_.between(1, 8)), prng_.one_in(2));
     clients_.push_back(client);
     world_.network().connect(client, {IpAddress::v4(0x7f000002), 0}, kListen);
   }
@@ -196,7 +218,8 @@ class Story {
     for (const auto& client : clients_) {
       if (!client->done()) return false;
     }
-    return core.spool().figures().messages == 0 && core.front().session_count() == 0 && core.spool().at_rest();
+    return core.spool().figures().messages == 0 && core.front().session_count() == 0 &&
+           core.spool().at_rest();
   }
 
   // What lies in a Maildir's new folder, by id.
@@ -208,7 +231,8 @@ class Story {
     for (const std::string& name : *names) {
       const auto fd = kernel.open(folder + "/new/" + name, ring::OpenMode::kRead);
       std::string text(*kernel.size(*fd), '\0');
-      [[maybe_unused]] const auto octets = kernel.read_at(*fd, std::as_writable_bytes(std::span(text)), 0);
+      [[maybe_unused]] const auto octets =
+          kernel.read_at(*fd, std::as_writable_bytes(std::span(text)), 0);
       kernel.close(*fd);
       found[Ledger::id_in(text)] += text;
     }
@@ -232,8 +256,10 @@ class Story {
           ASSERT_TRUE(file != files.end() && file->second.find(recipient) != std::string::npos)
               << "message " << id << " was acknowledged and is not in the folder for " << recipient;
         } else {
-          ASSERT_GE(times, 1U) << "message " << id << " was acknowledged and never arrived at " << recipient;
-          ASSERT_TRUE(times == 1 || !exactly_once) << "message " << id << " arrived " << times << " times at " << recipient;
+          ASSERT_GE(times, 1U) << "message " << id << " was acknowledged and never arrived at "
+                               << recipient;
+          ASSERT_TRUE(times == 1 || !exactly_once)
+              << "message " << id << " arrived " << times << " times at " << recipient;
         }
       }
     }

@@ -11,14 +11,22 @@ constexpr std::string_view kMark = "X-Test-Id: ";
 // Lines that hurt: dots in front, nothing but dots, 8-bit octets, long ones, empty ones.
 std::string random_line(Prng& prng) {
   switch (prng.below(8)) {
-    case 0: return ".";
-    case 1: return "..";
-    case 2: return ".leading dot";
-    case 3: return "";
-    case 4: return std::string(prng.below(998), 'x');
-    case 5: return "caf\xc3\xa9 \xff\x80";
-    case 6: return "Received: not a header";
-    default: return "text " + std::to_string(prng.next());
+    case 0:
+      return ".";
+    case 1:
+      return "..";
+    case 2:
+      return ".leading dot";
+    case 3:
+      return "";
+    case 4:
+      return std::string(prng.below(998), 'x');
+    case 5:
+      return "caf\xc3\xa9 \xff\x80";
+    case 6:
+      return "Received: not a header";
+    default:
+      return "text " + std::to_string(prng.next());
   }
 }
 
@@ -58,7 +66,8 @@ bool take_line(std::string& buffer, std::string& line) {
 // What stands behind the first field.
 std::string_view without_first_field(std::string_view text) {
   size_t end = text.find("\r\n");
-  while (end != std::string_view::npos && end + 2 < text.size() && (text[end + 2] == ' ' || text[end + 2] == '\t')) {
+  while (end != std::string_view::npos && end + 2 < text.size() &&
+         (text[end + 2] == ' ' || text[end + 2] == '\t')) {
     end = text.find("\r\n", end + 2);
   }
   return end == std::string_view::npos ? std::string_view{} : text.substr(end + 2);
@@ -101,13 +110,16 @@ void Ledger::arrive(std::string_view recipient, std::string_view received) {
   if (!received.starts_with("Received: ") || without_first_field(received) != mail.content) {
     const std::string_view rest = without_first_field(received);
     const auto where = std::ranges::mismatch(rest, mail.content).in1 - rest.begin();
-    complaint = "message " + std::to_string(found->first) + " arrived changed: " + std::to_string(rest.size()) +
-                " octets for " + std::to_string(mail.content.size()) + ", from octet " + std::to_string(where) + " on: " +
-                std::string(rest.substr(static_cast<size_t>(where), 60)) + " instead of " +
-                mail.content.substr(static_cast<size_t>(where), 60);
+    complaint = "message " + std::to_string(found->first) +
+                " arrived changed: " + std::to_string(rest.size()) + " octets for " +
+                std::to_string(mail.content.size()) + ", from octet " + std::to_string(where) +
+                " on: " + std::string(rest.substr(static_cast<size_t>(where), 60)) +
+                " instead of " + mail.content.substr(static_cast<size_t>(where), 60);
   }
-  if (std::find(mail.recipients.begin(), mail.recipients.end(), recipient) == mail.recipients.end()) {
-    complaint = "message " + std::to_string(found->first) + " arrived for a stranger: " + std::string(recipient);
+  if (std::find(mail.recipients.begin(), mail.recipients.end(), recipient) ==
+      mail.recipients.end()) {
+    complaint = "message " + std::to_string(found->first) +
+                " arrived for a stranger: " + std::string(recipient);
   }
   ++mail.arrived[std::string(recipient)];
 }
@@ -128,7 +140,8 @@ void Sink::leave() {
 void Sink::on_line(std::string_view line) {
   if (!in_data_) return on_command(line);
   if (line == ".") return on_end_of_data();
-  if (manner_.close_in_data != 0 && prng_.one_in(uint64_t{manner_.close_in_data} * 20)) return leave();
+  if (manner_.close_in_data != 0 && prng_.one_in(uint64_t{manner_.close_in_data} * 20))
+    return leave();
   if (line.starts_with('.')) line.remove_prefix(1);
   content_.append(line).append("\r\n");
 }
@@ -200,7 +213,8 @@ void Submitter::on_reply(uint16_t code) {
     case Step::kGreeting:
       step_ = Step::kHello;
       return write("EHLO client.example\r\n");
-    case Step::kHello: return next_message();
+    case Step::kHello:
+      return next_message();
     case Step::kMail:
       step_ = Step::kRecipient;
       if (!pipelined_) write("RCPT TO:<" + mail->recipients[0] + ">\r\n");
@@ -218,10 +232,12 @@ void Submitter::on_reply(uint16_t code) {
       if (code == 354) return send_content();
       step_ = Step::kReset;  // 452, or 503 behind a refused MAIL
       return write("RSET\r\n");
-    case Step::kReset: return next_message();
+    case Step::kReset:
+      return next_message();
     case Step::kContent:
       if (code == 250) {
-        if (accepted_ != mail->recipients.size()) ledger_.complaint = "a recipient was refused by the relay";
+        if (accepted_ != mail->recipients.size())
+          ledger_.complaint = "a recipient was refused by the relay";
         ledger_.at(id_).acknowledged = true;
         ++ledger_.acknowledged;
         world().note("message %lu is acknowledged", static_cast<unsigned long>(id_));
@@ -246,7 +262,8 @@ void Submitter::next_message() {
   write("MAIL FROM:<sender@contoso.example>\r\n");
   if (!pipelined_) return;
   std::string text;
-  for (const std::string& recipient : ledger_.at(id_).recipients) text += "RCPT TO:<" + recipient + ">\r\n";
+  for (const std::string& recipient : ledger_.at(id_).recipients)
+    text += "RCPT TO:<" + recipient + ">\r\n";
   text += "DATA\r\n";
   write(text);
 }

@@ -1,5 +1,5 @@
-// The two ends of a simulated relay: clients that submit mail and a next hop that takes it, both written by hand and not with
-// our own protocol code, and the ledger that both write to.
+// The two ends of a simulated relay: clients that submit mail and a next hop that takes it, both
+// written by hand and not with our own protocol code, and the ledger that both write to.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,8 @@ namespace relais::test {
 
 struct Mail {
   std::vector<std::string> recipients;
-  std::string content;           // as submitted, not dot-stuffed
-  bool acknowledged = false;     // a client saw 250 for it
+  std::string content;                      // as submitted, not dot-stuffed
+  bool acknowledged = false;                // a client saw 250 for it
   std::map<std::string, uint32_t> arrived;  // at the sink, by recipient
 };
 
@@ -31,7 +31,8 @@ class Ledger {
   // By the mark in its content. 0: none.
   [[nodiscard]] static uint64_t id_in(std::string_view content);
   std::map<uint64_t, Mail>& all() { return mails_; }
-  // What a next hop received for one recipient. Complains unless it is the content under one Received field.
+  // What a next hop received for one recipient. Complains unless it is the content under one
+  // Received field.
   void arrive(std::string_view recipient, std::string_view received);
 
   uint32_t acknowledged = 0;
@@ -47,7 +48,8 @@ inline constexpr std::string_view kRefused = "refused";
 // Mail for this domain goes to the Maildir.
 inline constexpr std::string_view kLocalDomain = "local.example";
 
-// How the sink behaves; shared by all its connections, may change in mid-run. One in so many; 0: never.
+// How the sink behaves; shared by all its connections, may change in mid-run. One in so many; 0:
+// never.
 struct SinkManner {
   uint32_t recipient_later = 0;  // 451 to RCPT
   uint32_t message_later = 0;    // 451 to the final dot
@@ -58,7 +60,8 @@ struct SinkManner {
 
 class Sink final : public simulation::SimPeer {
  public:
-  Sink(Ledger& ledger, const SinkManner& manner, Prng& prng) : ledger_(ledger), manner_(manner), prng_(prng) {}
+  Sink(Ledger& ledger, const SinkManner& manner, Prng& prng)
+      : ledger_(ledger), manner_(manner), prng_(prng) {}
   void on_connected() override { write("220 sink ready\r\n"); }
   void on_bytes(std::string_view bytes) override;
 
@@ -93,7 +96,16 @@ class Submitter final : public simulation::SimPeer {
   void next_message();
   void send_content();
 
-  enum class Step : uint8_t { kGreeting, kHello, kMail, kRecipient, kData, kReset, kContent, kQuit };
+  enum class Step : uint8_t {
+    kGreeting,
+    kHello,
+    kMail,
+    kRecipient,
+    kData,
+    kReset,
+    kContent,
+    kQuit
+  };
   Ledger& ledger_;
   Prng& prng_;
   uint32_t left_;
