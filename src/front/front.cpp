@@ -75,12 +75,14 @@ void Front::listen(std::vector<Listener> wanted) {
 }
 
 void Front::arm_accept(uint32_t listener) {
+  ++accepts_;
   loop_.accept_multishot(listeners_[listener].fd, {ring::Operation::kAccept, {listener, 0}});
 }
 
 void Front::on_accept(const ring::Completion& completion) {
   const uint32_t index = completion.token.handle.slot;
   const Listener& listener = listeners_[index];
+  if (!completion.more) --accepts_;
   if (completion.ok()) {
     if (draining_ || listener.fd < 0) {
       loop_.kernel().say_and_close(completion.result, "421 4.3.2 Service not active\r\n");

@@ -72,7 +72,9 @@ class Front {
 
   // Stop accepting, let transactions finish, 421 to the rest; after drain_timeout to all.
   void drain();
-  [[nodiscard]] bool drained() const { return draining_ && sessions_.size() == 0; }
+  // Listeners included: one that stays open until the process ends would take connections that
+  // nobody serves.
+  [[nodiscard]] bool drained() const { return draining_ && sessions_.size() == 0 && accepts_ == 0; }
   [[nodiscard]] uint32_t session_count() const { return sessions_.size(); }
   [[nodiscard]] uint32_t lent_buffers() const { return buffers_->lent(); }
 
@@ -130,6 +132,7 @@ class Front {
   std::vector<Listener> listeners_;  // fd < 0: no longer served
   std::list<PolicyUse> policies_;    // back() is current
   uint64_t next_id_ = 1;
+  uint32_t accepts_ = 0;  // multishot accepts that have not ended
   bool draining_ = false;
   std::string scratch_;
 };
