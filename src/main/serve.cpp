@@ -143,7 +143,7 @@ bool Server::start_cores() {
   const auto count = static_cast<uint16_t>(model_.server.cores.size());
   for (uint16_t i = 0; i < count; ++i)
     neighbours_.cores.push_back(std::make_unique<front::Neighbours::Core>());
-  done_.emplace(count);
+  done_.emplace(count + 1);  // and the main thread
   std::vector<std::promise<Started>> started(count);
   const std::shared_future<bool> go = go_.get_future().share();
   for (uint16_t i = 0; i < count; ++i) {
@@ -266,6 +266,8 @@ void Server::wait_for_end() {
   notice("stopping: no new connections; what is under way may finish within {} s",
          model_.server.drain_timeout.seconds());
   post(ring::Letter::Kind::kDrain);
+  // The last letter: from here on mailboxes may go.
+  done_->count_down();
   // A second signal does not wait: what was acknowledged is on disk in any case.
   sigset_t again;
   sigemptyset(&again);
