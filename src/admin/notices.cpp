@@ -3,6 +3,8 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <cstdio>
+
 namespace relais::admin {
 
 void write_notice(std::string_view text) {
@@ -15,5 +17,7 @@ void write_notice(std::string_view text) {
   }();
   kLogger->info(text);
 }
+
+void write_plain(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); }
 
 }  // namespace relais::admin

@@ -9,10 +9,17 @@
 namespace relais::admin {
 
 void write_notice(std::string_view text);
+// As it is, to standard error; one that cannot be written to is no reason to stop.
+void write_plain(std::string_view text);
 
 template <class... Args>
 void notice(fmt::format_string<Args...> format, Args&&... args) {
   write_notice(fmt::format(format, std::forward<Args>(args)...));
+}
+
+template <class... Args>
+void say(fmt::format_string<Args...> format, Args&&... args) {
+  write_plain(fmt::format(format, std::forward<Args>(args)...));
 }
 
 }  // namespace relais::admin

@@ -14,6 +14,8 @@
 namespace relais::config {
 namespace {
 
+constexpr uint32_t kDotsMax = 1000;  // in a row without a quote, an equals sign or a line end
+
 Value convert(const toml::node& node);
 
 Array convert_array(const toml::array& array) {
@@ -86,6 +88,14 @@ std::expected<Table, DocumentError> read_document(const std::string& path) {
   }
   const std::string text(std::istreambuf_iterator<char>(file), {});
   if (file.bad()) return std::unexpected(DocumentError{0, "cannot be read to its end"});
+  // The library takes a dotted key apart by recursion, and would run out of stack.
+  uint32_t line = 1;
+  uint32_t dots = 0;
+  for (const char c : text) {
+    if (c == '\n') ++line;
+    dots = c == '\n' || c == '=' || c == '"' || c == '\'' ? 0 : dots + (c == '.' ? 1 : 0);
+    if (dots > kDotsMax) return std::unexpected(DocumentError{line, "a key with so many parts"});
+  }
   try {
     return convert_table(toml::parse(text));
   } catch (const toml::parse_error& error) {

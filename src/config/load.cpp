@@ -136,6 +136,9 @@ std::string to_string(const Finding& finding) {
   text += finding.what;
   if (!finding.cure.empty()) text += ". " + finding.cure;
   text += '.';
+  // What the file says is quoted; it must not move the cursor or make a line of its own.
+  std::ranges::replace_if(
+      text, [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; }, '?');
   return text;
 }
 

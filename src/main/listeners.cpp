@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -38,6 +39,12 @@ std::string cure_for(Error error) {
   }
 }
 
+// One of them takes connections that are meant for the other.
+bool overlap(const Endpoint& a, const Endpoint& b) {
+  if (a.port != b.port || a.address.family() != b.address.family()) return false;
+  return a.address == b.address || a.address.is_unspecified() || b.address.is_unspecified();
+}
+
 }  // namespace
 
 // The kernel takes down the io_uring of a process that was killed, and with it the accepts that
@@ -63,10 +70,17 @@ bool Listeners::prepare(const std::vector<policy::ReceiveConnector>& connectors,
     }
     return false;
   };
+  // SO_REUSEPORT would let a second relais of the same user share the port without a word. All are
+  // asked for before any is opened: an address and the wildcard beside it would be in each other's
+  // way.
+  for (const auto& [endpoint, name] : wanted) {
+    const bool ours = std::ranges::any_of(
+        open_, [&](const auto& entry) { return overlap(entry.first, endpoint); });
+    if (ours) continue;
+    if (const auto free = claim(endpoint); !free) return give_up(endpoint, name, free.error());
+  }
   for (const auto& [endpoint, name] : wanted) {
     if (open_.contains(endpoint)) continue;
-    // SO_REUSEPORT would let a second relais of the same user share the port without a word.
-    if (const auto free = claim(endpoint); !free) return give_up(endpoint, name, free.error());
     for (size_t core = 0; core < cores_; ++core) {
       const auto fd = kernel_.listen(endpoint);
       if (!fd) return give_up(endpoint, name, fd.error());

@@ -1,3 +1,6 @@
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
@@ -5,6 +8,15 @@
 #include "main/commands.h"
 
 int main(int argc, char** argv) {
+  // A closed standard stream would lend its number to the next file that is opened, and what is
+  // meant for people would be written there.
+  while (true) {
+    const int fd = open("/dev/null", O_RDWR);
+    if (fd < 0 || fd > 2) {
+      if (fd > 2) close(fd);
+      break;
+    }
+  }
   CLI::App app{
       "relais: an SMTP front end with Receive connectors, one thread and one io_uring a core",
       "relais"};

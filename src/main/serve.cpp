@@ -91,17 +91,17 @@ void raise_descriptor_limit(const config::Model& model) {
 
 bool Server::prepare() {
   if (const auto probe = ring::LinuxKernel::probe(); !probe.ok) {
-    fmt::print(stderr, "relais: cannot start: {}.\n  cure: {}\n", probe.problem, probe.cure);
+    admin::say("relais: cannot start: {}.\n  cure: {}\n", probe.problem, probe.cure);
     return false;
   }
   const std::string& data = model_.server.data_dir;
   if (const auto made = kernel_.make_directories(data); !made) {
-    fmt::print(stderr, "relais: cannot start: cannot make the folder {} (data_dir): {}\n", data,
+    admin::say("relais: cannot start: cannot make the folder {} (data_dir): {}\n", data,
                describe(made.error()));
     return false;
   }
   if (const auto lock = kernel_.lock(data + "/lock"); !lock) {
-    fmt::print(stderr, "relais: cannot start: {}/lock: {}\n", data,
+    admin::say("relais: cannot start: {}/lock: {}\n", data,
                lock.error() == Error::kExists ? "another relais uses this data_dir"
                                               : describe(lock.error()));
     return false;
@@ -109,7 +109,7 @@ bool Server::prepare() {
   raise_descriptor_limit(model_);
   std::string problem;
   if (listeners_.prepare(model_.receive_connectors, problem)) return true;
-  fmt::print(stderr, "relais: cannot start: {}\n", problem);
+  admin::say("relais: cannot start: {}\n", problem);
   return false;
 }
 
@@ -154,7 +154,7 @@ bool Server::start_cores() {
   const auto failed =
       std::ranges::find_if(cores_, [](const Started& core) { return core.core == nullptr; });
   if (failed == cores_.end()) return true;
-  fmt::print(stderr, "relais: cannot start: {}\n", failed->problem);
+  admin::say("relais: cannot start: {}\n", failed->problem);
   go_.set_value(false);
   threads_.clear();
   return false;
@@ -173,8 +173,8 @@ void Server::post(ring::Letter::Kind kind) {
 }
 
 void Server::print_start() const {
-  fmt::print(stderr, "relais {} as {}, {} core{}\n", RELAIS_VERSION, model_.server.fqdn,
-             cores_.size(), cores_.size() == 1 ? "" : "s");
+  admin::say("relais {} as {}, {} core{}\n", RELAIS_VERSION, model_.server.fqdn, cores_.size(),
+             cores_.size() == 1 ? "" : "s");
   for (const front::Listener& listener : listeners_.of_core(0)) {
     std::string names;
     for (const auto& connector : model_.receive_connectors) {
@@ -184,7 +184,7 @@ void Server::print_start() const {
                         });
       if (here) names += (names.empty() ? "\"" : ", \"") + connector.name + '"';
     }
-    fmt::print(stderr, "  listens on {:<22} {}\n", listener.endpoint.to_string(), names);
+    admin::say("  listens on {:<22} {}\n", listener.endpoint.to_string(), names);
   }
   for (const auto& connector : model_.send_connectors) {
     std::string spaces;
@@ -193,7 +193,7 @@ void Server::print_start() const {
     std::string hosts = connector.maildir;
     for (const Endpoint& host : connector.smart_hosts)
       hosts += (hosts.empty() ? "" : ", ") + host.to_string();
-    fmt::print(stderr, "  mail for   {:<22} \"{}\" -> {}{}\n", spaces, connector.name,
+    admin::say("  mail for   {:<22} \"{}\" -> {}{}\n", spaces, connector.name,
                connector.kind == config::DeliveryKind::kMaildir ? "Maildir " : "", hosts);
   }
   spool::Recovered::Report sum;
@@ -203,20 +203,18 @@ void Server::print_start() const {
     sum.unacknowledged += core.recovered.unacknowledged;
     sum.lost_records += core.recovered.lost_records;
   }
-  fmt::print(stderr, "  spool      {}: recovered {} message{}", model_.server.data_dir,
-             sum.messages, sum.messages == 1 ? "" : "s");
-  if (sum.untried > 0) fmt::print(stderr, ", of which at most {} may be sent twice", sum.untried);
+  admin::say("  spool      {}: recovered {} message{}", model_.server.data_dir, sum.messages,
+             sum.messages == 1 ? "" : "s");
+  if (sum.untried > 0) admin::say(", of which at most {} may be sent twice", sum.untried);
   if (sum.unacknowledged > 0)
-    fmt::print(stderr, "; dropped {} unfinished (never acknowledged)", sum.unacknowledged);
-  fmt::print(stderr, "\n");
+    admin::say("; dropped {} unfinished (never acknowledged)", sum.unacknowledged);
+  admin::say("\n");
   if (sum.lost_records > 0) {
-    fmt::print(stderr,
-               "  DAMAGE     {} records of the spool cannot be read: the disk has lost data\n",
+    admin::say("  DAMAGE     {} records of the spool cannot be read: the disk has lost data\n",
                sum.lost_records);
   }
   print_try();
-  fmt::print(stderr, "ready (stop with Ctrl-C, reload the connectors with SIGHUP to {})\n",
-             getpid());
+  admin::say("ready (stop with Ctrl-C, reload the connectors with SIGHUP to {})\n", getpid());
 }
 
 void Server::print_try() const {
@@ -227,7 +225,7 @@ void Server::print_try() const {
     where.address = where.address.is_v4() ? IpAddress::v4(0x7f000001) : IpAddress::v6(0, 1);
   const std::string domain =
       model_.accepted_domains.empty() ? "example.com" : model_.accepted_domains.front().name;
-  fmt::print(stderr, "  try        swaks --server {} --from chris@{} --to kate@fabrikam.com\n",
+  admin::say("  try        swaks --server {} --from chris@{} --to kate@fabrikam.com\n",
              where.to_string(), domain.starts_with("*.") ? domain.substr(2) : domain);
 }
 
@@ -297,11 +295,9 @@ int Server::run() {
 
 int serve(const std::string& config_folder) {
   config::Loaded loaded = config::load(config_folder);
-  for (const auto& finding : loaded.findings)
-    fmt::print(stderr, "{}\n", config::to_string(finding));
+  for (const auto& finding : loaded.findings) admin::say("{}\n", config::to_string(finding));
   if (!loaded.ok) {
-    fmt::print(stderr, "relais: cannot start: the configuration in {} is not valid\n",
-               config_folder);
+    admin::say("relais: cannot start: the configuration in {} is not valid\n", config_folder);
     return 1;
   }
   return Server(config_folder, std::move(loaded.model)).run();

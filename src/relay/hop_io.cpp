@@ -22,8 +22,8 @@ Fate fate_of(uint16_t code) {
 }
 
 std::string words(const smtp::PeerReply& reply) {
-  std::string text = std::to_string(reply.code);
-  text += ' ';
+  std::string text;
+  if (reply.code != 0) text = std::to_string(reply.code) + ' ';
   text += reply.text;
   std::ranges::replace(text, '\n', ' ');
   return text;
@@ -52,7 +52,6 @@ void SmartHosts::on_connect(HopSession& session, const ring::Completion& complet
   session.connecting = false;
   if (session.closing) return close_when_quiet(session);
   if (!completion.ok()) {
-    host_failed(session, describe(completion.error()));
     return begin_close(session, describe(completion.error()));
   }
   session.last_input = desk_.loop.now();
@@ -111,12 +110,7 @@ bool SmartHosts::act(HopSession& session, const smtp::ClientEvent& event) {
       }
       return true;
     case Kind::kUnusable:
-      if (session.ready) {
-        begin_close(session, words(event.reply));
-      } else {
-        host_failed(session, words(event.reply));
-        begin_close(session, words(event.reply));
-      }
+      begin_close(session, words(event.reply));
       return false;
     case Kind::kRecipientResult: {
       Job* job = desk_.jobs.get(session.jobs.front());
@@ -258,10 +252,7 @@ void SmartHosts::on_timer(HopSession& session) {
   session.timer = {};
   if (session.closing) return;
   const auto& connector = *routes_[session.route].connector;
-  if (!session.ready) {
-    host_failed(session, "no answer in time");
-    return begin_close(session, "no answer in time");
-  }
+  if (!session.ready) return begin_close(session, "no answer in time");
   if (session.quitting && session.jobs.empty()) return begin_close(session, "no answer to QUIT");
   if (session.jobs.empty()) {
     session.quitting = true;
@@ -281,7 +272,12 @@ void SmartHosts::begin_close(HopSession& session, std::string_view why) {
   if (session.closing) return;
   session.closing = true;
   Route& route = routes_[session.route];
-  if (!session.ready) --route.connecting;
+  if (!session.ready) {
+    // Refused, silent, gone before it said hello, or nonsense: whatever it was, the host is left
+    // alone for a while.
+    --route.connecting;
+    if (!draining_) mark_down(route, host_of(session), why);
+  }
   bool oldest = true;
   while (!session.jobs.empty()) {
     Job* job = desk_.jobs.get(session.jobs.back());

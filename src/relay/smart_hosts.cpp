@@ -165,11 +165,6 @@ void SmartHosts::mark_down(Route& route, Host& host, std::string_view why) {
                          desk_.loop.wall_now() + wait);
 }
 
-// The host refused us or could not be reached, before it took any mail on this connection.
-void SmartHosts::host_failed(HopSession& session, std::string_view why) {
-  mark_down(routes_[session.route], host_of(session), why);
-}
-
 void SmartHosts::host_answered(HopSession& session) {
   Host& host = host_of(session);
   Route& route = routes_[session.route];

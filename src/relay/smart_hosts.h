@@ -76,7 +76,6 @@ class SmartHosts {
   [[nodiscard]] HopSession* find_session(Route& route);
   void assign(HopSession& session, Job& job);
   [[nodiscard]] bool connect(uint32_t route);
-  void host_failed(HopSession& session, std::string_view why);
   void mark_down(Route& route, Host& host, std::string_view why);
   void host_answered(HopSession& session);
   void park_all(uint32_t route);

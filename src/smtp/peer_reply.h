@@ -9,8 +9,9 @@
 
 namespace relais::smtp {
 
-inline constexpr uint32_t kReplyTextMax = 512;   // octets kept
-inline constexpr uint32_t kReplyLinesMax = 256;  // a reply
+inline constexpr uint32_t kReplyTextMax = 512;  // octets kept
+inline constexpr uint32_t kReplyLinesMax =
+    100'000;  // a reply; RFC 5321 names no limit, but an end must come
 
 // A reply as it came: views are valid until the next call of next() or feed().
 struct PeerReply {

@@ -74,11 +74,27 @@ Result<void> Segments::make_first() {
   if (!free_.empty()) return {};
   const std::string name = next_name();
   const auto fd = loop_.kernel().create_zeroed(path(name), options_.segment_octets);
+  if (!fd && existing_ > 0) {
+    // The disk is full, perhaps with our own segments: what they hold is delivered first.
+    failed_ = true;
+    failure_ = fd.error();
+    return {};
+  }
   if (!fd) return std::unexpected(fd.error());
   const SegmentIndex index = new_index();
   segments_[index] = {.name = name, .fd = *fd, .size = options_.segment_octets};
   free_.push_back(index);
   return {};
+}
+
+bool Segments::free_dead() {
+  if (head_open_) return false;
+  while (!log_.empty() && segments_[log_.front()].live == 0) {
+    cooling_.push_back(log_.front());
+    log_.pop_front();
+  }
+  reclaim(UINT64_MAX);
+  return !free_.empty();
 }
 
 bool Segments::advance_head(uint64_t epoch) {

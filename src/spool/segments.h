@@ -59,6 +59,11 @@ class Segments {
   // At least one free segment, made here and now.
   Result<void> make_first();
 
+  // When nothing can be written anywhere: segments at the old end in which nothing is alive are
+  // used again without waiting for a flush that says so. If that fails half-way, at worst what they
+  // held is sent again. True: there is a free one now.
+  bool free_dead();
+
   // ---- use
   [[nodiscard]] Segment& at(SegmentIndex index) { return segments_[index]; }
   [[nodiscard]] SegmentIndex head() const {

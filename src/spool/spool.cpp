@@ -46,6 +46,7 @@ Result<std::unique_ptr<Spool>> Spool::open(ring::Loop& loop, const Options& opti
   auto recovered = recover(loop.kernel(), options.folder, options.segment_octets);
   if (!recovered) return std::unexpected(recovered.error());
   if (!spool->adopt(*recovered)) return std::unexpected(Error::kNoMemory);
+  spool->segments_.free_dead();
   if (auto made = spool->segments_.make_first(); !made) return std::unexpected(made.error());
   return spool;
 }
@@ -241,7 +242,7 @@ void Spool::end_of_turn() {
   if (segments_.failed()) arm_timer(kRetryMakingSegment);
   if (writing_) return;
   if (queue_.empty() && (journal_.empty() || !journal_due_)) return;
-  if (open_head()) return start_group();
+  if (open_head() || (segments_.free_dead() && open_head())) return start_group();
   if (note_tail() || segments_.making()) return;
   fail_queue(segments_.failed() ? segments_.failure() : Error::kNoSpace);
 }
