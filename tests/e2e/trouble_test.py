@@ -2,6 +2,8 @@
 """A next hop in trouble: nothing is lost, and nobody who has the message gets it again."""
 
 import collections
+import socket
+import threading
 import time
 
 import harness
@@ -52,6 +54,31 @@ class Trouble(harness.EndToEnd):
         time.sleep(1)
         self.hop.start()
         self.settle([f"u{n}@fabrikam.com" for n in range(20)])
+
+    def test_hangs_up_before_its_hello(self):
+        # As a load balancer without a backend does. The host is left alone for a growing time.
+        connections = []
+        listener = socket.create_server(("127.0.0.1", self.hop.port))
+
+        def hang_up():
+            while True:
+                try:
+                    client, _ = listener.accept()
+                except OSError:
+                    return
+                connections.append(time.monotonic())
+                client.close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        self.relais.start()
+        self.send()
+        self.relais.wait_event("host down", host=f"127.0.0.1:{self.hop.port}")
+        time.sleep(3)
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        self.assertLessEqual(len(connections), 4)
+        self.hop.start()
+        self.settle(["kate@fabrikam.com"])
 
     def test_down_in_the_middle(self):
         self.hop.start()

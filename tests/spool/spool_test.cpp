@@ -321,5 +321,43 @@ TEST(spool, a_full_disk_is_an_answer_and_passes) {
   rig.keep(text(9000));
 }
 
+TEST(spool, starts_on_a_full_disk_with_its_own_segments) {
+  for (const bool empty : {false, true}) {
+    SimWorld world(9);
+    world.disk().set_capacity(3 << 20);
+    size_t kept = 0;
+    {
+      Rig rig(world);
+      std::vector<Handle> messages;
+      for (int i = 0; i < 600 && rig.spool().accepting(); ++i) {
+        const Handle message = rig.submit(text(9000));
+        if (message.is_null()) break;
+        Event event;
+        ASSERT_TRUE(rig.take_event(event));
+        if (event.kind != Event::Kind::kCommitted) break;
+        messages.push_back(message);
+      }
+      kept = messages.size();
+      if (empty) {
+        for (const Handle message : messages) rig.settle(message);
+        rig.rest();
+      }
+      world.kill();
+    }
+    ASSERT_GT(kept, 50U);
+    Rig rig(world);  // expects that it opens
+    const auto messages = rig.spool().recovered();
+    EXPECT_EQ(messages.size(), empty ? 0U : kept);
+    for (const Handle message : messages) {
+      rig.spool().set_recipients(message, 1);
+      EXPECT_EQ(rig.content(message), text(9000));
+      rig.settle(message);
+    }
+    rig.rest();
+    rig.keep(text(9000));
+    rig.spool().invariants();
+  }
+}
+
 }  // namespace
 }  // namespace relais::spool
