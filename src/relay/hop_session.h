@@ -30,6 +30,7 @@ struct HopSession {
   sockaddr_storage address{};
   ring::TimerId timer;
   Instant last_input;
+  Instant begun;       // the youngest job
   uint32_t taken = 0;  // jobs begun on this connection
 
   // ---- operations under way

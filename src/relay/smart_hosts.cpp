@@ -10,6 +10,8 @@ namespace {
 
 constexpr Duration kHostRetryFirst = seconds(1);
 constexpr Duration kHostRetryMax = seconds(60);
+// How long a job waits for a connection that is about to have room for it.
+constexpr Duration kFollowPatience = milliseconds(10);
 
 }  // namespace
 
@@ -75,10 +77,12 @@ Job* SmartHosts::take_pending(Route& route) {
 
 void SmartHosts::pump(uint32_t index) {
   Route& route = routes_[index];
-  while (!route.pending.empty()) {
+  size_t reserved = count_followable(route);
+  while (route.pending.size() > reserved) {
     if (HopSession* session = find_session(route)) {
       assign(*session, *take_pending(route));
       send_more(*session);
+      reserved = count_followable(route);
       continue;
     }
     // Connections are opened while there is clearly more to do than those that exist, or are being
@@ -88,6 +92,21 @@ void SmartHosts::pump(uint32_t index) {
     if (route.connecting >= wanted || !room) return;
     if (!connect(index)) return;
   }
+  if (reserved > 0 && !route.pending.empty() && route.timer.is_null()) {
+    route.timer = desk_.loop.arm_timer(desk_.loop.now() + kFollowPatience,
+                                       {ring::Operation::kRouteTimer, {index, 0}});
+  }
+}
+
+// Connections whose next send, very soon, can carry one more transaction's commands behind the
+// content: a job that waits for it costs one send and one receive less.
+size_t SmartHosts::count_followable(const Route& route) {
+  const Instant begun = desk_.loop.now() - kFollowPatience;
+  return static_cast<size_t>(std::ranges::count_if(route.sessions, [&](Handle handle) {
+    const HopSession& session = *sessions_.get(handle);
+    return session.ready && !session.closing && !session.quitting && session.jobs.size() == 1 &&
+           !session.content_out && session.client.extensions().pipelining && session.begun > begun;
+  }));
 }
 
 // An idle connection, or one that waits for the answer to a final dot.
@@ -109,6 +128,7 @@ void SmartHosts::assign(HopSession& session, Job& job) {
   job.carried_by = sessions_.handle_of(&session);
   job.host = host_of(session).name;
   session.client.begin(job);
+  session.begun = desk_.loop.now();
   if (++session.taken >= routes_[session.route].connector->max_messages_per_connection) {
     session.quitting = true;
     session.client.quit();

@@ -2,10 +2,11 @@
 // and a pool of connections.
 //
 // A connection takes a second transaction while the first one's final dot waits for its answer
-// (pipelining), so one send and one receive carry a message. A host that cannot be used is left
-// alone for a growing time; when none can, the route is down: its jobs are parked (they wait in the
-// log, not in memory) until one answers again. Limits: max_connections a Send connector and core;
-// kPendingMax jobs wait in memory.
+// (pipelining), so one send and one receive carry a message; a job waits a moment for such a place
+// before it takes an idle connection. A host that cannot be used is left alone for a growing time;
+// when none can, the route is down: its jobs are parked (they wait in the log, not in memory) until
+// one answers again. Limits: max_connections a Send connector and core; kPendingMax jobs wait in
+// memory.
 #pragma once
 
 #include <cstdint>
@@ -74,6 +75,7 @@ class SmartHosts {
   // smart_hosts.cpp: routes and the pool
   void pump(uint32_t route);
   [[nodiscard]] HopSession* find_session(Route& route);
+  [[nodiscard]] size_t count_followable(const Route& route);
   void assign(HopSession& session, Job& job);
   [[nodiscard]] bool connect(uint32_t route);
   void mark_down(Route& route, Host& host, std::string_view why);
