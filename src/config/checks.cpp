@@ -81,18 +81,38 @@ void check_retry(const ModelDraft& model, const Place& place) {
   }
 }
 
-void complete_preset(ReceiveDraft& connector, const Place& place) {
-  if (connector.usage_is_internet && !connector.lines.has("permission_groups")) {
-    connector.anonymous_users = true;
+// What a usage means where the file is silent (exchange-reference.md section 1). Port 0: bindings
+// must be written.
+struct Preset {
+  policy::PermissionGroups groups;
+  policy::AuthMechanisms mechanisms;
+  uint16_t port;
+};
+
+Preset preset_of(policy::Usage usage) {
+  using policy::AuthMechanism;
+  using policy::PermissionGroup;
+  switch (usage) {
+    case policy::Usage::kCustom:
+      break;
+    case policy::Usage::kInternet:
+      return {{PermissionGroup::kAnonymousUsers}, {AuthMechanism::kTls}, 0};
+    case policy::Usage::kPartner:
+      return {{PermissionGroup::kPartners}, {AuthMechanism::kTls}, 0};
+    case policy::Usage::kInternal:
+      return {{PermissionGroup::kExchangeLegacyServers, PermissionGroup::kExchangeServers},
+              {AuthMechanism::kTls, AuthMechanism::kExchangeServer},
+              25};
+    case policy::Usage::kClient:
+      return {{PermissionGroup::kExchangeUsers},
+              {AuthMechanism::kTls, AuthMechanism::kBasicAuth, AuthMechanism::kBasicAuthRequireTls,
+               AuthMechanism::kIntegrated},
+              587};
   }
-  if (connector.lines.has("remote_ip_ranges")) return;
-  if (!connector.usage_is_internet) {
-    place.key("remote_ip_ranges", connector.lines.section_line)
-        .error("is missing",
-               "Write the clients that this connector serves, such as [\"192.168.5.10\", "
-               "\"192.168.6.0/24\"]");
-    return;
-  }
+  return {{}, {AuthMechanism::kTls}, 0};
+}
+
+void add_every_address(ReceiveDraft& connector) {
   bool v4 = false;
   bool v6 = false;
   for (const auto& binding : connector.bindings) {
@@ -109,17 +129,105 @@ void complete_preset(ReceiveDraft& connector, const Place& place) {
   }
 }
 
+void complete_preset(ReceiveDraft& connector, const Place& place) {
+  const Preset preset = preset_of(connector.usage);
+  const auto missing = [&](std::string_view key, std::string cure) {
+    place.key(key, connector.lines.section_line).error("is missing", std::move(cure));
+  };
+  if (!connector.lines.has("permission_groups")) connector.permission_groups = preset.groups;
+  if (!connector.lines.has("auth_mechanism")) connector.auth_mechanism = preset.mechanisms;
+  if (!connector.lines.has("bindings")) {
+    if (preset.port == 0) {
+      missing("bindings",
+              "Write a list of local addresses and ports, such as [\"0.0.0.0:25\", "
+              "\"[::]:25\"]");
+    } else {
+      connector.bindings.push_back({Endpoint{IpAddress::v4(0), preset.port}});
+    }
+  }
+  if (connector.lines.has("remote_ip_ranges")) return;
+  if (connector.usage == policy::Usage::kInternet) return add_every_address(connector);
+  missing("remote_ip_ranges",
+          "Write the clients that this connector serves, such as [\"192.168.5.10\", "
+          "\"192.168.6.0/24\"]");
+}
+
+// exchange-reference.md section 3, AuthMechanism.
+void check_auth_mechanism(const ReceiveDraft& connector, const Place& place) {
+  using policy::AuthMechanism;
+  const auto has = [&](AuthMechanism mechanism) { return connector.auth_mechanism.has(mechanism); };
+  const Place at = key_of(place, connector.lines, "auth_mechanism");
+  if (has(AuthMechanism::kBasicAuthRequireTls) &&
+      !(has(AuthMechanism::kBasicAuth) && has(AuthMechanism::kTls))) {
+    at.error("BasicAuthRequireTLS stands without BasicAuth and Tls",
+             "Add both: [\"Tls\", \"BasicAuth\", \"BasicAuthRequireTLS\"]");
+  }
+  if (has(AuthMechanism::kExternalAuthoritative)) {
+    if (!connector.auth_mechanism.only(
+            {AuthMechanism::kExternalAuthoritative, AuthMechanism::kTls})) {
+      at.error("ExternalAuthoritative allows no other mechanism beside it than Tls",
+               "Write [\"ExternalAuthoritative\"] or [\"Tls\", \"ExternalAuthoritative\"]");
+    }
+    if (!connector.permission_groups.has(policy::PermissionGroup::kExchangeServers)) {
+      at.error("ExternalAuthoritative needs the permission group ExchangeServers",
+               "Write permission_groups = [\"ExchangeServers\"]");
+    }
+    if (connector.domain_secure) {
+      key_of(place, connector.lines, "domain_secure_enabled")
+          .error("domain security cannot stand beside ExternalAuthoritative",
+                 "Take one of the two away");
+    }
+  }
+  if (connector.require_tls && !has(AuthMechanism::kTls)) {
+    key_of(place, connector.lines, "require_tls")
+        .error("TLS is required and auth_mechanism does not contain Tls",
+               "Add \"Tls\" to auth_mechanism");
+  }
+  if (connector.domain_secure && !has(AuthMechanism::kTls)) {
+    key_of(place, connector.lines, "domain_secure_enabled")
+        .error("domain security needs Tls in auth_mechanism", "Add \"Tls\" to auth_mechanism");
+  }
+}
+
+// The two relay methods: one or the other (exchange-reference.md section 3).
+void check_relay_methods(const ReceiveDraft& connector, const Place& place) {
+  if (!connector.auth_mechanism.has(policy::AuthMechanism::kExternalAuthoritative)) return;
+  const bool anonymous =
+      connector.permission_groups.has(policy::PermissionGroup::kAnonymousUsers) ||
+      connector.rights_of(policy::Principal::kAnonymous) != 0;
+  if (!anonymous) return;
+  key_of(place, connector.lines, "auth_mechanism")
+      .warning(
+          "both relay methods at once: every client is externally secured, so what is given "
+          "to anonymous clients has no effect",
+          "Keep ExternalAuthoritative, or AnonymousUsers with Accept-Any-Recipient");
+}
+
+void check_switches(const ReceiveDraft& connector, const Place& place) {
+  if (connector.binary_mime && !connector.chunking && connector.lines.has("chunking_enabled")) {
+    key_of(place, connector.lines, "chunking_enabled")
+        .error("BINARYMIME cannot be offered without CHUNKING (RFC 3030)",
+               "Write binary_mime_enabled = false, or leave chunking_enabled = true");
+  }
+}
+
+std::string_view clients_of(const ReceiveDraft& connector) {
+  return connector.session_principal() == policy::Principal::kAnonymous
+             ? "anonymous clients"
+             : "externally secured clients";
+}
+
 void check_open_relay(const ReceiveDraft& connector, const Place& place) {
-  const policy::Rights rights = connector.anonymous_rights();
+  const policy::Rights rights = connector.session_rights();
   if (!has(rights, policy::Right::kAcceptAnyRecipient) || connector.known_open_relay) return;
   for (size_t i = 0; i < connector.remote_ranges.size(); ++i) {
     const AddressRange& range = connector.remote_ranges[i];
     const uint32_t prefix = range.first.is_v4() ? kRelayPrefixV4 : kRelayPrefixV6;
     if (!range.wider_than_prefix(prefix)) continue;
     range_of(place, connector, i)
-        .error(fmt::format("'{}': an open relay: anonymous clients in a range wider than /{} may "
-                           "send to any recipient",
-                           range.to_string(), prefix),
+        .error(fmt::format("'{}': an open relay: {} in a range wider than /{} may send to any "
+                           "recipient",
+                           range.to_string(), clients_of(connector), prefix),
                "Name the hosts that must relay, take ms-Exch-SMTP-Accept-Any-Recipient away, or "
                "write i_know_this_is_an_open_relay = true");
   }
@@ -127,9 +235,10 @@ void check_open_relay(const ReceiveDraft& connector, const Place& place) {
 
 void check_rights(const ReceiveDraft& connector, const Place& place) {
   if (!connector.enabled) return;
-  if (has(connector.anonymous_rights(), policy::Right::kSubmit)) return;
+  if (has(connector.session_rights(), policy::Right::kSubmit)) return;
   key_of(place, connector.lines, "permission_groups")
-      .warning("nobody may submit mail here: anonymous clients have no ms-Exch-SMTP-Submit",
+      .warning(fmt::format("nobody may submit mail here: {} have no ms-Exch-SMTP-Submit",
+                           clients_of(connector)),
                "Write permission_groups = [\"AnonymousUsers\"]");
 }
 
@@ -160,8 +269,8 @@ void check_repeated_ranges(const ReceiveDraft& connector, const Place& place) {
   for (size_t i = 1; i < order.size(); ++i) {
     if (ranges[order[i]] != ranges[order[i - 1]]) continue;
     range_of(place, connector, order[i])
-        .warning(fmt::format("'{}' is listed twice", ranges[order[i]].to_string()),
-                 "Remove one of the two");
+        .error(fmt::format("'{}' is listed twice", ranges[order[i]].to_string()),
+               "Remove one of the two");
   }
 }
 
@@ -239,6 +348,9 @@ void check_main(const ModelDraft& model, const Place& place) {
 
 void check_connector(ReceiveDraft& connector, const Place& place) {
   complete_preset(connector, place);
+  check_auth_mechanism(connector, place);
+  check_relay_methods(connector, place);
+  check_switches(connector, place);
   if (connector.connection_inactivity_timeout >= connector.connection_timeout) {
     key_of(place, connector.lines,
            connector.lines.has("connection_inactivity_timeout") ? "connection_inactivity_timeout"

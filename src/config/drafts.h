@@ -52,8 +52,6 @@ struct RangeOrigin {
 struct ReceiveDraft : policy::ReceiveConnector {
   KeyLines lines;
   std::vector<RangeOrigin> range_origins;  // of each of remote_ranges
-  bool usage_is_internet = false;
-  bool known_open_relay = false;
 };
 
 struct ModelDraft {

@@ -21,6 +21,9 @@ enum class Unit : uint8_t { kCount, kOctets };
 // When a changed value takes effect.
 enum class Takes : uint8_t { kReload, kRestart };
 
+// kNotYet: the value is checked and kept, and nothing acts on it.
+enum class Effect : uint8_t { kNow, kNotYet };
+
 // For what no plain member can hold or check: reads a value into its owner and reports what is
 // wrong.
 template <class Owner>
@@ -44,6 +47,7 @@ struct Parameter {
   // With a Reader only: completes "Write ...", and the default in words.
   std::string_view allowed = {};
   std::string_view default_text = {};
+  Effect effect = Effect::kNow;
   std::string_view doc;  // one line
 };
 

@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <initializer_list>
+#include <span>
 
 #include "config/readers.h"
 #include "config/section.h"
@@ -13,22 +13,18 @@ namespace {
 
 constexpr size_t kBannerMax = 510;  // a reply line without its CRLF, RFC 5321 section 4.5.3.1.5
 
-// A value that exists in Exchange and not (yet) here.
+// A value that exists in Exchange and not here.
 struct Refused {
   std::string_view name;
   std::string_view why;
 };
 
-constexpr std::string_view kNotYet = "not supported yet";
-
-// The index of the string among `allowed`, ignoring case; or nullopt after a report.
-std::optional<size_t> choose(std::string_view text, const Place& place,
-                             std::initializer_list<std::string_view> allowed,
-                             std::initializer_list<Refused> refused) {
-  size_t index = 0;
-  for (const std::string_view name : allowed) {
-    if (policy::equal_ignoring_case(text, name)) return index;
-    ++index;
+// The value whose name the string is, ignoring case; or nullopt after a report.
+template <class Value>
+std::optional<Value> choose(std::string_view text, const Place& place,
+                            std::span<const Value> values, std::span<const Refused> refused = {}) {
+  for (const Value value : values) {
+    if (policy::equal_ignoring_case(text, name_of(value))) return value;
   }
   for (const Refused& entry : refused) {
     if (policy::equal_ignoring_case(text, entry.name)) {
@@ -40,19 +36,34 @@ std::optional<size_t> choose(std::string_view text, const Place& place,
   return std::nullopt;
 }
 
-// A list in which "None" stands alone: true for each further name that is present.
-// `allowed` begins with "None".
-std::vector<bool> choose_from_list(const Value& value, const Place& place,
-                                   std::initializer_list<std::string_view> allowed,
-                                   std::initializer_list<Refused> refused) {
-  std::vector<bool> present(allowed.size());
-  for_each_string(value, place, [&](const std::string& text, auto, auto, auto at) {
-    if (const auto index = choose(text, at(), allowed, refused)) present[*index] = true;
-  });
-  if (present[0] && std::ranges::count(present, true) > 1) {
-    place.wrong("\"None\" stands beside other values");
+template <auto member, auto values>
+void choose_member(const Value& value, const Place& place, ReceiveDraft& connector,
+                   std::span<const Refused> refused = {}) {
+  const auto* text = read_string(value, place);
+  if (text == nullptr) return;
+  using Chosen = std::remove_cvref_t<decltype(connector.*member)>;
+  if (const auto chosen = choose(*text, place, std::span<const Chosen>(*values), refused)) {
+    connector.*member = *chosen;
   }
-  return present;
+}
+
+// A set of flags, in which "None" stands alone.
+template <class Flag>
+policy::Flags<Flag> choose_flags(const Value& value, const Place& place,
+                                 std::span<const Flag> values, std::span<const Refused> refused) {
+  policy::Flags<Flag> flags;
+  bool none = false;
+  const bool is_list =
+      for_each_string(value, place, [&](const std::string& text, auto, auto, auto at) {
+        if (policy::equal_ignoring_case(text, "None")) {
+          none = true;
+        } else if (const auto flag = choose(text, at(), values, refused)) {
+          flags.add(*flag);
+        }
+      });
+  if (none && !flags.empty()) place.wrong("\"None\" stands beside other values");
+  if (is_list && value.as<Array>()->empty()) place.wrong("an empty list");
+  return flags;
 }
 
 std::string_view what_is_wrong_with_binding(std::string_view text) {
@@ -86,21 +97,19 @@ std::optional<std::string> check_banner(const Value& value, const Place& place) 
   return std::nullopt;
 }
 
-void read_transport_role(const Value& value, const Place& place, ReceiveDraft&) {
-  if (const auto* text = read_string(value, place)) {
-    (void)choose(*text, place, {"FrontendTransport"},
-                 {{"HubTransport",
-                   "relais is a front end; there is no Transport service behind it that could "
-                   "listen"}});
-  }
+void read_transport_role(const Value& value, const Place& place, ReceiveDraft& connector) {
+  static constexpr policy::TransportRole kRoles[] = {policy::TransportRole::kFrontendTransport};
+  static constexpr Refused kRefused[] = {
+      {"HubTransport",
+       "relais is a front end; there is no Transport service behind it that could listen"}};
+  choose_member<&ReceiveDraft::transport_role, &kRoles>(value, place, connector, kRefused);
 }
 
 void read_usage(const Value& value, const Place& place, ReceiveDraft& connector) {
-  const auto* text = read_string(value, place);
-  if (text == nullptr) return;
-  const auto usage = choose(*text, place, {"Custom", "Internet"},
-                            {{"Client", kNotYet}, {"Internal", kNotYet}, {"Partner", kNotYet}});
-  connector.usage_is_internet = usage == 1U;
+  using policy::Usage;
+  static constexpr Usage kUsages[] = {Usage::kCustom, Usage::kInternet, Usage::kInternal,
+                                      Usage::kClient, Usage::kPartner};
+  choose_member<&ReceiveDraft::usage, &kUsages>(value, place, connector);
 }
 
 void read_bindings(const Value& value, const Place& place, ReceiveDraft& connector) {
@@ -138,29 +147,14 @@ void read_remote_ip_ranges(const Value& value, const Place& place, ReceiveDraft&
 }
 
 void read_auth_mechanism(const Value& value, const Place& place, ReceiveDraft& connector) {
-  const auto present = choose_from_list(value, place, {"None", "Tls"},
-                                        {{"Integrated", kNotYet},
-                                         {"BasicAuth", kNotYet},
-                                         {"BasicAuthRequireTLS", kNotYet},
-                                         {"ExchangeServer", kNotYet},
-                                         {"ExternalAuthoritative", kNotYet}});
-  connector.auth_tls = present[1];
-  if (connector.auth_tls) {
-    place.warning("\"Tls\" has no effect yet: STARTTLS is not offered",
-                  "Write [\"None\"] to silence this");
-  }
+  connector.auth_mechanism = choose_flags(value, place, policy::all_auth_mechanisms(), {});
 }
 
 void read_permission_groups(const Value& value, const Place& place, ReceiveDraft& connector) {
-  const auto present = choose_from_list(value, place, {"None", "AnonymousUsers"},
-                                        {{"ExchangeUsers", kNotYet},
-                                         {"ExchangeServers", kNotYet},
-                                         {"ExchangeLegacyServers", kNotYet},
-                                         {"Partners", kNotYet},
-                                         {"Custom",
-                                          "a state that Exchange shows; write "
-                                          "[[permission]] entries for it"}});
-  connector.anonymous_users = present[1];
+  static constexpr Refused kRefused[] = {
+      {"Custom", "a state that Exchange shows; write [[permission]] entries for it"}};
+  connector.permission_groups =
+      choose_flags(value, place, policy::all_permission_groups(), kRefused);
 }
 
 void read_permissions(const Value& value, const Place& place, ReceiveDraft& connector) {
@@ -170,24 +164,69 @@ void read_permissions(const Value& value, const Place& place, ReceiveDraft& conn
 }
 
 void read_delivery(const Value& value, const Place& place, ReceiveDraft&) {
-  if (const auto* text = read_string(value, place)) {
-    (void)choose(*text, place, {"queue"}, {{"proxy", kNotYet}});
-  }
+  const auto* text = read_string(value, place);
+  if (text == nullptr || policy::equal_ignoring_case(*text, "queue")) return;
+  place.wrong(policy::equal_ignoring_case(*text, "proxy")
+                  ? fmt::format("'{}': not supported yet", *text)
+                  : fmt::format("'{}' is not known", *text));
 }
 
 void read_size_enabled(const Value& value, const Place& place, ReceiveDraft& connector) {
+  using policy::SizeMode;
+  static constexpr SizeMode kModes[] = {SizeMode::kEnabled, SizeMode::kDisabled,
+                                        SizeMode::kWithoutValue};
+  choose_member<&ReceiveDraft::size, &kModes>(value, place, connector);
+}
+
+void read_message_rate_source(const Value& value, const Place& place, ReceiveDraft& connector) {
+  using policy::MessageRateSource;
+  static constexpr MessageRateSource kSources[] = {
+      MessageRateSource::kNone, MessageRateSource::kIpAddress, MessageRateSource::kUser,
+      MessageRateSource::kAll};
+  choose_member<&ReceiveDraft::message_rate_source, &kSources>(value, place, connector);
+}
+
+void read_milter_action(const Value& value, const Place& place, ReceiveDraft& connector) {
+  using policy::MilterAction;
+  static constexpr MilterAction kActions[] = {MilterAction::kAccept, MilterAction::kTempfail,
+                                              MilterAction::kReject};
+  choose_member<&ReceiveDraft::milter_default_action, &kActions>(value, place, connector);
+}
+
+void read_protocol_logging(const Value& value, const Place& place, ReceiveDraft& connector) {
   const auto* text = read_string(value, place);
   if (text == nullptr) return;
-  const auto state =
-      choose(*text, place, {"Enabled", "Disabled"}, {{"EnabledWithoutValue", kNotYet}});
-  if (state) connector.size = *state == 0;
+  if (policy::equal_ignoring_case(*text, "Verbose")) {
+    connector.protocol_logging_verbose = true;
+  } else if (!policy::equal_ignoring_case(*text, "None")) {
+    place.wrong(fmt::format("'{}' is not known", *text));
+  }
+}
+
+// "inet:127.0.0.1:11332", "inet:[::1]:11332" or "unix:/run/rspamd/milter.sock".
+std::optional<std::string> check_milter(const Value& value, const Place& place) {
+  const auto* text = read_string(value, place);
+  if (text == nullptr) return std::nullopt;
+  const std::string_view view(*text);
+  if (view.starts_with("inet:")) {
+    const auto endpoint = Endpoint::parse(view.substr(5));
+    if (endpoint && endpoint->port != 0) return *text;
+    place.wrong(fmt::format("'{}': no IP address and port", *text));
+  } else if (view.starts_with("unix:")) {
+    // sockaddr_un has room for 107 octets and a NUL.
+    if (view.size() > 6 && view[5] == '/' && view.size() <= 5 + 107) return *text;
+    place.wrong(fmt::format("'{}': no absolute path of at most 107 octets", *text));
+  } else {
+    place.wrong(fmt::format("'{}': neither inet: nor unix:", *text));
+  }
+  return std::nullopt;
 }
 
 void read_user(const Value& value, const Place& place, PermissionDraft& permission) {
   const auto* text = read_string(value, place);
   if (text == nullptr) return;
-  if (policy::equal_ignoring_case(*text, policy::kAnonymousLogon)) {
-    permission.user = policy::kAnonymousLogon;
+  if (const auto principal = policy::principal_from_name(*text)) {
+    permission.user = *principal;
   } else {
     place.wrong(fmt::format("'{}' is no principal that a session can have here", *text));
   }
@@ -199,7 +238,7 @@ void read_extended_rights(const Value& value, const Place& place, PermissionDraf
         if (const auto right = policy::right_from_name(text)) {
           permission.rights |= static_cast<policy::Rights>(*right);
         } else {
-          at().wrong(fmt::format("'{}' is no right that has an effect here", text));
+          at().wrong(fmt::format("'{}' is not known", text));
         }
       });
   if (is_list && value.as<Array>()->empty()) place.wrong("an empty list");

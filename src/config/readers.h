@@ -19,6 +19,7 @@ namespace relais::config {
 [[nodiscard]] std::optional<std::string> check_host_name(const Value& value, const Place& place);
 [[nodiscard]] std::optional<std::string> check_path(const Value& value, const Place& place);
 [[nodiscard]] std::optional<std::string> check_banner(const Value& value, const Place& place);
+[[nodiscard]] std::optional<std::string> check_milter(const Value& value, const Place& place);
 
 template <class Owner, auto member, auto check>
 void read_checked(const Value& value, const Place& place, Owner& owner) {
@@ -74,6 +75,9 @@ void read_auth_mechanism(const Value& value, const Place& place, ReceiveDraft& c
 void read_permission_groups(const Value& value, const Place& place, ReceiveDraft& connector);
 void read_permissions(const Value& value, const Place& place, ReceiveDraft& connector);
 void read_delivery(const Value& value, const Place& place, ReceiveDraft& connector);
+void read_message_rate_source(const Value& value, const Place& place, ReceiveDraft& connector);
+void read_milter_action(const Value& value, const Place& place, ReceiveDraft& connector);
+void read_protocol_logging(const Value& value, const Place& place, ReceiveDraft& connector);
 void read_size_enabled(const Value& value, const Place& place, ReceiveDraft& connector);
 void read_user(const Value& value, const Place& place, PermissionDraft& permission);
 void read_extended_rights(const Value& value, const Place& place, PermissionDraft& permission);

@@ -55,9 +55,23 @@ void append_section(std::string& out, std::string_view title, std::string_view i
   for (const auto& row : rows) {
     out += fmt::format("| `{}` | {} | {} | {} | {} | {} |\n", row.key, cell(row.doc),
                        cell(allowed_text(row)), cell(default_of(row)), row.exchange,
-                       row.takes == Takes::kReload ? "at reload" : "at start");
+                       row.effect == Effect::kNotYet ? "not yet"
+                       : row.takes == Takes::kReload ? "at reload"
+                                                     : "at start");
   }
 }
+
+constexpr std::string_view kPresets = R"(
+What `usage` stands for where the file is silent:
+
+| usage | permission_groups | auth_mechanism | bindings | remote_ip_ranges |
+|---|---|---|---|---|
+| Custom | None | Tls | required | required |
+| Internet | AnonymousUsers | Tls | required | every address of the bindings' families |
+| Partner | Partners | Tls | required | required |
+| Internal | ExchangeLegacyServers, ExchangeServers | Tls, ExchangeServer | 0.0.0.0:25 | required |
+| Client | ExchangeUsers | Tls, BasicAuth, BasicAuthRequireTLS, Integrated | 0.0.0.0:587 | required |
+)";
 
 constexpr std::string_view kHeader = R"(# Configuration
 
@@ -79,7 +93,8 @@ How values are written:
 - Names that Exchange knows (`"AnonymousUsers"`, `"ms-Exch-SMTP-Submit"`) may be in any case.
 - Indices in messages count from 0: `remote_ip_ranges[2]` is the third entry.
 
-A key that is not on this page is a mistake, never ignored.
+A key that is not on this page is a mistake, never ignored. "Not yet" in the last column: the value is
+checked and kept, and nothing acts on it so far.
 
 ## Sections of relais.toml
 
@@ -107,6 +122,7 @@ std::string reference_markdown() {
                  "do. Two connectors on one binding must not have the same range, nor ranges that "
                  "overlap only in part; a range inside another is how exceptions are made.",
                  receive_connector_parameters());
+  out += kPresets;
   append_section(out, "`[[permission]]`",
                  "In connectors/*.toml, one table an entry: what `Add-ADPermission` does.",
                  permission_parameters());

@@ -6,6 +6,7 @@ namespace relais::front {
 namespace {
 
 smtp::ServerOptions options_of(const policy::ReceiveConnector& connector, const std::string& fqdn) {
+  const policy::Rights rights = connector.session_rights();
   return {.fqdn = connector.fqdn.empty() ? fqdn : connector.fqdn,
           .banner = connector.banner,
           .max_message_size = connector.max_message_size,
@@ -14,7 +15,10 @@ smtp::ServerOptions options_of(const policy::ReceiveConnector& connector, const 
           .max_hop_count = connector.max_hop_count,
           .max_protocol_errors = connector.max_protocol_errors,
           .pipelining = connector.pipelining,
-          .size = connector.size,
+          .size = connector.size != policy::SizeMode::kDisabled,
+          .size_value = connector.size == policy::SizeMode::kEnabled,
+          .limit_message_size = !has(rights, policy::Right::kBypassMessageSizeLimit),
+          .auth_parameter = has(rights, policy::Right::kAcceptAuthenticationFlag),
           .eight_bit_mime = connector.eight_bit_mime,
           .enhanced_status_codes = connector.enhanced_status_codes,
           .require_ehlo_domain = connector.require_ehlo_domain,

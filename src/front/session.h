@@ -29,6 +29,7 @@ struct Session {
       : fd(descriptor),
         policy(&use),
         connector(connector_index),
+        principal(receive_connector().session_principal()),
         client(std::move(client_ip)),
         server(use.policy->options(connector_index), client) {}
   Session(const Session&) = delete;
@@ -37,6 +38,7 @@ struct Session {
   int fd;
   PolicyUse* policy;
   uint32_t connector;
+  policy::Principal principal;
   std::string client;  // address as text; the server's greeting borrows it
   smtp::Server server;
   Endpoint local;

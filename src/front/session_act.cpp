@@ -72,13 +72,13 @@ void Front::on_mail(Session& session, const smtp::Event& event) {
     return session.server.answer({smtp::replies::kInsufficientResources});
   }
   const auto& snapshot = session.policy->policy->snapshot();
-  answer(session, snapshot.mail(session.connector, event.path.domain), smtp::replies::kSenderOk,
-         "MAIL", {});
+  answer(session, snapshot.mail(session.connector, session.principal, event.path.domain),
+         smtp::replies::kSenderOk, "MAIL", {});
 }
 
 void Front::on_recipient(Session& session, const smtp::Event& event) {
   const auto& snapshot = session.policy->policy->snapshot();
-  answer(session, snapshot.recipient(session.connector, event.path.domain),
+  answer(session, snapshot.recipient(session.connector, session.principal, event.path.domain),
          smtp::replies::kRecipientOk, "RCPT", event.path.address);
 }
 

@@ -1,51 +1,100 @@
 #include "policy/connector.h"
 
-#include "policy/ascii.h"
-
 namespace relais::policy {
-namespace {
 
-constexpr Rights mask(Right right) { return static_cast<Rights>(right); }
+Principal ReceiveConnector::session_principal() const {
+  return auth_mechanism.has(AuthMechanism::kExternalAuthoritative) ? Principal::kExternallySecured
+                                                                   : Principal::kAnonymous;
+}
 
-// What the permission group AnonymousUsers writes (exchange-reference.md section 3, column
-// Anonymous).
-constexpr Rights kAnonymousUsersRights = mask(Right::kSubmit) | mask(Right::kAcceptAnySender) |
-                                         mask(Right::kAcceptAuthoritativeSender) |
-                                         mask(Right::kAcceptHeadersRouting);
+Rights ReceiveConnector::rights_of(Principal principal) const {
+  Rights allowed = 0;
+  Rights denied = 0;
+  for (const PermissionGroup group : all_permission_groups()) {
+    if (permission_groups.has(group)) allowed |= granted(group, principal, auth_mechanism);
+  }
+  for (const Ace& ace : permissions) {
+    if (ace.user == principal) (ace.deny ? denied : allowed) |= ace.rights;
+  }
+  return allowed & ~denied;
+}
 
-}  // namespace
+std::vector<AccessEntry> ReceiveConnector::access_entries() const {
+  std::vector<AccessEntry> entries;
+  for (const Principal principal : all_principals()) {
+    for (const PermissionGroup group : all_permission_groups()) {
+      if (!permission_groups.has(group)) continue;
+      const Rights rights = granted(group, principal, auth_mechanism);
+      for (const Right right : all_rights()) {
+        if (has(rights, right)) entries.push_back({principal, right, false, group});
+      }
+    }
+    for (const Ace& ace : permissions) {
+      if (ace.user != principal) continue;
+      for (const Right right : all_rights()) {
+        if (has(ace.rights, right)) entries.push_back({principal, right, ace.deny, std::nullopt});
+      }
+    }
+  }
+  return entries;
+}
 
-std::string_view name_of(Right right) {
-  switch (right) {
-    case Right::kSubmit:
-      return "ms-Exch-SMTP-Submit";
-    case Right::kAcceptAnyRecipient:
-      return "ms-Exch-SMTP-Accept-Any-Recipient";
-    case Right::kAcceptAnySender:
-      return "ms-Exch-SMTP-Accept-Any-Sender";
-    case Right::kAcceptAuthoritativeSender:
-      return "ms-Exch-SMTP-Accept-Authoritative-Domain-Sender";
-    case Right::kAcceptHeadersRouting:
-      return "ms-Exch-Accept-Headers-Routing";
+std::string_view name_of(TransportRole role) {
+  return role == TransportRole::kFrontendTransport ? "FrontendTransport" : "HubTransport";
+}
+
+std::string_view name_of(Usage usage) {
+  switch (usage) {
+    case Usage::kCustom:
+      return "Custom";
+    case Usage::kInternet:
+      return "Internet";
+    case Usage::kInternal:
+      return "Internal";
+    case Usage::kClient:
+      return "Client";
+    case Usage::kPartner:
+      return "Partner";
   }
   return "";
 }
 
-std::optional<Right> right_from_name(std::string_view name) {
-  for (const Right right : kAllRights) {
-    if (equal_ignoring_case(name_of(right), name)) return right;
+std::string_view name_of(SizeMode mode) {
+  switch (mode) {
+    case SizeMode::kEnabled:
+      return "Enabled";
+    case SizeMode::kDisabled:
+      return "Disabled";
+    case SizeMode::kWithoutValue:
+      return "EnabledWithoutValue";
   }
-  return std::nullopt;
+  return "";
 }
 
-Rights ReceiveConnector::anonymous_rights() const {
-  Rights allowed = anonymous_users ? kAnonymousUsersRights : 0;
-  Rights denied = 0;
-  for (const Ace& ace : permissions) {
-    if (!equal_ignoring_case(ace.user, kAnonymousLogon)) continue;
-    (ace.deny ? denied : allowed) |= ace.rights;
+std::string_view name_of(MessageRateSource source) {
+  switch (source) {
+    case MessageRateSource::kNone:
+      return "None";
+    case MessageRateSource::kIpAddress:
+      return "IPAddress";
+    case MessageRateSource::kUser:
+      return "User";
+    case MessageRateSource::kAll:
+      return "All";
   }
-  return allowed & ~denied;
+  return "";
+}
+
+std::string_view name_of(MilterAction action) {
+  switch (action) {
+    case MilterAction::kAccept:
+      return "accept";
+    case MilterAction::kTempfail:
+      return "tempfail";
+    case MilterAction::kReject:
+      return "reject";
+  }
+  return "";
 }
 
 }  // namespace relais::policy

@@ -3,14 +3,13 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/ip.h"
 #include "policy/address_range.h"
+#include "policy/permissions.h"
 
 namespace relais::policy {
 
@@ -21,65 +20,95 @@ struct Binding {
   [[nodiscard]] bool is_wildcard() const { return endpoint.address.is_unspecified(); }
 };
 
-// Extended rights (exchange-reference.md section 3). A set is a bit mask of these.
-enum class Right : uint32_t {
-  kSubmit = 1U << 0,                     // ms-Exch-SMTP-Submit
-  kAcceptAnyRecipient = 1U << 1,         // ms-Exch-SMTP-Accept-Any-Recipient
-  kAcceptAnySender = 1U << 2,            // ms-Exch-SMTP-Accept-Any-Sender
-  kAcceptAuthoritativeSender = 1U << 3,  // ms-Exch-SMTP-Accept-Authoritative-Domain-Sender
-  kAcceptHeadersRouting = 1U << 4,       // ms-Exch-Accept-Headers-Routing
-};
-using Rights = uint32_t;
-inline constexpr Right kAllRights[] = {Right::kSubmit, Right::kAcceptAnyRecipient,
-                                       Right::kAcceptAnySender, Right::kAcceptAuthoritativeSender,
-                                       Right::kAcceptHeadersRouting};
-constexpr bool has(Rights rights, Right right) {
-  return (rights & static_cast<uint32_t>(right)) != 0;
-}
-// nullopt: no such right here. Case does not matter ("Ms-Exch-SMTP-Accept-Any-Recipient" is fine).
-[[nodiscard]] std::optional<Right> right_from_name(std::string_view name);
-[[nodiscard]] std::string_view name_of(Right right);
+enum class TransportRole : uint8_t { kFrontendTransport, kHubTransport };
+// A preset for bindings, ranges, groups and mechanisms, chosen once.
+enum class Usage : uint8_t { kCustom, kInternet, kInternal, kClient, kPartner };
+// kWithoutValue: the keyword alone is advertised; the limit holds all the same.
+enum class SizeMode : uint8_t { kEnabled, kDisabled, kWithoutValue };
+// What messages a minute are counted by.
+enum class MessageRateSource : uint8_t { kNone, kIpAddress, kUser, kAll };
+// What becomes of mail when the milter cannot be asked.
+enum class MilterAction : uint8_t { kAccept, kTempfail, kReject };
 
-// The principal of every session that has not authenticated. Case does not matter in an ACE.
-inline constexpr std::string_view kAnonymousLogon = "NT AUTHORITY\\ANONYMOUS LOGON";
-
-// [[permission]] of a connector file: an ACE for one principal.
-struct Ace {
-  std::string user;
-  Rights rights = 0;
-  bool deny = false;
-};
-
+// UINT32_MAX in a count is "unlimited".
 struct ReceiveConnector {
   std::string name;
   std::string source;  // the file it came from, for messages
   std::string comment;
   bool enabled = true;
+  TransportRole transport_role = TransportRole::kFrontendTransport;
+  Usage usage = Usage::kCustom;
   std::vector<Binding> bindings;
   std::vector<AddressRange> remote_ranges;
-  bool auth_tls = false;         // auth_mechanism contains Tls
-  bool anonymous_users = false;  // permission_groups contains AnonymousUsers
+  AuthMechanisms auth_mechanism{AuthMechanism::kTls};
+  PermissionGroups permission_groups;
   std::vector<Ace> permissions;
+  bool known_open_relay = false;  // i_know_this_is_an_open_relay
 
+  // ---- what it says, and what it offers
   std::string fqdn;    // empty: the server's
   std::string banner;  // empty: the default
+  std::string default_domain;
   bool pipelining = true;
-  bool size = true;
-  bool eight_bit_mime = true;
+  bool delivery_status_notification = true;
   bool enhanced_status_codes = true;
+  bool eight_bit_mime = true;
+  bool binary_mime = true;
+  bool chunking = true;
+  bool smtp_utf8 = true;
+  SizeMode size = SizeMode::kEnabled;
+
+  // ---- TLS
+  bool require_tls = false;
+  bool domain_secure = false;
+  std::string tls_certificate;
+
+  // ---- what it checks
   bool require_ehlo_domain = false;
   bool reject_bare_line_ends = true;
+  bool reject_reserved_top_level = false;
+  bool reject_reserved_second_level = false;
+  bool reject_single_label = false;
+  std::string milter;  // "inet:127.0.0.1:11332", "unix:/run/x.sock"; empty: none
+  MilterAction milter_default_action = MilterAction::kTempfail;
+  Duration milter_timeout = seconds(30);
+  bool stamp_auth_headers = false;
+
+  // ---- limits of a message
   uint64_t max_message_size = 37'748'736;
   uint32_t max_header_size = 262'144;
   uint32_t max_recipients = 200;
   uint32_t max_hop_count = 60;
-  uint32_t max_protocol_errors = 5;        // UINT32_MAX: unlimited
-  uint32_t max_inbound_connection = 5000;  // UINT32_MAX: unlimited
+  uint32_t max_local_hop_count = 5;  // 0: never
+  // ---- limits of a session
   Duration connection_timeout = minutes(10);
   Duration connection_inactivity_timeout = minutes(5);
+  uint32_t max_protocol_errors = 5;
+  uint32_t max_logon_failures = 3;  // 0: never
+  Duration tarpit_interval = seconds(5);
+  Duration auth_tarpit_interval = seconds(5);
+  // ---- limits of the connector and of a source
+  uint32_t max_inbound_connection = 5000;
+  uint32_t max_inbound_connection_per_source = 20;
+  uint32_t max_inbound_connection_percentage_per_source = 2;
+  uint32_t message_rate_limit = UINT32_MAX;  // messages a minute
+  MessageRateSource message_rate_source = MessageRateSource::kIpAddress;
+  bool protocol_logging_verbose = false;
 
-  // What NT AUTHORITY\ANONYMOUS LOGON may do: groups and allow entries, minus deny entries.
-  [[nodiscard]] Rights anonymous_rights() const;
+  // Whom a session runs as that has not authenticated.
+  [[nodiscard]] Principal session_principal() const;
+  // What a principal may do: groups and allow entries, minus deny entries.
+  [[nodiscard]] Rights rights_of(Principal principal) const;
+  [[nodiscard]] Rights session_rights() const { return rights_of(session_principal()); }
+  // Every entry that is in force, by principal and right: from the groups, then the single ones.
+  [[nodiscard]] std::vector<AccessEntry> access_entries() const;
 };
+
+// As configurations and cmdlets write them.
+[[nodiscard]] std::string_view name_of(TransportRole role);
+[[nodiscard]] std::string_view name_of(Usage usage);
+[[nodiscard]] std::string_view name_of(SizeMode mode);
+[[nodiscard]] std::string_view name_of(MessageRateSource source);
+[[nodiscard]] std::string_view name_of(MilterAction action);
 
 }  // namespace relais::policy

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "policy/reserved_domains.h"
 
 namespace relais::policy {
 namespace {
@@ -15,12 +16,19 @@ constexpr Decision recipient_ok(std::string_view reason) {
   return {true, 250, {2, 1, 5}, "Recipient OK", reason};
 }
 
-constexpr Decision refused_sender(std::string_view reason) {
+constexpr Decision refused_sender(Principal principal, std::string_view reason) {
   return {false,
           550,
           {5, 7, 1},
-          "Anonymous client does not have permission to send as this sender",
+          principal == Principal::kAnonymous
+              ? "Anonymous client does not have permission to send as this sender"
+              : "Client does not have permission to send as this sender",
           reason};
+}
+
+constexpr Decision refused_recipient(uint8_t detail, std::string_view text,
+                                     std::string_view reason) {
+  return {false, 550, {5, 1, detail}, text, reason};
 }
 
 std::string_view accepted_recipient_reason(DomainType type) {
@@ -41,9 +49,10 @@ Snapshot::Snapshot(std::vector<ReceiveConnector> connectors, AcceptedDomains dom
     : connectors_(std::move(connectors)),
       domains_(std::move(domains)),
       table_(ConnectorTable::compile(connectors_)) {
-  anonymous_rights_.reserve(connectors_.size());
-  for (const auto& connector : connectors_) {
-    anonymous_rights_.push_back(connector.anonymous_rights());
+  rights_.resize(connectors_.size());
+  for (size_t i = 0; i < connectors_.size(); ++i) {
+    for (const Principal principal : all_principals())
+      rights_[i][static_cast<size_t>(principal)] = connectors_[i].rights_of(principal);
   }
 }
 
@@ -51,15 +60,27 @@ Selection Snapshot::select(const Endpoint& local, const IpAddress& remote) const
   return table_.select(local, remote);
 }
 
-Decision Snapshot::mail(uint32_t connector_index, std::string_view sender_domain) const {
-  ASSERT(connector_index < anonymous_rights_.size());
-  const Rights rights = anonymous_rights_[connector_index];
+Rights Snapshot::rights(uint32_t connector_index, Principal principal) const {
+  ASSERT(connector_index < rights_.size());
+  return rights_[connector_index][static_cast<size_t>(principal)];
+}
+
+Decision Snapshot::mail(uint32_t connector_index, Principal principal,
+                        std::string_view sender_domain) const {
+  const Rights rights = this->rights(connector_index, principal);
   if (!has(rights, Right::kSubmit)) {
     return {false,
             530,
             {5, 7, 1},
             "Client was not authenticated",
-            "anonymous clients have no ms-Exch-SMTP-Submit on this connector"};
+            "the client has no ms-Exch-SMTP-Submit on this connector"};
+  }
+  if (connectors_[connector_index].require_tls) {
+    return {false,
+            451,
+            {5, 7, 3},
+            "STARTTLS is required to send mail",
+            "require_tls is on and the session has no TLS"};
   }
   if (sender_domain.empty()) return sender_ok("the null sender needs ms-Exch-SMTP-Submit only");
 
@@ -67,32 +88,46 @@ Decision Snapshot::mail(uint32_t connector_index, std::string_view sender_domain
   if (domain == nullptr) {
     return has(rights, Right::kAcceptAnySender)
                ? sender_ok("ms-Exch-SMTP-Accept-Any-Sender")
-               : refused_sender(
-                     "sender domain is not accepted and anonymous clients have no "
-                     "ms-Exch-SMTP-Accept-Any-Sender on this connector");
+               : refused_sender(principal,
+                                "sender domain is not accepted and the client has no "
+                                "ms-Exch-SMTP-Accept-Any-Sender on this connector");
   }
   if (domain->type != DomainType::kAuthoritative) return sender_ok("sender domain is accepted");
   return has(rights, Right::kAcceptAuthoritativeSender)
              ? sender_ok("ms-Exch-SMTP-Accept-Authoritative-Domain-Sender")
-             : refused_sender(
-                   "sender domain is Authoritative and anonymous clients have no "
-                   "ms-Exch-SMTP-Accept-Authoritative-Domain-Sender on this connector");
+             : refused_sender(principal,
+                              "sender domain is Authoritative and the client has no "
+                              "ms-Exch-SMTP-Accept-Authoritative-Domain-Sender on this connector");
 }
 
-Decision Snapshot::recipient(uint32_t connector_index, std::string_view domain) const {
-  ASSERT(connector_index < anonymous_rights_.size());
+Decision Snapshot::recipient(uint32_t connector_index, Principal principal,
+                             std::string_view domain) const {
+  const Rights rights = this->rights(connector_index, principal);
   if (domain.empty()) return recipient_ok("Postmaster without a domain (RFC 5321 section 4.5.1)");
+  const ReceiveConnector& connector = connectors_[connector_index];
+  if (connector.reject_single_label && is_single_label(domain)) {
+    return refused_recipient(6, "Recipient addresses in single label domains not accepted",
+                             "reject_single_label_recipient_domains is on");
+  }
+  if (connector.reject_reserved_top_level && is_reserved_top_level(domain)) {
+    return refused_recipient(4, "Recipient address reserved by RFC 2606",
+                             "reject_reserved_top_level_recipient_domains is on");
+  }
+  if (connector.reject_reserved_second_level && is_reserved_second_level(domain)) {
+    return refused_recipient(5, "Recipient address reserved by RFC 2606",
+                             "reject_reserved_second_level_recipient_domains is on");
+  }
   if (const AcceptedDomain* accepted = domains_.find(domain)) {
     return recipient_ok(accepted_recipient_reason(accepted->type));
   }
-  if (has(anonymous_rights_[connector_index], Right::kAcceptAnyRecipient)) {
+  if (has(rights, Right::kAcceptAnyRecipient)) {
     return recipient_ok("ms-Exch-SMTP-Accept-Any-Recipient");
   }
   return {false,
           550,
           {5, 7, 1},
           "Unable to relay",
-          "recipient domain is not accepted and anonymous clients have no "
+          "recipient domain is not accepted and the client has no "
           "ms-Exch-SMTP-Accept-Any-Recipient on this connector"};
 }
 

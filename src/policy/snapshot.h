@@ -3,6 +3,7 @@
 // reload.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -29,10 +30,14 @@ class Snapshot {
   Snapshot& operator=(const Snapshot&) = delete;
 
   [[nodiscard]] Selection select(const Endpoint& local, const IpAddress& remote) const;
-  // MAIL FROM: Submit, then the sender's domain (empty for <>). RCPT TO: accepted domain or
-  // Accept-Any-Recipient. An empty domain (<Postmaster>) is always accepted.
-  [[nodiscard]] Decision mail(uint32_t connector_index, std::string_view sender_domain) const;
-  [[nodiscard]] Decision recipient(uint32_t connector_index, std::string_view domain) const;
+  // MAIL FROM: Submit, then the sender's domain (empty for <>). RCPT TO: the connector's switches,
+  // then accepted domain or Accept-Any-Recipient. An empty domain (<Postmaster>) is always
+  // accepted.
+  [[nodiscard]] Decision mail(uint32_t connector_index, Principal principal,
+                              std::string_view sender_domain) const;
+  [[nodiscard]] Decision recipient(uint32_t connector_index, Principal principal,
+                                   std::string_view domain) const;
+  [[nodiscard]] Rights rights(uint32_t connector_index, Principal principal) const;
 
   [[nodiscard]] const std::vector<ReceiveConnector>& connectors() const { return connectors_; }
   [[nodiscard]] const AcceptedDomains& domains() const { return domains_; }
@@ -40,7 +45,7 @@ class Snapshot {
  private:
   std::vector<ReceiveConnector> connectors_;
   AcceptedDomains domains_;
-  std::vector<Rights> anonymous_rights_;  // by connector
+  std::vector<std::array<Rights, kPrincipals>> rights_;  // by connector, then principal
   ConnectorTable table_;
 };
 

@@ -61,6 +61,7 @@ const Reply* check_mail_parameters(std::string_view text, const ServerOptions& o
                                    MailParameters& out) {
   out = {};
   bool has_size = false;
+  bool has_auth = false;
   while (!text.empty()) {
     Parameter parameter;
     if (!take_parameter(text, parameter)) return &replies::kBadArguments;
@@ -70,6 +71,9 @@ const Reply* check_mail_parameters(std::string_view text, const ServerOptions& o
     } else if (options.eight_bit_mime && equals_ignoring_case(parameter.keyword, "BODY")) {
       if (out.body != BodyType::kUnspecified) return &replies::kBadArguments;
       if (!parse_body(parameter.value, out.body)) return &replies::kBadArguments;
+    } else if (options.auth_parameter && equals_ignoring_case(parameter.keyword, "AUTH")) {
+      if (has_auth || parameter.value.empty()) return &replies::kBadArguments;
+      has_auth = true;
     } else {
       return &replies::kUnknownParameter;
     }

@@ -1,4 +1,6 @@
-// Parameters of MAIL and RCPT (RFC 5321 4.1.2 Mail-parameters): SIZE (RFC 1870), BODY (RFC 6152).
+// Parameters of MAIL and RCPT (RFC 5321 4.1.2 Mail-parameters): SIZE (RFC 1870), BODY (RFC 6152),
+// AUTH (RFC 4954
+// section 5: from clients that are trusted with it).
 // What is not offered is refused (555), what is given twice or is badly formed too (501).
 #pragma once
 

@@ -44,6 +44,9 @@ struct ServerOptions {
   uint32_t max_protocol_errors = 5;        // UINT32_MAX: unlimited; at one more: 421 and close
   bool pipelining = true;
   bool size = true;
+  bool size_value = true;          // false: the keyword SIZE alone
+  bool limit_message_size = true;  // false: max_message_size is only told
+  bool auth_parameter = false;     // AUTH= of MAIL is taken
   bool eight_bit_mime = true;
   bool enhanced_status_codes = true;
   bool require_ehlo_domain = false;
@@ -181,6 +184,7 @@ class Server {
   void scan_input();
   bool take_content(std::string_view& piece);
   const Reply* content_refusal() const;
+  bool over_size_limit(uint64_t octets) const;
   Event finish_data();
 
   const ServerOptions* options_;

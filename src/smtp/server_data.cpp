@@ -59,12 +59,15 @@ const Reply* Server::content_refusal() const {
   if (scanner_.nul() || (scanner_.bare_line_end() && options_->reject_bare_line_ends)) {
     return &replies::kBareLineEnd;
   }
-  if (options_->max_message_size != 0 && message_size_ > options_->max_message_size) {
-    return &replies::kTooLarge;
-  }
+  if (over_size_limit(message_size_)) return &replies::kTooLarge;
   if (header_.octets() > options_->max_header_size) return &replies::kHeaderTooLarge;
   if (header_.received_count() > options_->max_hop_count) return &replies::kHopCount;
   return nullptr;
+}
+
+bool Server::over_size_limit(uint64_t octets) const {
+  return options_->limit_message_size && options_->max_message_size != 0 &&
+         octets > options_->max_message_size;
 }
 
 Event Server::finish_data() {

@@ -126,8 +126,7 @@ const Reply* Server::check_mail(Command& command) const {
   if (!take_path(rest, PathRole::kReverse, command.path)) return &replies::kInvalidSender;
   const Reply* refusal = check_mail_parameters(rest, *options_, command.parameters);
   if (refusal != nullptr) return refusal;
-  const uint64_t limit = options_->max_message_size;
-  return limit != 0 && command.parameters.size > limit ? &replies::kTooLarge : nullptr;
+  return over_size_limit(command.parameters.size) ? &replies::kTooLarge : nullptr;
 }
 
 const Reply* Server::check_rcpt(Command& command) const {
@@ -176,7 +175,7 @@ void Server::queue_extensions() {
   const auto digits =
       std::to_chars(size_line + 5, size_line + sizeof size_line, options_->max_message_size);
   const std::string_view size(size_line, static_cast<size_t>(digits.ptr - size_line));
-  const bool unlimited = options_->max_message_size == 0;
+  const bool with_value = options_->size_value && options_->max_message_size != 0;
 
   size_t last = output_.size();
   const auto line = [&](std::string_view text) {
@@ -186,7 +185,7 @@ void Server::queue_extensions() {
     append_line(output_, whole);
   };
   append_line(output_, hello_line("250-"));
-  if (options_->size) line(unlimited ? "SIZE" : size);
+  if (options_->size) line(with_value ? size : "SIZE");
   if (options_->pipelining) line("PIPELINING");
   if (options_->enhanced_status_codes) line("ENHANCEDSTATUSCODES");
   if (options_->eight_bit_mime) line("8BITMIME");

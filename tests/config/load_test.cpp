@@ -13,6 +13,8 @@ namespace relais::config {
 namespace {
 
 using policy::DomainType;
+using policy::PermissionGroup;
+using policy::PermissionGroups;
 using policy::Right;
 
 std::string all_of(const Loaded& loaded) {
@@ -171,12 +173,12 @@ deny = true
   ASSERT_EQ(c.remote_ranges.size(), 3U);
   EXPECT_EQ(c.remote_ranges[1].to_string(), "192.168.6.0/24");
   EXPECT_EQ(c.remote_ranges[2].to_string(), "fe80::1");
-  EXPECT_TRUE(c.anonymous_users);
-  EXPECT_FALSE(c.auth_tls);
+  EXPECT_EQ(c.permission_groups, PermissionGroups{PermissionGroup::kAnonymousUsers});
+  EXPECT_TRUE(c.auth_mechanism.empty());
   EXPECT_EQ(c.fqdn, "front.contoso.com");
   EXPECT_EQ(c.banner, "220 front");
   EXPECT_FALSE(c.pipelining);
-  EXPECT_FALSE(c.size);
+  EXPECT_EQ(c.size, policy::SizeMode::kDisabled);
   EXPECT_FALSE(c.eight_bit_mime);
   EXPECT_FALSE(c.enhanced_status_codes);
   EXPECT_TRUE(c.require_ehlo_domain);
@@ -189,8 +191,8 @@ deny = true
   EXPECT_EQ(c.max_inbound_connection, 8U);
   EXPECT_EQ(c.connection_timeout, minutes(1));
   EXPECT_EQ(c.connection_inactivity_timeout, seconds(10));
-  EXPECT_TRUE(has(c.anonymous_rights(), Right::kAcceptAnyRecipient));
-  EXPECT_FALSE(has(c.anonymous_rights(), Right::kAcceptAnySender));
+  EXPECT_TRUE(has(c.session_rights(), Right::kAcceptAnyRecipient));
+  EXPECT_FALSE(has(c.session_rights(), Right::kAcceptAnySender));
 }
 
 TEST(Load, UsageInternetIsAPreset) {
@@ -201,7 +203,7 @@ TEST(Load, UsageInternetIsAPreset) {
   const Loaded loaded = folder.load();
   ASSERT_TRUE(loaded.ok && loaded.findings.empty()) << all_of(loaded);
   const auto& connector = loaded.model.receive_connectors[0];
-  EXPECT_TRUE(connector.anonymous_users);
+  EXPECT_TRUE(connector.permission_groups.has(PermissionGroup::kAnonymousUsers));
   ASSERT_EQ(connector.remote_ranges.size(), 2U);
   EXPECT_EQ(connector.remote_ranges[0].to_string(), "0.0.0.0/0");
   EXPECT_EQ(connector.remote_ranges[1].to_string(), "::/0");
@@ -210,7 +212,7 @@ TEST(Load, UsageInternetIsAPreset) {
                "name = \"In\"\nusage = \"Internet\"\nbindings = [\"0.0.0.0:25\"]\n"
                "permission_groups = [\"None\"]\nremote_ip_ranges = [\"10.0.0.1\"]\n");
   const Loaded explicit_ones = folder.load();
-  EXPECT_FALSE(explicit_ones.model.receive_connectors[0].anonymous_users);
+  EXPECT_TRUE(explicit_ones.model.receive_connectors[0].permission_groups.empty());
   EXPECT_EQ(explicit_ones.model.receive_connectors[0].remote_ranges.size(), 1U);
 }
 
@@ -271,9 +273,12 @@ TEST(Load, TheTrialConfigurationsHaveNoFinding) {
     const auto verdict = [&](const char* remote, const char* domain) {
       const auto found =
           snapshot.select(*Endpoint::parse("127.0.0.1:2525"), *IpAddress::parse(remote));
-      EXPECT_TRUE(snapshot.mail(found.connector_index, "contoso.com").allowed);
+      EXPECT_TRUE(snapshot.mail(found.connector_index, policy::Principal::kAnonymous, "contoso.com")
+                      .allowed);
       return found.connector->name + ' ' +
-             std::to_string(snapshot.recipient(found.connector_index, domain).code);
+             std::to_string(
+                 snapshot.recipient(found.connector_index, policy::Principal::kAnonymous, domain)
+                     .code);
     };
     EXPECT_EQ(verdict("127.0.0.1", "fabrikam.com"), "Anonymous Relay 250");
     EXPECT_EQ(verdict("127.0.0.1", "contoso.com"), "Anonymous Relay 250");

@@ -266,7 +266,7 @@ TEST(Mistakes, InNamesBindingsAndRanges) {
       range("10.0.0.9-10.0.0.1", "the range ends before it begins"),
       range("10.0.0.1-::1", "one end is IPv4 and the other IPv6"),
       {"remote", "remote_ip_ranges = [\"10.0.0.1\", \"10.0.0.1/32\"]",
-       "3: warning: remote_ip_ranges[1]: '10.0.0.1' is listed twice. Remove one of the two."},
+       "3: remote_ip_ranges[1]: '10.0.0.1' is listed twice. Remove one of the two."},
       {"remote", "remote_ip_ranges = [\"10.0.0.1\", \"::1\"]",
        "3: warning: remote_ip_ranges[1]: '::1' can never match: no binding is IPv6. Add a binding "
        "such as \"[::]:25\", or remove the range."},
@@ -276,28 +276,86 @@ TEST(Mistakes, InNamesBindingsAndRanges) {
 
 TEST(Mistakes, InWhatTheConnectorDoes) {
   const std::string rights =
-      " Write a list of \"ms-Exch-SMTP-Submit\", \"ms-Exch-SMTP-Accept-Any-Recipient\", "
-      "\"ms-Exch-SMTP-Accept-Any-Sender\", \"ms-Exch-SMTP-Accept-Authoritative-Domain-Sender\", "
-      "\"ms-Exch-Accept-Headers-Routing\".";
-  const std::string groups = " Write [\"None\"] or [\"AnonymousUsers\"].";
+      " Write a list of rights, such as \"ms-Exch-SMTP-Accept-Any-Recipient\"; "
+      "docs/permissions.md has all of them.";
+  const std::string groups =
+      " Write [\"None\"], or a list of \"AnonymousUsers\", \"ExchangeUsers\", "
+      "\"ExchangeServers\", \"ExchangeLegacyServers\" and \"Partners\".";
+  const std::string mechanisms =
+      " Write [\"None\"], or a list of \"Tls\", \"Integrated\", \"BasicAuth\", "
+      "\"BasicAuthRequireTLS\", \"ExchangeServer\" and \"ExternalAuthoritative\".";
   const Change changes[] = {
       {"transport_role", "transport_role = \"HubTransport\"",
        "5: transport_role: 'HubTransport': relais is a front end; there is no Transport service "
        "behind it that could listen. Write \"FrontendTransport\"."},
       {"transport_role", "transport_role = \"Edge\"",
        "5: transport_role: 'Edge' is not known. Write \"FrontendTransport\"."},
-      {"usage", "usage = \"Client\"",
-       "5: usage: 'Client': not supported yet. Write \"Custom\" or \"Internet\"."},
-      {"auth_mechanism", "auth_mechanism = [\"Tls\"]",
-       "5: warning: auth_mechanism: \"Tls\" has no effect yet: STARTTLS is not offered. Write "
-       "[\"None\"] to silence this."},
-      {"auth_mechanism", "auth_mechanism = [\"ExternalAuthoritative\"]",
-       "5: auth_mechanism[0]: 'ExternalAuthoritative': not supported yet. Write [\"None\"] or "
-       "[\"Tls\"]."},
+      {"usage", "usage = \"Server\"",
+       "5: usage: 'Server' is not known. Write \"Custom\", \"Internet\", \"Internal\", "
+       "\"Client\" or \"Partner\"."},
+      {"auth_mechanism", "auth_mechanism = [\"None\", \"Tls\"]",
+       "5: auth_mechanism: \"None\" stands beside other values." + mechanisms},
+      {"auth_mechanism", "auth_mechanism = [\"Kerberos\"]",
+       "5: auth_mechanism[0]: 'Kerberos' is not known." + mechanisms},
+      {"auth_mechanism", "auth_mechanism = []", "5: auth_mechanism: an empty list." + mechanisms},
       {"auth_mechanism", "auth_mechanism = \"None\"",
-       "5: auth_mechanism: found a string ('None'). Write [\"None\"] or [\"Tls\"]."},
-      {"permission_groups", "permission_groups = [\"AnonymousUsers\", \"ExchangeServers\"]",
-       "4: permission_groups[1]: 'ExchangeServers': not supported yet." + groups},
+       "5: auth_mechanism: found a string ('None')." + mechanisms},
+      {"auth_mechanism", "auth_mechanism = [\"Tls\", \"BasicAuthRequireTLS\"]",
+       "5: auth_mechanism: BasicAuthRequireTLS stands without BasicAuth and Tls. Add both: "
+       "[\"Tls\", \"BasicAuth\", \"BasicAuthRequireTLS\"]."},
+      {"permission_groups",
+       "permission_groups = [\"ExchangeServers\"]\n"
+       "auth_mechanism = [\"ExternalAuthoritative\", \"BasicAuth\"]",
+       "5: auth_mechanism: ExternalAuthoritative allows no other mechanism beside it than Tls. "
+       "Write [\"ExternalAuthoritative\"] or [\"Tls\", \"ExternalAuthoritative\"]."},
+      {"permission_groups",
+       "permission_groups = [\"Partners\"]\nauth_mechanism = [\"ExternalAuthoritative\"]\n"
+       "[[permission]]\nuser = 'MS Exchange\\Externally Secured Servers'\n"
+       "extended_rights = [\"ms-Exch-SMTP-Submit\"]",
+       "5: auth_mechanism: ExternalAuthoritative needs the permission group ExchangeServers. Write "
+       "permission_groups = [\"ExchangeServers\"]."},
+      {"permission_groups",
+       "permission_groups = [\"ExchangeServers\", \"AnonymousUsers\"]\n"
+       "auth_mechanism = [\"ExternalAuthoritative\"]",
+       "5: warning: auth_mechanism: both relay methods at once: every client is externally "
+       "secured, "
+       "so what is given to anonymous clients has no effect. Keep ExternalAuthoritative, or "
+       "AnonymousUsers with Accept-Any-Recipient."},
+      {"require_tls", "require_tls = true\nauth_mechanism = [\"None\"]",
+       "5: require_tls: TLS is required and auth_mechanism does not contain Tls. Add \"Tls\" to "
+       "auth_mechanism."},
+      {"domain_secure_enabled", "domain_secure_enabled = true\nauth_mechanism = [\"None\"]",
+       "5: domain_secure_enabled: domain security needs Tls in auth_mechanism. Add \"Tls\" to "
+       "auth_mechanism."},
+      {"chunking_enabled", "chunking_enabled = false",
+       "5: chunking_enabled: BINARYMIME cannot be offered without CHUNKING (RFC 3030). Write "
+       "binary_mime_enabled = false, or leave chunking_enabled = true."},
+      {"milter", "milter = \"127.0.0.1:11332\"",
+       "5: milter: '127.0.0.1:11332': neither inet: nor unix:. Write \"inet:ADDRESS:PORT\" or "
+       "\"unix:/PATH\", such as \"inet:127.0.0.1:11332\"."},
+      {"milter", "milter = \"inet:localhost:11332\"",
+       "5: milter: 'inet:localhost:11332': no IP address and port. Write \"inet:ADDRESS:PORT\" or "
+       "\"unix:/PATH\", such as \"inet:127.0.0.1:11332\"."},
+      {"milter", "milter = \"unix:run/x\"",
+       "5: milter: 'unix:run/x': no absolute path of at most 107 octets. Write "
+       "\"inet:ADDRESS:PORT\" or \"unix:/PATH\", such as \"inet:127.0.0.1:11332\"."},
+      {"milter_default_action", "milter_default_action = \"discard\"",
+       "5: milter_default_action: 'discard' is not known. Write \"accept\", \"tempfail\" or "
+       "\"reject\"."},
+      {"message_rate_source", "message_rate_source = \"Sender\"",
+       "5: message_rate_source: 'Sender' is not known. Write \"None\", \"IPAddress\", \"User\" "
+       "or \"All\"."},
+      {"max_local_hop_count", "max_local_hop_count = 51",
+       "5: max_local_hop_count: 51 is out of range. Write a whole number from 0 to 50."},
+      {"max_inbound_connection_percentage_per_source",
+       "max_inbound_connection_percentage_per_source = 0",
+       "5: max_inbound_connection_percentage_per_source: 0 is out of range. Write a whole number "
+       "from 1 to 100."},
+      {"tarpit_interval", "tarpit_interval = \"11m\"",
+       "5: tarpit_interval: '11m' is out of range. Write a duration from 0s to 10m, such as "
+       "\"90s\", \"5m\" or \"00:05:00\"."},
+      {"protocol_logging_level", "protocol_logging_level = \"Loud\"",
+       "5: protocol_logging_level: 'Loud' is not known. Write \"None\" or \"Verbose\"."},
       {"permission_groups", "permission_groups = [\"AnonymousUsers\", \"Custom\"]",
        "4: permission_groups[1]: 'Custom': a state that Exchange shows; write [[permission]] "
        "entries for it." +
@@ -321,11 +379,9 @@ TEST(Mistakes, InWhatTheConnectorDoes) {
       {"banner", "banner = \"220-more\"",
        "5: banner: '220-more' does not begin with 220. Write one line of printable ASCII that "
        "begins with \"220 \", such as \"220 relay.contoso.com\"."},
-      {"size_enabled", "size_enabled = \"EnabledWithoutValue\"",
-       "5: size_enabled: 'EnabledWithoutValue': not supported yet. Write \"Enabled\" or "
-       "\"Disabled\"."},
       {"size_enabled", "size_enabled = true",
-       "5: size_enabled: found true. Write \"Enabled\" or \"Disabled\"."},
+       "5: size_enabled: found true. Write \"Enabled\", \"Disabled\" or "
+       "\"EnabledWithoutValue\"."},
       {"enabled", "enabled = \"yes\"", "5: enabled: found a string ('yes'). Write true or false."},
       {"max_hop_count", "max_hop_count = 501",
        "5: max_hop_count: 501 is out of range. Write a whole number from 1 to 500."},
@@ -349,11 +405,11 @@ TEST(Mistakes, InWhatTheConnectorDoes) {
       {"permission =",
        "[[permission]]\nuser = 'CONTOSO\\Kate'\nextended_rights = [\"ms-Exch-SMTP-Submit\"]",
        "6: permission[0].user: 'CONTOSO\\Kate' is no principal that a session can have here. Write "
-       "'NT AUTHORITY\\ANONYMOUS LOGON' (in single quotes, because of the backslash)."},
+       "a principal, such as 'NT AUTHORITY\\ANONYMOUS LOGON' or 'MS Exchange\\Externally Secured "
+       "Servers' (in single quotes, because of the backslash)."},
       {"permission =",
        "[[permission]]\nuser = 'NT AUTHORITY\\ANONYMOUS LOGON'\nextended_rights = [\"Everything\"]",
-       "7: permission[0].extended_rights[0]: 'Everything' is no right that has an effect here." +
-           rights},
+       "7: permission[0].extended_rights[0]: 'Everything' is not known." + rights},
       {"permission =", "[[permission]]\nuser = 'NT AUTHORITY\\ANONYMOUS LOGON'",
        "5: permission[0].extended_rights: is missing." + rights},
       {"permission =",

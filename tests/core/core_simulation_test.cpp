@@ -54,9 +54,9 @@ config::Model small_model() {
   connector.name = "all";
   connector.bindings = {{kListen}};
   connector.remote_ranges = {*policy::AddressRange::parse("0.0.0.0/0")};
-  connector.anonymous_users = true;
-  connector.permissions = {{std::string(policy::kAnonymousLogon),
-                            static_cast<uint32_t>(policy::Right::kAcceptAnyRecipient), false}};
+  connector.permission_groups.add(policy::PermissionGroup::kAnonymousUsers);
+  connector.permissions = {
+      {policy::Principal::kAnonymous, policy::mask(policy::Right::kAcceptAnyRecipient), false}};
   model.receive_connectors = {connector};
   return model;
 }

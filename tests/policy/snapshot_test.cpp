@@ -12,12 +12,12 @@ ReceiveConnector connector_with(bool anonymous_users, std::vector<Ace> permissio
   connector.name = "Anonymous Relay";
   connector.bindings = {{*Endpoint::parse("0.0.0.0:25")}};
   connector.remote_ranges = {*AddressRange::parse("192.168.5.0/24")};
-  connector.anonymous_users = anonymous_users;
+  if (anonymous_users) connector.permission_groups.add(PermissionGroup::kAnonymousUsers);
   connector.permissions = std::move(permissions);
   return connector;
 }
 
-Ace ace(Right right, bool deny = false) { return {std::string(kAnonymousLogon), bit(right), deny}; }
+Ace ace(Right right, bool deny = false) { return {Principal::kAnonymous, bit(right), deny}; }
 
 Snapshot snapshot_of(ReceiveConnector connector) {
   return Snapshot({std::move(connector)},
@@ -34,7 +34,7 @@ std::string reply(const Decision& d) {
 TEST(Snapshot, WithoutSubmitEverySenderIsRefused) {
   const Snapshot snapshot = snapshot_of(connector_with(false));
   for (const char* domain : {"", "contoso.com", "fabrikam.com"}) {
-    const Decision decision = snapshot.mail(0, domain);
+    const Decision decision = snapshot.mail(0, Principal::kAnonymous, domain);
     EXPECT_FALSE(decision.allowed);
     EXPECT_EQ(reply(decision), "530 5.7.1 Client was not authenticated");
   }
@@ -43,53 +43,58 @@ TEST(Snapshot, WithoutSubmitEverySenderIsRefused) {
 TEST(Snapshot, AnonymousUsersMaySendAsAnybody) {
   const Snapshot snapshot = snapshot_of(connector_with(true));
   for (const char* domain : {"", "contoso.com", "partner.example", "fabrikam.com"}) {
-    const Decision decision = snapshot.mail(0, domain);
+    const Decision decision = snapshot.mail(0, Principal::kAnonymous, domain);
     EXPECT_TRUE(decision.allowed) << domain;
     EXPECT_EQ(reply(decision), "250 2.1.0 Sender OK");
   }
-  EXPECT_EQ(snapshot.mail(0, "fabrikam.com").reason, "ms-Exch-SMTP-Accept-Any-Sender");
+  EXPECT_EQ(snapshot.mail(0, Principal::kAnonymous, "fabrikam.com").reason,
+            "ms-Exch-SMTP-Accept-Any-Sender");
 }
 
 TEST(Snapshot, WithoutAnySenderForeignSendersAreRefused) {
   const Snapshot snapshot = snapshot_of(connector_with(true, {ace(Right::kAcceptAnySender, true)}));
-  EXPECT_EQ(reply(snapshot.mail(0, "fabrikam.com")),
+  EXPECT_EQ(reply(snapshot.mail(0, Principal::kAnonymous, "fabrikam.com")),
             "550 5.7.1 Anonymous client does not have permission to send as this sender");
-  EXPECT_TRUE(snapshot.mail(0, "contoso.com").allowed);
-  EXPECT_TRUE(snapshot.mail(0, "partner.example").allowed);
-  EXPECT_TRUE(snapshot.mail(0, "").allowed);
+  EXPECT_TRUE(snapshot.mail(0, Principal::kAnonymous, "contoso.com").allowed);
+  EXPECT_TRUE(snapshot.mail(0, Principal::kAnonymous, "partner.example").allowed);
+  EXPECT_TRUE(snapshot.mail(0, Principal::kAnonymous, "").allowed);
 }
 
 TEST(Snapshot, WithoutAuthoritativeSenderOurOwnDomainIsRefused) {
   const Snapshot snapshot =
       snapshot_of(connector_with(true, {ace(Right::kAcceptAuthoritativeSender, true)}));
-  const Decision decision = snapshot.mail(0, "Contoso.COM");
+  const Decision decision = snapshot.mail(0, Principal::kAnonymous, "Contoso.COM");
   EXPECT_FALSE(decision.allowed);
   EXPECT_EQ(reply(decision),
             "550 5.7.1 Anonymous client does not have permission to send as this sender");
   EXPECT_EQ(decision.reason,
-            "sender domain is Authoritative and anonymous clients have no "
+            "sender domain is Authoritative and the client has no "
             "ms-Exch-SMTP-Accept-Authoritative-Domain-Sender on this connector");
-  EXPECT_TRUE(snapshot.mail(0, "partner.example").allowed);
-  EXPECT_TRUE(snapshot.mail(0, "fabrikam.com").allowed);
+  EXPECT_TRUE(snapshot.mail(0, Principal::kAnonymous, "partner.example").allowed);
+  EXPECT_TRUE(snapshot.mail(0, Principal::kAnonymous, "fabrikam.com").allowed);
 }
 
 TEST(Snapshot, RecipientsOfAcceptedDomainsAreTakenFromEverybody) {
   const Snapshot snapshot = snapshot_of(connector_with(true));
-  EXPECT_EQ(reply(snapshot.recipient(0, "contoso.com")), "250 2.1.5 Recipient OK");
-  EXPECT_EQ(snapshot.recipient(0, "contoso.com").reason,
+  EXPECT_EQ(reply(snapshot.recipient(0, Principal::kAnonymous, "contoso.com")),
+            "250 2.1.5 Recipient OK");
+  EXPECT_EQ(snapshot.recipient(0, Principal::kAnonymous, "contoso.com").reason,
             "recipient domain is accepted (Authoritative)");
-  EXPECT_EQ(snapshot.recipient(0, "PARTNER.example").reason,
+  EXPECT_EQ(snapshot.recipient(0, Principal::kAnonymous, "PARTNER.example").reason,
             "recipient domain is accepted (ExternalRelay)");
-  EXPECT_TRUE(snapshot.recipient(0, "").allowed);  // <Postmaster>
+  EXPECT_TRUE(snapshot.recipient(0, Principal::kAnonymous, "").allowed);  // <Postmaster>
 }
 
 TEST(Snapshot, ForeignRecipientsNeedAcceptAnyRecipient) {
   const Snapshot without = snapshot_of(connector_with(true));
-  EXPECT_EQ(reply(without.recipient(0, "fabrikam.com")), "550 5.7.1 Unable to relay");
-  EXPECT_FALSE(without.recipient(0, "fabrikam.com").allowed);
+  EXPECT_EQ(reply(without.recipient(0, Principal::kAnonymous, "fabrikam.com")),
+            "550 5.7.1 Unable to relay");
+  EXPECT_FALSE(without.recipient(0, Principal::kAnonymous, "fabrikam.com").allowed);
   const Snapshot with = snapshot_of(connector_with(true, {ace(Right::kAcceptAnyRecipient)}));
-  EXPECT_EQ(reply(with.recipient(0, "fabrikam.com")), "250 2.1.5 Recipient OK");
-  EXPECT_EQ(with.recipient(0, "fabrikam.com").reason, "ms-Exch-SMTP-Accept-Any-Recipient");
+  EXPECT_EQ(reply(with.recipient(0, Principal::kAnonymous, "fabrikam.com")),
+            "250 2.1.5 Recipient OK");
+  EXPECT_EQ(with.recipient(0, Principal::kAnonymous, "fabrikam.com").reason,
+            "ms-Exch-SMTP-Accept-Any-Recipient");
 }
 
 TEST(Snapshot, SelectsAmongTheConnectorsThatItHolds) {
