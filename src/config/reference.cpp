@@ -66,11 +66,11 @@ What `usage` stands for where the file is silent:
 
 | usage | permission_groups | auth_mechanism | bindings | remote_ip_ranges |
 |---|---|---|---|---|
-| Custom | None | Tls | required | required |
-| Internet | AnonymousUsers | Tls | required | every address of the bindings' families |
-| Partner | Partners | Tls | required | required |
-| Internal | ExchangeLegacyServers, ExchangeServers | Tls, ExchangeServer | 0.0.0.0:25 | required |
-| Client | ExchangeUsers | Tls, BasicAuth, BasicAuthRequireTLS, Integrated | 0.0.0.0:587 | required |
+| Custom | None | Tls | needed | needed |
+| Internet | AnonymousUsers | Tls | needed | every address of the bindings' families |
+| Partner | Partners | Tls | needed | needed |
+| Internal | ExchangeLegacyServers, ExchangeServers | Tls, ExchangeServer | 0.0.0.0:25 | needed |
+| Client | ExchangeUsers | Tls, BasicAuth, BasicAuthRequireTLS, Integrated | 0.0.0.0:587 | needed |
 )";
 
 constexpr std::string_view kHeader = R"(# Configuration
@@ -93,8 +93,8 @@ How values are written:
 - Names that Exchange knows (`"AnonymousUsers"`, `"ms-Exch-SMTP-Submit"`) may be in any case.
 - Indices in messages count from 0: `remote_ip_ranges[2]` is the third entry.
 
-A key that is not on this page is a mistake, never ignored. "Not yet" in the last column: the value is
-checked and kept, and nothing acts on it so far.
+A key that is not on this page is a mistake, never ignored. "Not yet" in the last column: the value
+is checked and kept, and nothing acts on it so far.
 
 ## Sections of relais.toml
 
