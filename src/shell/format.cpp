@@ -1,0 +1,311 @@
+#include "shell/format.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <span>
+
+#include "policy/ascii.h"
+
+namespace relais::shell {
+namespace {
+
+constexpr size_t kTableElementsMax = 16;  // of a list in a table, as in Exchange's shell
+
+// Characters, not octets.
+size_t width_of(std::string_view text) {
+  return static_cast<size_t>(std::ranges::count_if(
+      text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80; }));
+}
+
+std::string padded(std::string text, size_t width, bool right = false) {
+  const size_t missing = width - std::min(width, width_of(text));
+  if (right) {
+    text.insert(0, missing, ' ');
+  } else {
+    text.append(missing, ' ');
+  }
+  return text;
+}
+
+// A line of its own in a value would break the form.
+std::string one_line(std::string text) {
+  std::ranges::replace_if(
+      text, [](char c) { return (c >= 0 && c < ' ') || c == 127; }, ' ');
+  return text;
+}
+
+struct Column {
+  std::string header;
+  std::string property;
+};
+
+std::vector<Column> columns_of(const Object& object) {
+  std::vector<Column> columns;
+  for (const auto& [name, value] : object.properties) columns.push_back({name, name});
+  return columns;
+}
+
+std::string table(const Objects& objects, std::span<const Column> columns) {
+  if (objects.empty() || columns.empty()) return {};
+  std::vector<std::vector<std::string>> cells(objects.size());
+  std::vector<size_t> widths;
+  std::vector<bool> right;
+  for (const Column& column : columns) {
+    size_t width = width_of(column.header);
+    bool numbers = true;
+    for (size_t i = 0; i < objects.size(); ++i) {
+      const Value* value = objects[i].find(column.property);
+      const Value empty;
+      if (value == nullptr) value = &empty;
+      numbers = numbers && value->as<int64_t>() != nullptr;
+      cells[i].push_back(one_line(to_text(*value, kTableElementsMax)));
+      width = std::max(width, width_of(cells[i].back()));
+    }
+    widths.push_back(width);
+    right.push_back(numbers);
+  }
+  const auto line = [&](auto cell_of) {
+    std::string text;
+    for (size_t c = 0; c < columns.size(); ++c) {
+      if (c > 0) text += ' ';
+      text += padded(cell_of(c), widths[c], right[c]);
+    }
+    text.erase(text.find_last_not_of(' ') + 1);
+    return text += '\n';
+  };
+  std::string text(1, '\n');
+  text += line([&](size_t c) { return columns[c].header; });
+  text += line([&](size_t c) { return std::string(width_of(columns[c].header), '-'); });
+  for (const auto& row : cells) text += line([&](size_t c) { return row[c]; });
+  return text += '\n';
+}
+
+std::span<const Column> default_columns(Kind kind) {
+  static const Column kReceive[] = {
+      {"Identity", "Identity"}, {"Bindings", "Bindings"}, {"Enabled", "Enabled"}};
+  static const Column kSend[] = {
+      {"Identity", "Identity"}, {"AddressSpaces", "AddressSpaces"}, {"Enabled", "Enabled"}};
+  static const Column kDomain[] = {{"Name", "Name"},
+                                   {"DomainName", "DomainName"},
+                                   {"DomainType", "DomainType"},
+                                   {"Default", "Default"}};
+  static const Column kPermission[] = {
+      {"Identity", "Identity"}, {"User", "User"}, {"Deny", "Deny"}, {"Inherited", "IsInherited"}};
+  static const Column kCommand[] = {{"Name", "Name"}, {"Synopsis", "Synopsis"}};
+  switch (kind) {
+    case Kind::kReceiveConnector:
+      return kReceive;
+    case Kind::kSendConnector:
+      return kSend;
+    case Kind::kAcceptedDomain:
+      return kDomain;
+    case Kind::kPermission:
+      return kPermission;
+    case Kind::kCommand:
+      return kCommand;
+    case Kind::kPlain:
+      break;
+  }
+  return {};
+}
+
+// JSON (RFC 8259). What is no UTF-8 becomes U+FFFD, so that a reader always gets JSON.
+void append_json_text(std::string& out, std::string_view text) {
+  out += '"';
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += text[i];
+    } else if (c < ' ' || c == 127) {
+      out += fmt::format("\\u{:04x}", c);
+    } else if (c < 0x80) {
+      out += text[i];
+    } else {
+      const size_t more = c >= 0xF0 ? 3 : c >= 0xE0 ? 2 : 1;
+      const std::string_view tail = text.substr(i + 1, more);
+      const bool good =
+          c >= 0xC2 && c < 0xF5 && tail.size() == more && std::ranges::all_of(tail, [](char t) {
+            return (static_cast<unsigned char>(t) & 0xC0U) == 0x80;
+          });
+      if (good) {
+        out += text.substr(i, more + 1);
+        i += more;
+      } else {
+        out += "\uFFFD";
+      }
+    }
+  }
+  out += '"';
+}
+
+class JsonWriter {
+ public:
+  explicit JsonWriter(bool compress) : compress_(compress) {}
+
+  void value(const Value& value) {
+    if (value.is_null()) {
+      out_ += "null";
+    } else if (const auto* truth = value.as<bool>()) {
+      out_ += *truth ? "true" : "false";
+    } else if (const auto* number = value.as<int64_t>()) {
+      out_ += std::to_string(*number);
+    } else if (const auto* octets = value.as<Octets>()) {
+      out_ += std::to_string(octets->count);
+    } else if (const auto* list = value.as<List>()) {
+      array(*list, [this](const Value& element) { this->value(element); });
+    } else if (const auto* pairs = value.as<Pairs>()) {
+      object(*pairs);
+    } else {
+      append_json_text(out_, to_text(value));
+    }
+  }
+
+  void object(const Pairs& pairs) {
+    if (pairs.empty()) {
+      out_ += "{}";
+      return;
+    }
+    open('{');
+    bool first = true;
+    for (const auto& [name, value] : pairs) {
+      next(first);
+      append_json_text(out_, name);
+      out_ += compress_ ? ":" : ": ";
+      this->value(value);
+    }
+    close('}');
+  }
+
+  template <class Elements, class Write>
+  void array(const Elements& elements, Write write) {
+    if (elements.empty()) {
+      out_ += "[]";
+      return;
+    }
+    open('[');
+    bool first = true;
+    for (const auto& element : elements) {
+      next(first);
+      write(element);
+    }
+    close(']');
+  }
+
+  [[nodiscard]] std::string take() { return std::move(out_); }
+
+ private:
+  void open(char bracket) {
+    out_ += bracket;
+    ++depth_;
+  }
+  void next(bool& first) {
+    if (!first) out_ += ',';
+    first = false;
+    new_line();
+  }
+  void close(char bracket) {
+    --depth_;
+    new_line();
+    out_ += bracket;
+  }
+  void new_line() {
+    if (compress_) return;
+    out_ += '\n';
+    out_.append(2 * depth_, ' ');
+  }
+
+  std::string out_;
+  size_t depth_ = 0;
+  bool compress_;
+};
+
+}  // namespace
+
+Objects select_properties(const Objects& objects, const std::vector<std::string>& patterns) {
+  if (patterns.empty()) return objects;
+  Objects selected;
+  for (const Object& object : objects) {
+    Object& fewer = selected.emplace_back();
+    for (const std::string& pattern : patterns) {
+      if (!has_wildcard(pattern)) {
+        // The object's own spelling, as PowerShell shows it.
+        const auto found = std::ranges::find_if(object.properties, [&](const auto& pair) {
+          return policy::equal_ignoring_case(pair.first, pattern);
+        });
+        if (found != object.properties.end()) {
+          if (fewer.find(pattern) == nullptr) fewer.properties.push_back(*found);
+        } else if (fewer.find(pattern) == nullptr) {
+          fewer.add(pattern, {});
+        }
+        continue;
+      }
+      for (const auto& [name, value] : object.properties) {
+        if (matches_wildcard(name, pattern) && fewer.find(name) == nullptr) fewer.add(name, value);
+      }
+    }
+  }
+  return selected;
+}
+
+std::string format_list(const Objects& objects) {
+  std::string text;
+  for (const Object& object : objects) {
+    size_t width = 0;
+    for (const auto& [name, value] : object.properties) width = std::max(width, width_of(name));
+    text += '\n';
+    for (const auto& [name, value] : object.properties) {
+      std::string line = fmt::format("{} : {}", padded(name, width), one_line(to_text(value)));
+      line.erase(line.find_last_not_of(' ') + 1);
+      text += line;
+      text += '\n';
+    }
+  }
+  if (!text.empty()) text += '\n';
+  return text;
+}
+
+std::string format_table(const Objects& objects) {
+  // The columns of all, in the order in which they first appear.
+  Object all;
+  for (const Object& object : objects) {
+    for (const auto& [name, value] : object.properties) {
+      if (all.find(name) == nullptr) all.add(name, {});
+    }
+  }
+  return table(objects, columns_of(all));
+}
+
+std::string format_default(const Objects& objects) {
+  std::string text;
+  for (size_t i = 0; i < objects.size();) {
+    size_t end = i;
+    while (end < objects.size() && objects[end].kind == objects[i].kind) ++end;
+    const Objects run(objects.begin() + static_cast<ptrdiff_t>(i),
+                      objects.begin() + static_cast<ptrdiff_t>(end));
+    const auto columns = default_columns(objects[i].kind);
+    text += columns.empty() ? format_list(run) : table(run, columns);
+    i = end;
+  }
+  return text;
+}
+
+std::string format_json(const Objects& objects, bool compress) {
+  JsonWriter writer(compress);
+  if (objects.size() == 1) {
+    writer.object(objects.front().properties);
+  } else {
+    writer.array(objects, [&](const Object& object) { writer.object(object.properties); });
+  }
+  std::string text = writer.take();
+  return text += '\n';
+}
+
+std::string to_json(const Value& value) {
+  JsonWriter writer(true);
+  writer.value(value);
+  return writer.take();
+}
+
+}  // namespace relais::shell
