@@ -19,6 +19,7 @@ smtp::ServerOptions options_of(const policy::ReceiveConnector& connector, const 
           .size_value = connector.size == policy::SizeMode::kEnabled,
           .limit_message_size = !has(rights, policy::Right::kBypassMessageSizeLimit),
           .auth_parameter = has(rights, policy::Right::kAcceptAuthenticationFlag),
+          .exch50 = has(rights, policy::Right::kAcceptExch50),
           .eight_bit_mime = connector.eight_bit_mime,
           .enhanced_status_codes = connector.enhanced_status_codes,
           .require_ehlo_domain = connector.require_ehlo_domain,

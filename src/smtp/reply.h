@@ -38,6 +38,8 @@ namespace replies {
 inline constexpr Reply kSenderOk{250, {2, 1, 0}, "Sender OK"};
 inline constexpr Reply kRecipientOk{250, {2, 1, 5}, "Recipient OK"};
 inline constexpr Reply kStartMailInput{354, {}, "Start mail input; end with <CRLF>.<CRLF>"};
+inline constexpr Reply kSendBinary{354, {}, "Send binary data"};
+inline constexpr Reply kExch50Taken{250, {2, 0, 0}, "XEXCH50 OK"};
 inline constexpr Reply kClosing{221, {2, 0, 0}, "Service closing transmission channel"};
 inline constexpr Reply kResetting{250, {2, 0, 0}, "Resetting"};
 inline constexpr Reply kNoop{250, {2, 0, 0}, "OK"};
@@ -46,6 +48,7 @@ inline constexpr Reply kCannotVerify{
 inline constexpr Reply kHelp{
     214, {2, 0, 0}, "Commands: HELO EHLO MAIL RCPT DATA RSET NOOP QUIT VRFY HELP"};
 inline constexpr Reply kUnrecognized{500, {5, 3, 3}, "Unrecognized command"};
+inline constexpr Reply kNotAllowed{550, {5, 7, 1}, "Command not allowed"};
 inline constexpr Reply kLineTooLong{500, {5, 5, 2}, "Line too long"};
 inline constexpr Reply kBadArguments{501, {5, 5, 4}, "Invalid arguments"};
 inline constexpr Reply kInvalidDomain{501, {5, 5, 4}, "Invalid domain name"};

@@ -75,6 +75,13 @@ Event Server::next() {
 
 Event Server::next_command() {
   for (;;) {
+    if (skip_ > 0) {
+      const size_t taken = std::min<uint64_t>(skip_, input_.size());
+      input_.remove_prefix(taken);
+      skip_ -= taken;
+      if (skip_ > 0) return {};
+      queue(replies::kExch50Taken);
+    }
     std::string_view line;
     Event event;
     switch (lines_.take(input_, line)) {
@@ -176,11 +183,13 @@ void Server::stop_at(const Reply& reply) {
   lines_.reset();
   input_ = held_ = body_ = {};
   data_complete_ = hello_due_ = false;
+  skip_ = 0;
 }
 
 Event Server::closed() const { return {.kind = Event::Kind::kClose, .reply = closing_}; }
 
 void Server::invariants() const {
+  ASSERT(skip_ == 0 || state_ == State::kRecipients);
   lines_.invariants();
   const bool in_transaction = state_ == State::kMail || state_ == State::kRecipients || in_data();
   ASSERT(transaction_.has_sender() == in_transaction);

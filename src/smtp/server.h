@@ -47,6 +47,7 @@ struct ServerOptions {
   bool size_value = true;          // false: the keyword SIZE alone
   bool limit_message_size = true;  // false: max_message_size is only told
   bool auth_parameter = false;     // AUTH= of MAIL is taken
+  bool exch50 = false;             // XEXCH50 is offered; what it carries is thrown away
   bool eight_bit_mime = true;
   bool enhanced_status_codes = true;
   bool require_ehlo_domain = false;
@@ -175,6 +176,7 @@ class Server {
   Event proceed_vrfy(const Command& command);
   Event proceed_help(const Command& command);
   Event begin_hello(const Command& command, bool esmtp);
+  Event run_exch50(std::string_view arguments);
   std::string hello_line(std::string_view code) const;
   void queue_extensions();
 
@@ -200,6 +202,7 @@ class Server {
   bool hello_due_ = false;                          // kReset has gone out, kHello is next
   bool esmtp_ = false;
   uint32_t errors_ = 0;
+  uint64_t skip_ = 0;     // octets of an XEXCH50 that are still to come
   uint32_t excused_ = 0;  // sequence errors to come that an earlier refusal explains
 
   DataScanner scanner_;

@@ -13,6 +13,19 @@ namespace {
 constexpr size_t kHelloMax = 255;     // octets, as of a domain
 constexpr size_t kVerbShownMax = 32;  // of an unknown verb, for the log
 
+constexpr std::string_view kExch50 = "XEXCH50";
+constexpr uint64_t kExch50Max = 1U << 20;  // octets
+
+// "<octets> <number of recipients>"
+bool parse_exch50(std::string_view arguments, uint64_t& octets) {
+  const char* const end = arguments.data() + arguments.size();
+  const auto first = std::from_chars(arguments.data(), end, octets);
+  if (first.ec != std::errc() || first.ptr == end || *first.ptr != ' ') return false;
+  uint64_t recipients = 0;
+  const auto second = std::from_chars(first.ptr + 1, end, recipients);
+  return second.ec == std::errc() && second.ptr == end && octets <= kExch50Max;
+}
+
 constexpr std::string_view kFrom = "FROM:";
 constexpr std::string_view kTo = "TO:";
 
@@ -66,6 +79,9 @@ Event Server::run(std::string_view line) {
   const CommandLine parts = split_command(line);
   if (state_ == State::kNew && is_http(parts)) return close_with(replies::kNotHttp);
   const Verb* verb = find_verb(parts.verb);
+  if (verb == nullptr && equals_ignoring_case(parts.verb, kExch50)) {
+    return parts.clean ? run_exch50(parts.arguments) : refuse(replies::kBadArguments, kExch50);
+  }
   if (verb == nullptr) {
     return refuse(replies::kUnrecognized,
                   parts.clean ? parts.verb.substr(0, kVerbShownMax) : std::string_view());
@@ -189,7 +205,23 @@ void Server::queue_extensions() {
   if (options_->pipelining) line("PIPELINING");
   if (options_->enhanced_status_codes) line("ENHANCEDSTATUSCODES");
   if (options_->eight_bit_mime) line("8BITMIME");
+  if (options_->exch50) line(kExch50);
   output_[last + 3] = ' ';
+}
+
+// What Exchange 2000 to 2007 put beside a message: properties that mean nothing here. Clients with
+// ms-Exch-SMTP-Accept-Exch50 may send it, and it is read and dropped.
+Event Server::run_exch50(std::string_view arguments) {
+  if (!options_->exch50) return refuse(replies::kNotAllowed, kExch50);
+  if (state_ == State::kNew) return refuse(replies::kSendHello, kExch50);
+  if (state_ == State::kReady) return refuse(replies::kNeedMail, kExch50);
+  if (state_ == State::kMail) return refuse(replies::kNeedRecipient, kExch50);
+  uint64_t octets = 0;
+  if (!parse_exch50(arguments, octets)) return refuse(replies::kBadArguments, kExch50);
+  queue(replies::kSendBinary);
+  if (octets == 0) queue(replies::kExch50Taken);
+  skip_ = octets;
+  return {};
 }
 
 Event Server::proceed_mail(const Command& command) {
