@@ -113,6 +113,7 @@ class Front {
   void on_mail(Session& session, const smtp::Event& event);
   void on_recipient(Session& session, const smtp::Event& event);
   void on_data(Session& session);
+  void append_stamps(const Session& session);
   void on_body(Session& session, std::string_view bytes);
   void on_data_end(Session& session);
   void drop_message(Session& session);

@@ -1,9 +1,41 @@
 #include "front/serving_policy.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "base/assert.h"
 
 namespace relais::front {
 namespace {
+
+// What "by" in a Received field may call us, lower case.
+std::vector<std::string> own_names_of(const policy::ReceiveConnector& connector,
+                                      const std::string& fqdn) {
+  std::vector<std::string> names;
+  const auto add = [&](std::string name) {
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
+    if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end())
+      names.push_back(std::move(name));
+  };
+  add(fqdn);
+  add(connector.fqdn);
+  for (const auto& binding : connector.bindings) {
+    if (!binding.is_wildcard()) add(binding.endpoint.address.to_string());
+  }
+  return names;
+}
+
+smtp::HeaderRules header_rules_of(const policy::ReceiveConnector& connector,
+                                  const std::string& fqdn) {
+  using policy::Right;
+  const policy::Rights rights = connector.session_rights();
+  return {.keep_routing = has(rights, Right::kAcceptHeadersRouting),
+          .keep_organization = has(rights, Right::kAcceptHeadersOrganization),
+          .keep_forest = has(rights, Right::kAcceptHeadersForest),
+          .stamped = connector.stamp_auth_headers,
+          .own_names = own_names_of(connector, fqdn)};
+}
 
 smtp::ServerOptions options_of(const policy::ReceiveConnector& connector, const std::string& fqdn) {
   const policy::Rights rights = connector.session_rights();
@@ -13,6 +45,7 @@ smtp::ServerOptions options_of(const policy::ReceiveConnector& connector, const 
           .max_header_size = connector.max_header_size,
           .max_recipients = connector.max_recipients,
           .max_hop_count = connector.max_hop_count,
+          .max_local_hop_count = connector.max_local_hop_count,
           .max_protocol_errors = connector.max_protocol_errors,
           .pipelining = connector.pipelining,
           .size = connector.size != policy::SizeMode::kDisabled,
@@ -23,7 +56,8 @@ smtp::ServerOptions options_of(const policy::ReceiveConnector& connector, const 
           .eight_bit_mime = connector.eight_bit_mime,
           .enhanced_status_codes = connector.enhanced_status_codes,
           .require_ehlo_domain = connector.require_ehlo_domain,
-          .reject_bare_line_ends = connector.reject_bare_line_ends};
+          .reject_bare_line_ends = connector.reject_bare_line_ends,
+          .header = header_rules_of(connector, fqdn)};
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "front/front.h"
+#include "smtp/auth_headers.h"
 #include "smtp/received.h"
 
 namespace relais::front {
@@ -118,9 +119,21 @@ void Front::on_data(Session& session) {
                          .recipient = transaction.recipient_count() == 1 ? transaction.recipient(0)
                                                                          : std::string_view{},
                          .date = date});
+  append_stamps(session);
   const size_t taken = spool_.append(session.message, scratch_);
   ASSERT(taken == scratch_.size());  // begin() leaves room for it
   session.server.answer({smtp::replies::kStartMailInput});
+}
+
+// The one place where a session says how far it was trusted, to those who read the message later.
+void Front::append_stamps(const Session& session) {
+  const smtp::ServerOptions& options = session.policy->policy->options(session.connector);
+  if (!options.header.stamped) return;
+  const bool internal = session.receive_connector().is_internal(session.principal);
+  smtp::append_auth_headers(
+      scratch_, {.internal = internal,
+                 .source = options.fqdn,
+                 .mechanism = internal ? smtp::kExternallySecured : std::string_view{}});
 }
 
 void Front::on_body(Session& session, std::string_view bytes) {

@@ -7,6 +7,11 @@ Principal ReceiveConnector::session_principal() const {
                                                                    : Principal::kAnonymous;
 }
 
+bool ReceiveConnector::is_internal(Principal principal) const {
+  return principal == Principal::kExternallySecured &&
+         has(rights_of(principal), Right::kAcceptAuthenticationFlag);
+}
+
 Rights ReceiveConnector::rights_of(Principal principal) const {
   Rights allowed = 0;
   Rights denied = 0;

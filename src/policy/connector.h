@@ -100,6 +100,9 @@ struct ReceiveConnector {
   // What a principal may do: groups and allow entries, minus deny entries.
   [[nodiscard]] Rights rights_of(Principal principal) const;
   [[nodiscard]] Rights session_rights() const { return rights_of(session_principal()); }
+  // Its sender counts as one of our own: externally secured, and believed when it says so
+  // (Accept-Authentication-Flag). AuthAs Internal, and the address book is asked for a name.
+  [[nodiscard]] bool is_internal(Principal principal) const;
   // Every entry that is in force, by principal and right: from the groups, then the single ones.
   [[nodiscard]] std::vector<AccessEntry> access_entries() const;
 };

@@ -15,7 +15,9 @@ constexpr uint32_t kPipelinedGroup = 1000;
 }  // namespace
 
 Server::Server(const ServerOptions& options, std::string_view client)
-    : options_(&options), client_(client) {}
+    : options_(&options), client_(client) {
+  header_.reset(options.header);
+}
 
 void Server::greet(std::string_view now_text) {
   ASSERT(state_ == State::kNew && output_.empty());
@@ -43,8 +45,8 @@ void Server::feed(std::span<const char> bytes) {
 }
 
 bool Server::needs_input() const {
-  return input_.empty() && held_.empty() && body_.empty() && !data_complete_ && !hello_due_ &&
-         !awaits_answer();
+  return input_.empty() && held_.empty() && body_.empty() && header_.needs_input() &&
+         !data_complete_ && !hello_due_ && !awaits_answer();
 }
 
 bool Server::awaits_answer() const { return question_ != Event::Kind::kNeedInput; }
@@ -181,6 +183,7 @@ void Server::stop_at(const Reply& reply) {
   question_ = Event::Kind::kNeedInput;
   transaction_.clear();
   lines_.reset();
+  header_.reset();
   input_ = held_ = body_ = {};
   data_complete_ = hello_due_ = false;
   skip_ = 0;

@@ -23,7 +23,7 @@
 
 #include "smtp/command_line.h"
 #include "smtp/data_scanner.h"
-#include "smtp/header_scan.h"
+#include "smtp/header_filter.h"
 #include "smtp/line_end_repair.h"
 #include "smtp/line_reader.h"
 #include "smtp/parameters.h"
@@ -41,6 +41,7 @@ struct ServerOptions {
   uint32_t max_header_size = 262'144;      // octets of the header block
   uint32_t max_recipients = 200;           // a message; the rest get 452 4.5.3
   uint32_t max_hop_count = 60;             // Received fields
+  uint32_t max_local_hop_count = 0;        // of those, by one of header.own_names; 0: no limit
   uint32_t max_protocol_errors = 5;        // UINT32_MAX: unlimited; at one more: 421 and close
   bool pipelining = true;
   bool size = true;
@@ -52,6 +53,7 @@ struct ServerOptions {
   bool enhanced_status_codes = true;
   bool require_ehlo_domain = false;
   bool reject_bare_line_ends = true;  // false: bare CR and LF become CRLF. NUL is always refused
+  HeaderRules header;                 // which fields pass, and what becomes of From
 };
 
 struct Event {
@@ -61,6 +63,7 @@ struct Event {
     kRecipient,  // question: `path`
     kData,       // question: may data begin? yes: 354 goes out
     kBody,       // `bytes` of content in wire form (dot-stuffed, CRLF), without the final dot line
+                 // and what the header rules remove
     kDataEnd,    // question: content is complete and legal; Transaction is still there
     kDataRefused,  // content was illegal (reply already queued, in `reply`): drop what was stored
     kReset,        // RSET, HELO/EHLO inside a transaction: drop what was stored, if anything
@@ -206,8 +209,8 @@ class Server {
   uint32_t excused_ = 0;  // sequence errors to come that an earlier refusal explains
 
   DataScanner scanner_;
-  HeaderScan header_;
   LineEndRepair repair_;
+  HeaderFilter header_;
   std::string_view held_;  // content not yet passed on: what the scanner had held, then body_
   std::string_view body_;
   bool data_complete_ = false;  // the terminator was seen

@@ -20,11 +20,18 @@ void Server::begin_data() {
 Event Server::next_in_data() {
   for (;;) {
     std::string_view piece;
-    while (take_content(piece)) {
-      header_.scan(piece);
+    while (header_.take(piece)) {
       if (content_refusal() == nullptr) return {.kind = Event::Kind::kBody, .bytes = piece};
     }
-    if (data_complete_) return finish_data();
+    if (take_content(piece)) {
+      header_.feed(piece);
+      continue;
+    }
+    if (data_complete_) {
+      if (header_.finished()) return finish_data();
+      header_.finish();
+      continue;
+    }
     if (input_.empty()) return {};
     scan_input();
   }
@@ -61,7 +68,10 @@ const Reply* Server::content_refusal() const {
   }
   if (over_size_limit(message_size_)) return &replies::kTooLarge;
   if (header_.octets() > options_->max_header_size) return &replies::kHeaderTooLarge;
-  if (header_.received_count() > options_->max_hop_count) return &replies::kHopCount;
+  if (header_.hops() > options_->max_hop_count) return &replies::kHopCount;
+  if (options_->max_local_hop_count != 0 && header_.local_hops() > options_->max_local_hop_count) {
+    return &replies::kHopCount;
+  }
   return nullptr;
 }
 

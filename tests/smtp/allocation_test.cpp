@@ -22,6 +22,13 @@ void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 namespace relais::smtp {
 namespace {
 
+class OneName : public DisplayNames {
+ public:
+  [[nodiscard]] std::string_view find(std::string_view) const override {
+    return "Chris with a long name";
+  }
+};
+
 // Feeds `bytes` in pieces and says yes to everything.
 void run(Server& server, std::string_view bytes, size_t piece) {
   while (!bytes.empty()) {
@@ -39,11 +46,17 @@ void run(Server& server, std::string_view bytes, size_t piece) {
 TEST(Allocations, AreNoneForAMessageAfterTheFirst) {
   ServerOptions options;
   options.max_protocol_errors = UINT32_MAX;
+  options.header.keep_routing = false;
+  options.header.own_names = {"relay.contoso.com"};
+  const OneName name;
+  options.header.display_names = &name;
   Server server(options, "192.0.2.1");
   run(server, "EHLO app.contoso.com\r\n", SIZE_MAX);
   const std::string message =
       "MAIL FROM:<chris.with.a.long.name@contoso.com> SIZE=1000\r\nRCPT TO:<kate@fabrikam.com>\r\n"
-      "RCPT TO:<somebody.else@fabrikam.com>\r\nFOO\r\nDATA\r\nSubject: "
+      "RCPT TO:<somebody.else@fabrikam.com>\r\nFOO\r\nDATA\r\nReceived: from a "
+      "by a.host.with.a.longer.name.contoso.com\r\n with x; y\r\nFrom: "
+      "chris.with.a.long.name@contoso.com\r\nX-MS-Exchange-Organization-SCL: 1\r\nSubject: "
       "x\r\n\r\ntext\r\n.\r\nNOOP\r\n";
   for (const size_t piece : {message.size(), size_t{7}, size_t{1}}) {
     run(server, message, piece);

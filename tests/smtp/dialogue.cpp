@@ -39,6 +39,9 @@ void set_option(ServerOptions& options, const std::string& name, const std::stri
   const auto flag = [](bool ServerOptions::*member) -> Set {
     return [member](ServerOptions& o, const std::string& v) { o.*member = truth(v); };
   };
+  const auto rule = [](bool HeaderRules::*member) -> Set {
+    return [member](ServerOptions& o, const std::string& v) { o.header.*member = truth(v); };
+  };
   static const std::map<std::string, Set> kSetters = {
       {"banner", [](ServerOptions& o, const std::string& v) { o.banner = v; }},
       {"fqdn", [](ServerOptions& o, const std::string& v) { o.fqdn = v; }},
@@ -47,6 +50,7 @@ void set_option(ServerOptions& options, const std::string& name, const std::stri
       {"max_header_size", small(&ServerOptions::max_header_size)},
       {"max_recipients", small(&ServerOptions::max_recipients)},
       {"max_hop_count", small(&ServerOptions::max_hop_count)},
+      {"max_local_hop_count", small(&ServerOptions::max_local_hop_count)},
       {"max_protocol_errors", small(&ServerOptions::max_protocol_errors)},
       {"pipelining", flag(&ServerOptions::pipelining)},
       {"size", flag(&ServerOptions::size)},
@@ -58,6 +62,11 @@ void set_option(ServerOptions& options, const std::string& name, const std::stri
       {"enhanced_status_codes", flag(&ServerOptions::enhanced_status_codes)},
       {"require_ehlo_domain", flag(&ServerOptions::require_ehlo_domain)},
       {"reject_bare_line_ends", flag(&ServerOptions::reject_bare_line_ends)},
+      {"keep_routing", rule(&HeaderRules::keep_routing)},
+      {"keep_organization", rule(&HeaderRules::keep_organization)},
+      {"keep_forest", rule(&HeaderRules::keep_forest)},
+      {"stamped", rule(&HeaderRules::stamped)},
+      {"own_name", [](ServerOptions& o, const std::string& v) { o.header.own_names.push_back(v); }},
   };
   const auto setter = kSetters.find(name);
   ASSERT_TRUE(setter != kSetters.end()) << "no such option: " << name;

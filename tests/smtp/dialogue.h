@@ -2,12 +2,11 @@
 //
 //   A title in prose, as many lines as it needs.
 //
-//   option max_recipients 2          a member of ServerOptions; before the first C line
-//   S: 220 relay.contoso.com ...     a reply line
-//   C: MAIL FROM:<a@contoso.com>     the client sends this and CRLF
-//   C- MAIL FR                       the client sends exactly this, no CRLF
-//   ? mail a@contoso.com             an event; questions are mail, rcpt, data and end
-//   ! 250 2.1.0 Sender OK            the verdict on the question above; !! also closes
+//   option max_recipients 2          a member of ServerOptions or HeaderRules; before the first C
+//   line S: 220 relay.contoso.com ...     a reply line C: MAIL FROM:<a@contoso.com>     the client
+//   sends this and CRLF C- MAIL FR                       the client sends exactly this, no CRLF ?
+//   mail a@contoso.com             an event; questions are mail, rcpt, data and end ! 250 2.1.0
+//   Sender OK            the verdict on the question above; !! also closes
 //
 // C lines know \r \n \t \0 \\ \xHH and \{300*ab} (ab, 300 times). What the server did is a trace:
 // reply lines and events in the order in which they came, the same for every cutting of the

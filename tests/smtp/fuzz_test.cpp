@@ -51,6 +51,8 @@ std::string_view token(Prng& prng) {
                                                  "EHLO x\r\n"sv,
                                                  "NOOP\r\n"sv,
                                                  "QUIT\r\n"sv,
+                                                 "Received: by a\r\n"sv,
+                                                 "X-MS-Exchange-Organization-A: b\r\n "sv,
                                                  " SIZE="sv,
                                                  " BODY=8BITMIME"sv,
                                                  "[IPv6:"sv,
@@ -105,6 +107,7 @@ void vary_options(ServerOptions& options, Prng& prng) {
   if (prng.one_in(4)) options.max_message_size = prng.below(200);
   if (prng.one_in(4)) options.max_header_size = static_cast<uint32_t>(prng.below(100));
   if (prng.one_in(4)) options.reject_bare_line_ends = false;
+  if (prng.one_in(2)) options.header.keep_routing = false;
 }
 
 TEST(ServerFuzz, MutatedDialoguesHaveOneResultHoweverTheyAreCut) {
