@@ -1,5 +1,5 @@
 // What no single key can tell: keys against each other, sections against each other, files against
-// each other.
+// each other. checks.cpp calls the parts; each part is a theme of its own.
 #pragma once
 
 #include <vector>
@@ -21,8 +21,40 @@ void check_connector(ReceiveDraft& connector, const Place& place);
 // Between connectors, once each of them has been read: names, conflicting ranges, somebody who
 // listens.
 void check_connectors(const std::vector<ConnectorFile>& files, const Place& folder);
-// Mail must not come back: no smart host may be one of our own bindings.
-void check_loops(const ModelDraft& model, const Place& main_file,
-                 const std::vector<ConnectorFile>& files);
+// Between Send and Receive connectors.
+void check_next_hops(const ModelDraft& model, const Place& main_file,
+                     const std::vector<ConnectorFile>& files);
+// Every binding against the addresses of this machine.
+void check_interfaces(const std::vector<ConnectorFile>& files,
+                      const std::vector<IpAddress>& addresses);
+
+// ---- the parts
+
+// checks_relay.cpp: who may relay, and who is trusted.
+void check_domains(const ModelDraft& model, const Place& place);
+void check_auth_mechanism(const ReceiveDraft& connector, const Place& place);
+void check_relay(const ReceiveDraft& connector, const Place& place);
+void check_relay_together(const std::vector<ConnectorFile>& files);
+[[nodiscard]] bool gives_relay(const policy::ReceiveConnector& connector);
+// Wider than a /16 or /48: too wide for clients that have proved nothing.
+[[nodiscard]] bool is_open_relay(const policy::AddressRange& range);
+
+// checks_reach.cpp: who comes to which connector.
+void check_ranges(const ReceiveDraft& connector, const Place& place);
+void check_reach(const std::vector<ConnectorFile>& files);
+
+// checks_limits.cpp: limits against each other.
+void check_spool_and_retry(const ModelDraft& model, const Place& place);
+void check_limits(const ReceiveDraft& connector, const Place& place);
+void check_message_sizes(const ModelDraft& model, const std::vector<ConnectorFile>& files);
+
+// ---- where they point
+
+inline Place key_of(const Place& section, const KeyLines& lines, std::string_view key) {
+  return section.key(key, lines.of(key));
+}
+[[nodiscard]] Place range_of(const Place& file, const ReceiveDraft& connector, size_t range);
+// "'Relay' (conf/connectors/relay.toml:3)"
+[[nodiscard]] std::string range_owner(const ConnectorFile& file, size_t range);
 
 }  // namespace relais::config

@@ -36,8 +36,8 @@ std::optional<Table> read_file(const Place& place) {
   auto document = read_document(place.file());
   if (document) return std::move(*document);
   place.at_line(document.error().line)
-      .error(document.error().what, document.error().line != 0
-                                        ? "This line, or the one before it, is not TOML"
+      .error(document.error().line != 0 ? Rule::kNotToml : Rule::kUnreadable, document.error().what,
+             document.error().line != 0 ? "This line, or the one before it, is not TOML"
                                         : "The file must exist and be readable");
   return std::nullopt;
 }
@@ -52,10 +52,10 @@ std::vector<std::string> connector_files(const std::string& folder, const Place&
     if (name.ends_with(".toml") && !name.starts_with('.')) names.push_back(join(folder, name));
   }
   if (failed) {
-    place.error("cannot be read: " + failed.message(),
+    place.error(Rule::kUnreadable, "cannot be read: " + failed.message(),
                 "Make the folder and put one file a Receive connector into it");
   } else if (names.empty()) {
-    place.error("no *.toml in this folder: nothing would listen",
+    place.error(Rule::kNobodyListens, "no *.toml in this folder: nothing would listen",
                 "Put one file a Receive connector into it, such as default.toml");
   }
   std::ranges::sort(names);
@@ -96,7 +96,7 @@ void sort_findings(std::vector<Finding>& findings, const std::string& main_file)
 
 }  // namespace
 
-Loaded load(const std::string& directory) {
+Loaded load(const std::string& directory, const std::vector<IpAddress>& addresses) {
   Loaded loaded;
   const auto place = [&](std::string file) {
     return Place(loaded.findings, directory, std::move(file));
@@ -117,12 +117,18 @@ Loaded load(const std::string& directory) {
     if (auto file = read_connector_file(place(name))) files.push_back(std::move(*file));
   }
   check_connectors(files, folder_place);
-  check_loops(draft, main_file, files);
+  check_next_hops(draft, main_file, files);
+  check_message_sizes(draft, files);
+  if (!addresses.empty()) check_interfaces(files, addresses);
 
   sort_findings(loaded.findings, main_file.file());
   loaded.ok = std::ranges::none_of(loaded.findings, [](const Finding& finding) {
     return finding.severity == Finding::Severity::kError;
   });
+  for (auto& file : files) {
+    loaded.lines.push_back({std::move(file.draft.lines), std::move(file.draft.range_origins),
+                            std::move(file.draft.permission_lines)});
+  }
   loaded.model = finish(std::move(draft), std::move(files));
   return loaded;
 }
@@ -135,7 +141,7 @@ std::string to_string(const Finding& finding) {
   if (!finding.key.empty()) text += finding.key + ": ";
   text += finding.what;
   if (!finding.cure.empty()) text += ". " + finding.cure;
-  text += '.';
+  text += fmt::format(". [{}]", id_of(finding.rule));
   // What the file says is quoted; it must not move the cursor or make a line of its own.
   std::ranges::replace_if(
       text, [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; }, '?');

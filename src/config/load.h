@@ -5,13 +5,16 @@
 #include <string>
 #include <vector>
 
+#include "config/lines.h"
 #include "config/model.h"
+#include "config/rules.h"
 
 namespace relais::config {
 
 struct Finding {
   enum class Severity : uint8_t { kError, kWarning };
   Severity severity = Severity::kError;
+  Rule rule = Rule::kNotAllowed;
   std::string file;   // as the user would name it: DIR/connectors/x.toml
   uint32_t line = 0;  // 0: the file as a whole
   std::string key;    // "remote_ip_ranges[2]"; empty: none
@@ -19,14 +22,17 @@ struct Finding {
   std::string cure;   // what is allowed, or what to do
 };
 // "conf/x.toml:7: remote_ip_ranges[2]: '10.0.0.0/33': a prefix of IPv4 has at most 32 bits. Write
-// ..."
+// ... [R007]"
 [[nodiscard]] std::string to_string(const Finding& finding);
 
 struct Loaded {
   bool ok = false;  // no finding of severity error
   Model model;      // meaningful only when ok
   std::vector<Finding> findings;
+  std::vector<ConnectorLines> lines;  // of each of model.receive_connectors
 };
-[[nodiscard]] Loaded load(const std::string& directory);
+// `addresses` of this machine: bindings are held against them as well.
+[[nodiscard]] Loaded load(const std::string& directory,
+                          const std::vector<IpAddress>& addresses = {});
 
 }  // namespace relais::config

@@ -136,13 +136,17 @@ constexpr Parameter<AcceptedDomainDraft> kAcceptedDomain[] = {
      .target = read_domain_name,
      .required = true,
      .allowed = "a domain: \"contoso.com\", or \"*.contoso.com\" for every domain below it",
-     .doc = "The domain. \"*\" is refused: it would accept mail to anywhere from anyone."},
+     .doc =
+         "The domain. \"*\" would accept mail to anywhere from anyone, so it needs the last key."},
     {.key = "type",
      .exchange = "DomainType",
      .target = read_domain_type,
      .allowed = "\"Authoritative\", \"InternalRelay\" or \"ExternalRelay\"",
      .default_text = "\"Authoritative\"",
      .doc = "Whether the domain's mailboxes are ours, or we only pass its mail on."},
+    {.key = "i_know_this_is_an_open_relay",
+     .target = &AcceptedDomainDraft::known_open_relay,
+     .doc = "Needed beside the name \"*\"."},
 };
 
 constexpr Parameter<SendDraft> kSendConnector[] = {
@@ -274,8 +278,8 @@ constexpr Parameter<ReceiveDraft> kReceiveConnector[] = {
      .doc = "Single rights in addition to the groups; see [[permission]]."},
     {.key = "i_know_this_is_an_open_relay",
      .target = &ReceiveDraft::known_open_relay,
-     .doc = "Needed before Accept-Any-Recipient may be given to anonymous clients in a range wider "
-            "than an IPv4 /16 or an IPv6 /48."},
+     .doc = "Needed before clients that have proved nothing may send to any recipient from more "
+            "addresses than an IPv4 /16 or an IPv6 /48 has, or from public ranges."},
     {.key = "delivery",
      .target = read_delivery,
      .allowed = "\"queue\"",

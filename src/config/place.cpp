@@ -26,18 +26,22 @@ Place Place::at_line(uint32_t line) const {
   return place;
 }
 
-void Place::error(std::string what, std::string cure) const {
+void Place::error(Rule rule, std::string what, std::string cure) const {
   findings_->push_back(
-      {Finding::Severity::kError, file_, line_, path_, std::move(what), std::move(cure)});
+      {Finding::Severity::kError, rule, file_, line_, path_, std::move(what), std::move(cure)});
 }
 
-void Place::warning(std::string what, std::string cure) const {
+void Place::warning(Rule rule, std::string what, std::string cure) const {
   findings_->push_back(
-      {Finding::Severity::kWarning, file_, line_, path_, std::move(what), std::move(cure)});
+      {Finding::Severity::kWarning, rule, file_, line_, path_, std::move(what), std::move(cure)});
 }
 
-void Place::wrong(std::string what) const { error(std::move(what), "Write " + allowed_); }
+void Place::wrong(std::string what, Rule rule) const {
+  error(rule, std::move(what), "Write " + allowed_);
+}
 
-void Place::wrong_type(const Value& found) const { wrong("found " + describe(found)); }
+void Place::wrong_type(const Value& found) const {
+  wrong("found " + describe(found), Rule::kWrongType);
+}
 
 }  // namespace relais::config

@@ -21,10 +21,10 @@ class Place {
   [[nodiscard]] Place element(size_t index, uint32_t line) const;
   [[nodiscard]] Place at_line(uint32_t line) const;
 
-  void error(std::string what, std::string cure) const;
-  void warning(std::string what, std::string cure) const;
+  void error(Rule rule, std::string what, std::string cure) const;
+  void warning(Rule rule, std::string what, std::string cure) const;
   // An error whose cure is "Write <allowed>".
-  void wrong(std::string what) const;
+  void wrong(std::string what, Rule rule = Rule::kNotAllowed) const;
   // The same for a value of another type than the key takes.
   void wrong_type(const Value& found) const;
 

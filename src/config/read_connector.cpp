@@ -17,6 +17,7 @@ constexpr size_t kBannerMax = 510;  // a reply line without its CRLF, RFC 5321 s
 struct Refused {
   std::string_view name;
   std::string_view why;
+  Rule rule = Rule::kNotAllowed;
 };
 
 // The value whose name the string is, ignoring case; or nullopt after a report.
@@ -28,7 +29,7 @@ std::optional<Value> choose(std::string_view text, const Place& place,
   }
   for (const Refused& entry : refused) {
     if (policy::equal_ignoring_case(text, entry.name)) {
-      place.wrong(fmt::format("'{}': {}", text, entry.why));
+      place.wrong(fmt::format("'{}': {}", text, entry.why), entry.rule);
       return std::nullopt;
     }
   }
@@ -101,7 +102,9 @@ void read_transport_role(const Value& value, const Place& place, ReceiveDraft& c
   static constexpr policy::TransportRole kRoles[] = {policy::TransportRole::kFrontendTransport};
   static constexpr Refused kRefused[] = {
       {"HubTransport",
-       "relais is a front end; there is no Transport service behind it that could listen"}};
+       "relais is a front end; there is no Transport service behind it, and Hub and Frontend "
+       "connectors may never listen on one port",
+       Rule::kTransportRole}};
   choose_member<&ReceiveDraft::transport_role, &kRoles>(value, place, connector, kRefused);
 }
 
@@ -122,7 +125,8 @@ void read_bindings(const Value& value, const Place& place, ReceiveDraft& connect
         }
         const policy::Binding binding{*endpoint};
         if (std::ranges::find(connector.bindings, binding) != connector.bindings.end()) {
-          at().error(fmt::format("'{}' is listed twice", text), "Remove one of the two");
+          at().error(Rule::kRepeated, fmt::format("'{}' is listed twice", text),
+                     "Remove one of the two");
           return;
         }
         connector.bindings.push_back(binding);
@@ -135,13 +139,13 @@ void read_remote_ip_ranges(const Value& value, const Place& place, ReceiveDraft&
       value, place, [&](const std::string& text, uint32_t line, uint32_t index, auto at) {
         const auto range = policy::AddressRange::parse_or_reason(text);
         if (!range) {
-          at().error(fmt::format("'{}': {}", text, range.error()),
+          at().error(Rule::kNotAllowed, fmt::format("'{}': {}", text, range.error()),
                      "Write one address, a range or a prefix, such as \"192.168.5.10\", "
                      "\"192.168.7.1-192.168.7.9\" or \"192.168.6.0/24\"");
           return;
         }
         connector.remote_ranges.push_back(*range);
-        connector.range_origins.push_back({line, index});
+        connector.range_origins.push_back({line, index, text});
       });
   if (is_list && value.as<Array>()->empty()) place.wrong("an empty list");
 }
@@ -159,6 +163,7 @@ void read_permission_groups(const Value& value, const Place& place, ReceiveDraft
 
 void read_permissions(const Value& value, const Place& place, ReceiveDraft& connector) {
   for (auto& draft : read_tables(permission_parameters(), value, place)) {
+    connector.permission_lines.push_back(draft.lines.section_line);
     connector.permissions.push_back(std::move(draft));
   }
 }

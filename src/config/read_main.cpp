@@ -26,10 +26,11 @@ void read_core_list(const Array& list, const std::vector<uint32_t>& allowed, con
     if (cpu == nullptr) {
       at.wrong_type(list[i]);
     } else if (*cpu < 0 || std::ranges::find(allowed, *cpu) == allowed.end()) {
-      at.error(fmt::format("this process may not run on CPU {}", *cpu),
+      at.error(Rule::kOutOfRange, fmt::format("this process may not run on CPU {}", *cpu),
                fmt::format("The CPUs here are {}", fmt::join(allowed, ", ")));
     } else if (std::ranges::find(cores, *cpu) != cores.end()) {
-      at.error(fmt::format("CPU {} is listed twice", *cpu), "Remove one of the two");
+      at.error(Rule::kRepeated, fmt::format("CPU {} is listed twice", *cpu),
+               "Remove one of the two");
     } else {
       cores.push_back(static_cast<uint32_t>(*cpu));
     }
@@ -173,7 +174,7 @@ void read_cores(const Value& value, const Place& place, ServerSettings& server) 
     read_core_list(*list, allowed, place, server);
   } else if (const auto* count = value.as<int64_t>()) {
     if (*count < 1 || static_cast<uint64_t>(*count) > allowed.size()) {
-      place.error(fmt::format("{} is out of range", *count),
+      place.error(Rule::kOutOfRange, fmt::format("{} is out of range", *count),
                   fmt::format("This process may use {} CPUs: write a number from 1 to {}",
                               allowed.size(), allowed.size()));
       return;
@@ -190,8 +191,7 @@ void read_domain_name(const Value& value, const Place& place, AcceptedDomainDraf
   const auto* text = read_string(value, place);
   if (text == nullptr) return;
   if (*text == "*") {
-    place.error("'*' would accept mail for every domain from every client: an open relay",
-                "Name the domains, or give Accept-Any-Recipient to a connector");
+    domain.name = "*";  // check_domains() has a word to say
     return;
   }
   auto parsed = parse_domain_pattern(*text);
@@ -236,7 +236,8 @@ void read_smart_hosts(const Value& value, const Place& place, SendDraft& connect
         if (!host) {
           at().wrong(fmt::format("'{}': {}", text, host.error()));
         } else if (std::ranges::find(connector.smart_hosts, *host) != connector.smart_hosts.end()) {
-          at().error(fmt::format("'{}' is listed twice", text), "Remove one of the two");
+          at().error(Rule::kRepeated, fmt::format("'{}' is listed twice", text),
+                     "Remove one of the two");
         } else {
           connector.smart_hosts.push_back(*host);
         }

@@ -25,7 +25,8 @@ void report_unknown_key(const Place& place, const std::string& key,
   } else if (const auto section = section_of(key); !section.empty() && section != key) {
     cure = fmt::format("It belongs into [{}]. ", section);
   }
-  place.error("unknown key", fmt::format("{}Known here: {}", cure, fmt::join(known, ", ")));
+  place.error(Rule::kUnknownKey, "unknown key",
+              fmt::format("{}Known here: {}", cure, fmt::join(known, ", ")));
 }
 
 }  // namespace relais::config

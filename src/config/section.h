@@ -76,7 +76,7 @@ std::optional<uint64_t> read_number(const Parameter<Owner>& row, const Value& va
     return std::nullopt;
   }
   if (*number < row.min || *number > row.max) {
-    place.wrong(shown + " is out of range");
+    place.wrong(shown + " is out of range", Rule::kOutOfRange);
     return std::nullopt;
   }
   return number;
@@ -136,7 +136,7 @@ KeyLines read_section(std::span<const Parameter<Owner>> rows, const Table& table
   }
   for (const auto& row : rows) {
     if (row.required && !lines.has(row.key)) {
-      place.key(row.key, place.line(), allowed_text(row)).wrong("is missing");
+      place.key(row.key, place.line(), allowed_text(row)).wrong("is missing", Rule::kMissing);
     }
   }
   return lines;

@@ -6,6 +6,8 @@
 namespace relais {
 
 [[nodiscard]] int serve(const std::string& config_folder);
-[[nodiscard]] int check(const std::string& config_folder);
+[[nodiscard]] int check(const std::string& config_folder, bool json);
+// The three lines of a rule, by its number, or of "all".
+[[nodiscard]] int explain_rules(const std::string& id);
 
 }  // namespace relais

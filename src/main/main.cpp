@@ -29,8 +29,12 @@ int main(int argc, char** argv) {
   };
   const CLI::App* serve =
       with_config(app.add_subcommand("serve", "run the relay in the foreground"));
-  const CLI::App* check = with_config(app.add_subcommand(
+  CLI::App* check = with_config(app.add_subcommand(
       "check", "look for mistakes in the configuration; exit status 1 if there are errors"));
+  std::string rule;
+  bool json = false;
+  check->add_option("--explain", rule, "what a finding means, by its number (R012), or all");
+  check->add_flag("--json", json, "one JSON object a finding");
   const CLI::App* version = app.add_subcommand("version", "print the version");
   try {
     app.parse(argc, argv);
@@ -41,7 +45,8 @@ int main(int argc, char** argv) {
     return 2;
   }
   if (serve->parsed()) return relais::serve(folder);
-  if (check->parsed()) return relais::check(folder);
+  if (check->parsed())
+    return rule.empty() ? relais::check(folder, json) : relais::explain_rules(rule);
   if (version->parsed()) std::printf("relais %s\n", RELAIS_VERSION);
   return 0;
 }

@@ -51,6 +51,10 @@ AcceptedDomains::AcceptedDomains(std::vector<AcceptedDomain> domains)
   slots_.resize(std::bit_ceil(domains_.size() * 2));
   const size_t mask = slots_.size() - 1;
   for (uint32_t i = 0; i < domains_.size(); ++i) {
+    if (domains_[i].name == "*") {
+      catch_all_ = std::min(catch_all_, i);
+      continue;
+    }
     domains_[i].name = ascii_lower(domains_[i].name);
     const std::string_view base = base_of(domains_[i].name);
     const uint32_t hash = hash_from_the_end(base);
@@ -86,7 +90,9 @@ const AcceptedDomain* AcceptedDomains::find(std::string_view domain) const {
     hash = hash_step(hash, domain[i - 1]);
   }
   const AcceptedDomain* exact = lookup(hash, domain, false);
-  return exact != nullptr ? exact : best;
+  if (exact != nullptr) return exact;
+  if (best != nullptr) return best;
+  return catch_all_ < domains_.size() ? &domains_[catch_all_] : nullptr;
 }
 
 }  // namespace relais::policy

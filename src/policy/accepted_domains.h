@@ -1,6 +1,7 @@
 // The domains that we accept mail for from anyone: exact names and "*.contoso.com" (any depth below
-// contoso.com, not contoso.com itself). Case does not matter. Immutable once compiled; a lookup
-// reads the name once from its end, takes no lock and does not allocate.
+// contoso.com, not contoso.com itself), and "*", every domain that no other entry covers. Case does
+// not matter. Immutable once compiled; a lookup reads the name once from its end, takes no lock and
+// does not allocate.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,7 @@ enum class DomainType : uint8_t { kAuthoritative, kInternalRelay, kExternalRelay
 [[nodiscard]] std::string_view name_of(DomainType type);
 
 struct AcceptedDomain {
-  std::string name;  // "contoso.com" or "*.contoso.com", lower case
+  std::string name;  // "contoso.com", "*.contoso.com" or "*", lower case
   DomainType type = DomainType::kAuthoritative;
 };
 
@@ -40,6 +41,7 @@ class AcceptedDomains {
                                              bool wildcard) const;
 
   std::vector<AcceptedDomain> domains_;
+  uint32_t catch_all_ = UINT32_MAX;  // the first "*" in domains_
   std::vector<Slot> slots_;  // a power of two, at most half full; empty when there are no domains
 };
 

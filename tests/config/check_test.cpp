@@ -113,12 +113,19 @@ TEST(Check, APartialOverlapNamesBothSides) {
             "0.0.0.0:25. Let one range lie wholly inside the other, or keep them apart."});
 }
 
-TEST(Check, NestedRangesAndOverlappingBindingsAreFine) {
+TEST(Check, NestedRangesAreFineAndTheSameOneBesideTheWildcardIsToldOnce) {
   Folder folder;
   folder.write("relais.toml", kGoodMain);
   folder.write("connectors/a.toml", connector("A", "0.0.0.0:25", "10.0.0.0/8"));
   folder.write("connectors/b.toml", connector("B", "0.0.0.0:25", "10.0.0.0/9"));
+  EXPECT_EQ(folder.findings(), Texts{});
   folder.write("connectors/c.toml", connector("C", "10.0.0.1:25", "10.0.0.0/8"));
+  EXPECT_EQ(folder.findings(),
+            Texts{"DIR/connectors/c.toml:3: warning: remote_ip_ranges[0]: '10.0.0.0/8' of 'C' on "
+                  "10.0.0.1:25 is also a range of 'A' (DIR/connectors/a.toml:3) on 0.0.0.0:25; on "
+                  "10.0.0.1:25 'C' serves it. Leave it if that is meant, or keep the range in one "
+                  "of the two."});
+  folder.write("connectors/c.toml", connector("C", "10.0.0.1:587", "10.0.0.0/8"));
   EXPECT_EQ(folder.findings(), Texts{});
 }
 
@@ -153,12 +160,21 @@ TEST(Check, ANarrowRelayIsFineAndAWideOneIsAnOpenRelay) {
   };
   const std::string v4 = "0.0.0.0:25";
   const std::string v6 = "[::]:25";
-  EXPECT_EQ(findings_for(v4, "10.1.0.0/16", kMayRelay), Texts{});
+  const auto many = [](const std::string& count) {
+    return Texts{"DIR/connectors/relay.toml:3: warning: remote_ip_ranges: anonymous clients at " +
+                 count +
+                 " addresses may send to any recipient. Name the hosts that must relay, or write "
+                 "i_know_this_is_an_open_relay = true."};
+  };
+  EXPECT_EQ(findings_for(v4, "10.1.2.0/24", kMayRelay), Texts{});
+  EXPECT_EQ(findings_for(v4, "10.1.2.0-10.1.3.0", kMayRelay), many("257"));
+  EXPECT_EQ(findings_for(v4, "10.1.0.0/16", kMayRelay), many("65536"));
   EXPECT_EQ(findings_for(v4, "10.0.0.0/15", kMayRelay), open_relay("10.0.0.0/15", "/16"));
   EXPECT_EQ(findings_for(v4, "10.0.0.0-10.1.0.0", kMayRelay),
             open_relay("10.0.0.0-10.1.0.0", "/16"));
   EXPECT_EQ(findings_for(v4, "0.0.0.0-255.255.255.255", kMayRelay), open_relay("0.0.0.0/0", "/16"));
-  EXPECT_EQ(findings_for(v6, "2001:db8::/48", kMayRelay), Texts{});
+  EXPECT_EQ(findings_for(v6, "2001:db8::/64", kMayRelay), Texts{});
+  EXPECT_EQ(findings_for(v6, "2001:db8::/48", kMayRelay), many("2^80"));
   EXPECT_EQ(findings_for(v6, "2001:db8::/47", kMayRelay), open_relay("2001:db8::/47", "/48"));
   EXPECT_EQ(findings_for(v4, "0.0.0.0/0", ""), Texts{});
   EXPECT_EQ(findings_for(v4, "0.0.0.0/0",
@@ -195,13 +211,14 @@ TEST(Check, EverythingIsToldAtOnceInTheOrderOfTheFiles) {
 }
 
 TEST(Check, FindingsAsText) {
-  Finding finding{Finding::Severity::kError, "conf/x.toml", 7, "a[2]", "'z': is wrong", "Write y"};
-  EXPECT_EQ(to_string(finding), "conf/x.toml:7: a[2]: 'z': is wrong. Write y.");
+  Finding finding{Finding::Severity::kError, Rule::kNotAllowed, "conf/x.toml", 7, "a[2]",
+                  "'z': is wrong",           "Write y"};
+  EXPECT_EQ(to_string(finding), "conf/x.toml:7: a[2]: 'z': is wrong. Write y. [R007]");
   finding.line = 0;
   finding.key.clear();
   finding.cure.clear();
   finding.severity = Finding::Severity::kWarning;
-  EXPECT_EQ(to_string(finding), "conf/x.toml: warning: 'z': is wrong.");
+  EXPECT_EQ(to_string(finding), "conf/x.toml: warning: 'z': is wrong. [R007]");
 }
 
 }  // namespace

@@ -21,11 +21,16 @@ class Folder {
   Folder& remove(const std::string& name);
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] Loaded load() const;
+  // The addresses of the machine that bindings are held against; without them nothing is.
+  Folder& machine(const std::vector<std::string>& addresses);
   // The findings as a person sees them, with DIR for the folder's own name.
+  [[nodiscard]] std::vector<std::string> numbered_findings() const;
+  // The same without the number, which must be there.
   [[nodiscard]] std::vector<std::string> findings() const;
 
  private:
   std::string path_;
+  std::vector<IpAddress> addresses_;
 };
 
 // The least that loads without a finding. Line 1 of the main file is free for a section of one's

@@ -66,11 +66,11 @@ TEST(Mistakes, InTheSectionsOfTheMainFile) {
       {"[server]\nmessage_memory = -1",
        "2: server.message_memory: -1 is out of range. Write a size from 1MB to 1TB, in octets or "
        "as in \"64KB\" or \"36MB\"."},
-      {"[spool]\nmax_size = \"16MB\"\nsegment_size = \"8MB\"",
-       "3: spool.segment_size: 8MB is more than a quarter of max_size (16MB). Write at most 4MB, "
+      {"[spool]\nmax_size = \"64MB\"\nsegment_size = \"32MB\"",
+       "3: spool.segment_size: 32MB is more than a quarter of max_size (64MB). Write at most 16MB, "
        "or a larger max_size."},
-      {"[spool]\nmax_size = \"16MB\"",
-       "1: spool.segment_size: 64MB is more than a quarter of max_size (16MB). Write at most 4MB, "
+      {"[spool]\nmax_size = \"64MB\"",
+       "1: spool.segment_size: 64MB is more than a quarter of max_size (64MB). Write at most 16MB, "
        "or a larger max_size."},
       {"[retry]\nfirst = \"2m\"\nmax = \"1m\"",
        "3: retry.max: 1m is shorter than first (2m). Write a max that is not shorter than first."},
@@ -87,7 +87,11 @@ TEST(Mistakes, InTheSectionsOfTheMainFile) {
        "\"*.contoso.com\" for every domain below it."},
       {"[[accepted_domain]]\nname = \"*\"",
        "2: accepted_domain[0].name: '*' would accept mail for every domain from every client: an "
-       "open relay. Name the domains, or give Accept-Any-Recipient to a connector."},
+       "open relay. Name the domains, give Accept-Any-Recipient to a connector, or write "
+       "i_know_this_is_an_open_relay = true beside it."},
+      {"[[accepted_domain]]\nname = \"*.Com\"",
+       "2: warning: accepted_domain[0].name: '*.com' is everything below a top level domain: mail "
+       "for all of it would be accepted from every client. Name the domains."},
       {"[[accepted_domain]]\nname = \"10.0.0.1\"",
        "2: accepted_domain[0].name: '10.0.0.1': an IP address, not a domain name. Write a domain: "
        "\"contoso.com\", or \"*.contoso.com\" for every domain below it."},
@@ -287,7 +291,8 @@ TEST(Mistakes, InWhatTheConnectorDoes) {
   const Change changes[] = {
       {"transport_role", "transport_role = \"HubTransport\"",
        "5: transport_role: 'HubTransport': relais is a front end; there is no Transport service "
-       "behind it that could listen. Write \"FrontendTransport\"."},
+       "behind it, and Hub and Frontend connectors may never listen on one port. Write "
+       "\"FrontendTransport\"."},
       {"transport_role", "transport_role = \"Edge\"",
        "5: transport_role: 'Edge' is not known. Write \"FrontendTransport\"."},
       {"usage", "usage = \"Server\"",

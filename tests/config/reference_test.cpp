@@ -8,6 +8,7 @@
 #include <set>
 
 #include "config/parameter.h"
+#include "config/rules.h"
 #include "config/section.h"
 
 namespace relais::config {
@@ -21,6 +22,31 @@ TEST(Reference, TheCommittedCopyIsTheOneThatTheTablePrints) {
   const std::string committed(std::istreambuf_iterator<char>(file), {});
   EXPECT_EQ(committed, reference_markdown())
       << "docs/config.md is old: RELAIS_UPDATE=1 config_tests writes it anew";
+}
+
+TEST(Reference, TheCommittedChecksAreThoseThatTheTablePrints) {
+  const std::string path = RELAIS_SOURCE_DIR "/docs/checks.md";
+  if (std::getenv("RELAIS_UPDATE") != nullptr) std::ofstream(path) << rules_markdown();
+  std::ifstream file(path);
+  const std::string committed(std::istreambuf_iterator<char>(file), {});
+  EXPECT_EQ(committed, rules_markdown())
+      << "docs/checks.md is old: RELAIS_UPDATE=1 config_tests writes it anew";
+}
+
+TEST(Reference, EveryRuleSaysWhatWhyAndWhatToDoInOneLineEach) {
+  for (const RuleText& rule : all_rules()) {
+    for (const std::string_view text : {rule.what, rule.why, rule.cure}) {
+      EXPECT_TRUE(text.ends_with('.') || text.ends_with(".)")) << id_of(rule.rule) << ' ' << text;
+      EXPECT_EQ(text.find('\n'), std::string_view::npos) << id_of(rule.rule);
+    }
+    EXPECT_EQ(rule_from_id(id_of(rule.rule)), rule.rule);
+    EXPECT_EQ(text_of(rule.rule).what, rule.what);
+  }
+  EXPECT_EQ(rule_from_id("r12"), Rule::kOpenRelay);
+  EXPECT_EQ(id_of(Rule::kOpenRelay), "R012");
+  for (const char* none : {"", "R", "R0", "R999", "12x", "-1", "RR1"}) {
+    EXPECT_FALSE(rule_from_id(none)) << none;
+  }
 }
 
 template <class Owner>

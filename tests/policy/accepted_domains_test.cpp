@@ -107,5 +107,20 @@ TEST(AcceptedDomains, AgreesWithALinearSearchOnRandomNames) {
   }
 }
 
+TEST(AcceptedDomains, AStarCoversWhatNothingElseDoes) {
+  const AcceptedDomains domains({{"*", DomainType::kInternalRelay},
+                                 {"contoso.com", DomainType::kAuthoritative},
+                                 {"*.contoso.com", DomainType::kExternalRelay},
+                                 {"*", DomainType::kAuthoritative}});
+  EXPECT_EQ(domains.find("contoso.com")->type, DomainType::kAuthoritative);
+  EXPECT_EQ(domains.find("a.contoso.com")->type, DomainType::kExternalRelay);
+  for (const char* other : {"fabrikam.com", "com", "x", "[10.0.0.1]", "contoso.com.evil.org"}) {
+    ASSERT_NE(domains.find(other), nullptr) << other;
+    EXPECT_EQ(domains.find(other)->type, DomainType::kInternalRelay) << other;
+  }
+  EXPECT_EQ(domains.find(""), nullptr);
+  EXPECT_EQ(AcceptedDomains({{"*.com", DomainType::kAuthoritative}}).find("fabrikam.de"), nullptr);
+}
+
 }  // namespace
 }  // namespace relais::policy

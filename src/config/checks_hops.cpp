@@ -1,0 +1,76 @@
+// Send connectors against Receive connectors.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "config/checks.h"
+
+namespace relais::config {
+namespace {
+
+// Mail must not come back: no smart host may be one of our own bindings.
+void check_loops(const ModelDraft& model, const Place& main_file,
+                 const std::vector<ConnectorFile>& files) {
+  const auto is_ours = [&](const Endpoint& host) {
+    return std::ranges::any_of(files, [&](const ConnectorFile& file) {
+      return file.draft.enabled &&
+             std::ranges::any_of(file.draft.bindings, [&](const policy::Binding& binding) {
+               const bool loopback = binding.is_wildcard() && host.address.is_loopback() &&
+                                     binding.endpoint.port == host.port &&
+                                     binding.endpoint.address.family() == host.address.family();
+               return loopback || binding.endpoint == host;
+             });
+    });
+  };
+  for (size_t i = 0; i < model.send_connectors.size(); ++i) {
+    const SendDraft& connector = model.send_connectors[i];
+    for (const Endpoint& host : connector.smart_hosts) {
+      if (!is_ours(host)) continue;
+      key_of(main_file.key("send_connector", 0).element(i, 0), connector.lines, "smart_hosts")
+          .warning(Rule::kMailLoop,
+                   fmt::format("'{}' is one of our own bindings: mail would go round in a loop",
+                               host.to_string()),
+                   "Name the next server");
+    }
+  }
+}
+
+// Who sends for us and who may relay through us are hardly meant to be the same. What is listed
+// alone was meant, and an address of this machine is many programs.
+void check_relaying_hops(const ModelDraft& model, const std::vector<ConnectorFile>& files) {
+  for (const ConnectorFile& file : files) {
+    if (!gives_relay(file.draft) || file.draft.known_open_relay) continue;
+    for (const SendDraft& send : model.send_connectors) {
+      for (const Endpoint& host : send.smart_hosts) {
+        if (host.address.is_loopback()) continue;
+        const auto& ranges = file.draft.remote_ranges;
+        const auto range = std::ranges::find_if(ranges, [&](const policy::AddressRange& r) {
+          return r.first != r.last && r.contains(host.address) && !is_open_relay(r);
+        });
+        const bool alone = std::ranges::any_of(files, [&](const ConnectorFile& other) {
+          return other.draft.enabled &&
+                 std::ranges::any_of(other.draft.remote_ranges, [&](const auto& r) {
+                   return r.first == host.address && r.last == host.address;
+                 });
+        });
+        if (range == ranges.end() || alone) continue;
+        range_of(file.place, file.draft, static_cast<size_t>(range - ranges.begin()))
+            .warning(Rule::kNextHopMayRelay,
+                     fmt::format("'{}' also holds {}, a next hop of '{}': it may send to any "
+                                 "recipient through us",
+                                 range->to_string(), host.address.to_string(), send.name),
+                     "Leave it out of the range, or list it alone");
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void check_next_hops(const ModelDraft& model, const Place& main_file,
+                     const std::vector<ConnectorFile>& files) {
+  check_loops(model, main_file, files);
+  check_relaying_hops(model, files);
+}
+
+}  // namespace relais::config

@@ -1,0 +1,178 @@
+// Each rule has a smallest configuration that provokes it, and nothing else; the ready
+// configurations provoke none.
+#include "config/rules.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "folder.h"
+
+namespace relais::config {
+namespace {
+
+constexpr const char* kRelayRight =
+    "[[permission]]\nuser = 'NT AUTHORITY\\ANONYMOUS LOGON'\n"
+    "extended_rights = [\"ms-Exch-SMTP-Accept-Any-Recipient\"]\n";
+
+std::string connector(const std::string& ranges, const std::string& more = {},
+                      const std::string& name = "In", const std::string& binding = "0.0.0.0:25") {
+  return "name = \"" + name + "\"\nbindings = [\"" + binding + "\"]\nremote_ip_ranges = [" +
+         ranges + "]\n" + "permission_groups = [\"AnonymousUsers\"]\n" + more;
+}
+
+std::string external(const std::string& ranges) {
+  return "name = \"In\"\nbindings = [\"0.0.0.0:25\"]\nremote_ip_ranges = [" + ranges +
+         "]\npermission_groups = [\"ExchangeServers\"]\n"
+         "auth_mechanism = [\"ExternalAuthoritative\"]\n";
+}
+
+struct Example {
+  Rule rule;
+  bool error;
+  std::string main;  // in front of the good rest
+  std::string first;
+  std::string second = {};
+};
+
+const std::string kLan = "\"192.168.5.0/24\"";
+
+std::vector<Example> examples() {
+  const std::string good = connector(kLan);
+  const auto relay = [](const std::string& ranges, const std::string& more = {}) {
+    return connector(ranges, more + kRelayRight);
+  };
+  return {
+      {Rule::kNotToml, true, "x = [", good},
+      {Rule::kUnknownKey, true, "", connector(kLan, "colour = 1\n")},
+      {Rule::kMissing, true, "[[accepted_domain]]\ntype = \"InternalRelay\"", good},
+      {Rule::kWrongType, true, "[server]\nfqdn = 7", good},
+      {Rule::kOutOfRange, true, "", connector(kLan, "max_hop_count = 501\n")},
+      {Rule::kNotAllowed, true, "", connector("\"10.0.0.0/33\"", "")},
+      {Rule::kRepeated, true, "", connector("\"10.0.0.1\", \"10.0.0.1/32\"")},
+      {Rule::kNameTaken, true, "", good, connector("\"10.0.0.1\"", "", "IN")},
+      {Rule::kNobodyListens, false, "", connector(kLan, "enabled = false\n")},
+      {Rule::kOpenRelay, true, "", relay("\"10.0.0.0/8\"")},
+      {Rule::kOpenRelay, true, "", relay("\"10.0.0.0/16\", \"10.1.0.0/16\"")},
+      {Rule::kPublicRelay, true, "", relay("\"8.8.8.0/30\"")},
+      {Rule::kPublicRelayHosts, false, "", relay("\"8.8.8.8\", \"8.8.4.4\"")},
+      {Rule::kManyRelayClients, false, "", relay("\"10.0.0.0/24\", \"10.0.9.1\"")},
+      {Rule::kPublicTrust, true, "", external("\"8.8.8.0/30\"")},
+      {Rule::kPublicTrust, false, "", external("\"8.8.8.8\"")},
+      {Rule::kBothRelayMethods, false, "", external(kLan) + kRelayRight},
+      {Rule::kAnyDomainAccepted, true, "[[accepted_domain]]\nname = \"*\"", good},
+      {Rule::kWholeTopLevel, false, "[[accepted_domain]]\nname = \"*.com\"", good},
+      {Rule::kAuthMechanism, true, "",
+       connector(kLan, "auth_mechanism = [\"Tls\", \"BasicAuthRequireTLS\"]\n")},
+      {Rule::kNobodySubmits, false, "",
+       "name = \"In\"\nbindings = [\"0.0.0.0:25\"]\nremote_ip_ranges = [\"10.0.0.1\"]\n"},
+      {Rule::kNeverMatches, false, "", connector("\"10.0.0.1\", \"fd00::1\"")},
+      {Rule::kSameRange, true, "", good, connector(kLan, "", "Other")},
+      {Rule::kPartialOverlap, true, "", connector("\"10.0.0.1-10.0.0.5\""),
+       connector("\"10.0.0.4-10.0.0.9\"", "", "Other")},
+      {Rule::kSameRangeTwoBindings, false, "", good, connector(kLan, "", "Other", "127.0.0.1:25")},
+      {Rule::kUnreachable, false, "", connector("\"10.0.0.0/31\""),
+       connector("\"10.0.0.0\", \"10.0.0.1\"", "", "Other")},
+      {Rule::kNoInterface, false, "", connector(kLan, "", "In", "192.0.2.9:25")},
+      {Rule::kTransportRole, true, "", connector(kLan, "transport_role = \"HubTransport\"\n")},
+      {Rule::kNextHopMayRelay, false, "", relay("\"192.0.2.0/28\"")},
+      {Rule::kMailLoop, false, "", connector(kLan, "", "In", "192.0.2.1:25")},
+      {Rule::kSendConnectorHops, true,
+       "[[send_connector]]\nname = \"X\"\naddress_spaces = [\"a.com\"]", good},
+      {Rule::kLimitNeverBinds, false, "",
+       connector(kLan, "max_inbound_connection = 100\nmax_inbound_connection_per_source = 101\n")},
+      {Rule::kLimitNeverBinds, false, "",
+       connector(kLan,
+                 "max_inbound_connection = 10\n"
+                 "max_inbound_connection_percentage_per_source = 9\n")},
+      {Rule::kLimitNeverBinds, false, "",
+       connector(kLan, "message_rate_limit = 5\nmessage_rate_source = \"None\"\n")},
+      {Rule::kLimitNeverBinds, false, "",
+       connector(kLan, "max_header_size = \"1MB\"\nmax_message_size = \"512KB\"\n")},
+      {Rule::kLimitNeverBinds, false, "[spool]\nmax_size = \"32MB\"\nsegment_size = \"8MB\"", good},
+      {Rule::kLimitsContradict, true, "", connector(kLan, "connection_timeout = \"1m\"\n")},
+      {Rule::kSpoolSegments, true, "[spool]\nsegment_size = \"2GB\"", good},
+      {Rule::kExtensionNeedsAnother, true, "", connector(kLan, "chunking_enabled = false\n")},
+  };
+}
+
+TEST(Rules, EachHasAnExampleThatProvokesItAlone) {
+  std::set<Rule> shown = {Rule::kUnreadable, Rule::kNowhereToSend};  // tested below
+  for (const Example& example : examples()) {
+    Folder folder;
+    folder.write("relais.toml", example.main + std::string(kGoodMain));
+    folder.write("connectors/a.toml", example.first);
+    if (!example.second.empty()) folder.write("connectors/b.toml", example.second);
+    folder.machine({"192.0.2.1", "10.9.9.9"});
+    const auto findings = folder.numbered_findings();
+    const std::string number = " [" + id_of(example.rule) + ']';
+    ASSERT_EQ(findings.size(), 1U) << number << testing::PrintToString(findings);
+    EXPECT_TRUE(findings[0].ends_with(number)) << number << ' ' << findings[0];
+    EXPECT_EQ(findings[0].find(": warning: ") == std::string::npos, example.error) << findings[0];
+    shown.insert(example.rule);
+  }
+  for (const RuleText& rule : all_rules()) {
+    EXPECT_TRUE(shown.contains(rule.rule)) << id_of(rule.rule) << " has no example";
+  }
+}
+
+TEST(Rules, OfMissingFilesAndOfNoSendConnector) {
+  Folder folder;
+  folder.write("connectors/a.toml", connector(kLan));
+  ASSERT_EQ(folder.load().findings.size(), 1U);
+  EXPECT_EQ(folder.load().findings[0].rule, Rule::kUnreadable);
+  folder.write("relais.toml", "");
+  ASSERT_EQ(folder.load().findings.size(), 1U);
+  EXPECT_EQ(folder.load().findings[0].rule, Rule::kNowhereToSend);
+}
+
+TEST(Rules, TheReadyConfigurationsAreClean) {
+  for (const char* name : {"quickstart", "smarthost"}) {
+    const Loaded loaded =
+        load(std::string(RELAIS_SOURCE_DIR "/conf/") + name, {*IpAddress::parse("127.0.0.1")});
+    EXPECT_TRUE(loaded.ok) << name;
+    for (const Finding& finding : loaded.findings) ADD_FAILURE() << to_string(finding);
+  }
+}
+
+TEST(Rules, ABindingOfTheMachineItselfAndOfLoopbackIsFine) {
+  for (const char* binding :
+       {"192.0.2.9:25", "127.0.0.9:25", "0.0.0.0:25", "[::1]:25", "[::]:25"}) {
+    Folder folder;
+    const bool v6 = binding[0] == '[';
+    folder.write("relais.toml", kGoodMain).machine({"192.0.2.9"});
+    folder.write("connectors/a.toml", connector(v6 ? "\"fd00::/64\"" : kLan, "", "In", binding));
+    EXPECT_EQ(folder.findings(), std::vector<std::string>{}) << binding;
+  }
+}
+
+TEST(Rules, AConnectorThatIsReachableSomewhereIsNotUnreachable) {
+  // Covered on one binding, reachable on the other.
+  Folder folder;
+  folder.write("relais.toml", kGoodMain);
+  folder.write("connectors/a.toml",
+               "name = \"A\"\nbindings = [\"0.0.0.0:25\", \"0.0.0.0:587\"]\n"
+               "remote_ip_ranges = [\"10.0.0.0/31\"]\n"
+               "permission_groups = [\"AnonymousUsers\"]\n");
+  folder.write("connectors/b.toml", connector("\"10.0.0.0\", \"10.0.0.1\"", "", "B"));
+  EXPECT_EQ(folder.findings(), std::vector<std::string>{});
+  // One address is left.
+  folder.write("connectors/a.toml", connector("\"10.0.0.0/30\"", "", "A"));
+  folder.write("connectors/b.toml", connector("\"10.0.0.0\", \"10.0.0.1\", \"10.0.0.3\"", "", "B"));
+  EXPECT_EQ(folder.findings(), std::vector<std::string>{});
+  // A disabled connector covers nothing.
+  folder.write("connectors/b.toml",
+               connector("\"10.0.0.0/31\", \"10.0.0.2/31\"", "enabled = false\n", "B"));
+  EXPECT_EQ(folder.findings(), std::vector<std::string>{});
+  // The whole of IPv6, halved.
+  folder.write("connectors/a.toml", connector("\"::/0\"", "", "A", "[::]:25"));
+  folder.write("connectors/b.toml", connector("\"::/1\", \"8000::/1\"", "", "B", "[::]:25"));
+  EXPECT_EQ(folder.findings(),
+            std::vector<std::string>{
+                "DIR/connectors/a.toml:3: warning: remote_ip_ranges: no client can reach 'A': more "
+                "specific ranges of other connectors hold every address that it lists. Remove the "
+                "connector, or make its ranges more specific."});
+}
+
+}  // namespace
+}  // namespace relais::config
