@@ -34,6 +34,7 @@ smtp::HeaderRules header_rules_of(const policy::ReceiveConnector& connector,
           .keep_organization = has(rights, Right::kAcceptHeadersOrganization),
           .keep_forest = has(rights, Right::kAcceptHeadersForest),
           .stamped = connector.stamp_auth_headers,
+          .watch_from = !has(rights, Right::kAcceptAnySender),
           .own_names = own_names_of(connector, fqdn)};
 }
 

@@ -100,6 +100,24 @@ Decision Snapshot::mail(uint32_t connector_index, Principal principal,
                               "ms-Exch-SMTP-Accept-Authoritative-Domain-Sender on this connector");
 }
 
+Decision Snapshot::header_sender(uint32_t connector_index, Principal principal,
+                                 std::string_view domain) const {
+  if (has(rights(connector_index, principal), Right::kAcceptAnySender))
+    return sender_ok("ms-Exch-SMTP-Accept-Any-Sender");
+  if (domains_.find(domain) != nullptr) return sender_ok("the domain in From is accepted");
+  return refused_sender(principal,
+                        "the domain in From is not accepted and the client has no "
+                        "ms-Exch-SMTP-Accept-Any-Sender on this connector");
+}
+
+Decision Snapshot::unreadable_header_sender(uint32_t connector_index, Principal principal) const {
+  if (has(rights(connector_index, principal), Right::kAcceptAnySender))
+    return sender_ok("ms-Exch-SMTP-Accept-Any-Sender");
+  return refused_sender(principal,
+                        "From cannot be read with certainty and the client has no "
+                        "ms-Exch-SMTP-Accept-Any-Sender on this connector");
+}
+
 Decision Snapshot::recipient(uint32_t connector_index, Principal principal,
                              std::string_view domain) const {
   const Rights rights = this->rights(connector_index, principal);

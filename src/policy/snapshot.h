@@ -35,6 +35,12 @@ class Snapshot {
   // accepted.
   [[nodiscard]] Decision mail(uint32_t connector_index, Principal principal,
                               std::string_view sender_domain) const;
+  // The domain of an address in From, at the end of data: an accepted one, or Accept-Any-Sender.
+  [[nodiscard]] Decision header_sender(uint32_t connector_index, Principal principal,
+                                       std::string_view domain) const;
+  // ... and one that cannot be read.
+  [[nodiscard]] Decision unreadable_header_sender(uint32_t connector_index,
+                                                  Principal principal) const;
   [[nodiscard]] Decision recipient(uint32_t connector_index, Principal principal,
                                    std::string_view domain) const;
   [[nodiscard]] Rights rights(uint32_t connector_index, Principal principal) const;

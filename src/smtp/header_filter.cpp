@@ -60,6 +60,8 @@ void HeaderFilter::reset() {
   field_ = Field::kNone;
   from_ = From::kNone;
   finished_ = false;
+  watching_ = false;
+  if (from_values_) from_values_->clear();
   by_.stop();
   octets_ = 0;
   hops_ = local_hops_ = 0;
@@ -126,6 +128,7 @@ bool HeaderFilter::line_start(std::string_view& piece) {
 
 void HeaderFilter::continue_field() {
   ++i_;
+  if (watching_) watch(" ");
   at_ = At::kRest;
   switch (field_) {
     case Field::kDropped:
@@ -152,6 +155,7 @@ bool HeaderFilter::new_line(bool dotted, std::string_view& piece) {
     if (from_ == From::kOpen) end_from();
   }
   by_.stop();
+  watching_ = false;
   const char c = input_[i_];
   if (may_begin_a_name(c)) {
     at_ = At::kName;
@@ -214,6 +218,7 @@ bool HeaderFilter::before_colon(std::string_view& piece) {
 }
 
 bool HeaderFilter::matched(std::string_view& piece) {
+  watching_ = first_ == kFrom && rules_->watch_from;
   if (first_ == kFrom && rules_->display_names != nullptr) return begin_from(piece);
   if (first_ == kReceived) {
     if (hops_ != UINT32_MAX) ++hops_;
@@ -249,6 +254,7 @@ bool HeaderFilter::rest(std::string_view& piece) {
                           ? static_cast<size_t>(static_cast<const char*>(end) - input_.data()) + 1
                           : input_.size();
   if (by_.active() && by_.scan(input_.substr(i_, next - i_))) ++local_hops_;
+  if (watching_) watch(input_.substr(i_, next - i_));
   i_ = mark_ = next;
   if (field_ == Field::kDropped) run_ = i_;
   if (end != nullptr) at_ = At::kLineStart;
@@ -329,6 +335,14 @@ void HeaderFilter::end_from() {
   if (!append_from(named_, rules_->display_names->find(address), address)) return;
   from_ = From::kCandidate;
   from_octets_ = field.size();
+}
+
+void HeaderFilter::watch(std::string_view value) {
+  if (!from_values_) from_values_ = std::make_unique<std::string>();
+  std::string& values = *from_values_;
+  const bool begins = values.empty() || values.back() == '\n';
+  if (begins && value.starts_with(':')) value.remove_prefix(1);
+  values += value.substr(0, kFromWatchedMax - values.size());
 }
 
 void HeaderFilter::settle_from() {

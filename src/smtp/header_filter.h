@@ -16,6 +16,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +41,7 @@ struct HeaderRules {
   // We put AuthAs, AuthSource and AuthMechanism in front ourselves (append_auth_headers), so that
   // none of the client's may stand beside them, whatever else is kept.
   bool stamped = false;
+  bool watch_from = false;                      // keep what From fields say, for from_values()
   const DisplayNames* display_names = nullptr;  // borrowed; null: From stays as it is
   // Of this server, lower case: host names, and addresses as text. For local_hops().
   std::vector<std::string> own_names;
@@ -50,7 +52,8 @@ class HeaderFilter {
   // From the start of a field to its colon; a field whose name is followed by more blanks than that
   // is taken for what its name says.
   static constexpr size_t kNameMax = 256;
-  static constexpr size_t kFromMax = 2000;      // a longer From field is left as it is
+  static constexpr size_t kFromMax = 2000;  // a longer From field is left as it is
+  static constexpr size_t kFromWatchedMax = 16'384;
   static constexpr size_t kFromHeldMax = 8192;  // second From fields are looked for so far
 
   // `rules` is borrowed until the next reset.
@@ -67,6 +70,11 @@ class HeaderFilter {
   [[nodiscard]] bool header_ended() const { return at_ == At::kBody; }
   [[nodiscard]] bool finished() const { return finished_; }
   [[nodiscard]] bool needs_input() const { return input_.empty(); }
+  // What stands behind the colon of each From field, with its CRLF. More than kFromWatchedMax
+  // octets are cut, and so end without one.
+  [[nodiscard]] std::string_view from_values() const {
+    return from_values_ ? std::string_view(*from_values_) : std::string_view();
+  }
   // What came in, before any removal. `octets` with the empty line.
   [[nodiscard]] uint64_t octets() const { return octets_; }
   [[nodiscard]] uint32_t hops() const { return hops_; }              // Received fields
@@ -112,6 +120,7 @@ class HeaderFilter {
   bool begin_from(std::string_view& piece);
   void end_from();
   void settle_from();
+  void watch(std::string_view value);
 
   const HeaderRules* rules_ = nullptr;
   std::string_view input_;
@@ -135,6 +144,8 @@ class HeaderFilter {
   uint32_t column_ = 0;
   size_t from_octets_ = 0;  // kCandidate: of hold_
   std::string named_;       // kCandidate: the From field that takes the place of those
+  bool watching_ = false;   // we are in a From field
+  std::unique_ptr<std::string> from_values_;  // made when there is something to watch
   ReceivedBy by_;
   uint64_t octets_ = 0;
   uint32_t hops_ = 0;

@@ -78,7 +78,7 @@ Event Server::next() {
 Event Server::next_command() {
   for (;;) {
     if (skip_ > 0) {
-      const size_t taken = std::min<uint64_t>(skip_, input_.size());
+      const auto taken = static_cast<uint32_t>(std::min<size_t>(skip_, input_.size()));
       input_.remove_prefix(taken);
       skip_ -= taken;
       if (skip_ > 0) return {};

@@ -17,12 +17,15 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "smtp/command_line.h"
 #include "smtp/data_scanner.h"
+#include "smtp/from_domains.h"
 #include "smtp/header_filter.h"
 #include "smtp/line_end_repair.h"
 #include "smtp/line_reader.h"
@@ -120,6 +123,10 @@ class Server {
   void output_consumed(size_t octets);
 
   [[nodiscard]] const Transaction& transaction() const { return transaction_; }
+  // At kDataEnd, with header.watch_from: from_domains() of the content.
+  [[nodiscard]] std::optional<std::vector<std::string>> header_from() const {
+    return from_domains(header_.from_values());
+  }
   [[nodiscard]] std::string_view hello_name() const { return hello_; }  // empty: none given
   [[nodiscard]] bool is_esmtp() const { return esmtp_; }
   [[nodiscard]] uint32_t errors() const { return errors_; }
@@ -205,7 +212,7 @@ class Server {
   bool hello_due_ = false;                          // kReset has gone out, kHello is next
   bool esmtp_ = false;
   uint32_t errors_ = 0;
-  uint64_t skip_ = 0;     // octets of an XEXCH50 that are still to come
+  uint32_t skip_ = 0;     // octets of an XEXCH50 that are still to come
   uint32_t excused_ = 0;  // sequence errors to come that an earlier refusal explains
 
   DataScanner scanner_;

@@ -14,10 +14,10 @@ constexpr size_t kHelloMax = 255;     // octets, as of a domain
 constexpr size_t kVerbShownMax = 32;  // of an unknown verb, for the log
 
 constexpr std::string_view kExch50 = "XEXCH50";
-constexpr uint64_t kExch50Max = 1U << 20;  // octets
+constexpr uint32_t kExch50Max = 1U << 20;  // octets
 
 // "<octets> <number of recipients>"
-bool parse_exch50(std::string_view arguments, uint64_t& octets) {
+bool parse_exch50(std::string_view arguments, uint32_t& octets) {
   const char* const end = arguments.data() + arguments.size();
   const auto first = std::from_chars(arguments.data(), end, octets);
   if (first.ec != std::errc() || first.ptr == end || *first.ptr != ' ') return false;
@@ -216,7 +216,7 @@ Event Server::run_exch50(std::string_view arguments) {
   if (state_ == State::kNew) return refuse(replies::kSendHello, kExch50);
   if (state_ == State::kReady) return refuse(replies::kNeedMail, kExch50);
   if (state_ == State::kMail) return refuse(replies::kNeedRecipient, kExch50);
-  uint64_t octets = 0;
+  uint32_t octets = 0;
   if (!parse_exch50(arguments, octets)) return refuse(replies::kBadArguments, kExch50);
   queue(replies::kSendBinary);
   if (octets == 0) queue(replies::kExch50Taken);

@@ -77,6 +77,29 @@ class Rights(harness.EndToEnd):
         self.assertEqual(self.replies("MAIL FROM:<chris@contoso.com>"),
                          ("250 2.1.0 Sender OK",) * 2)
 
+    def test_accept_any_sender_looks_at_from_too(self):
+        """The envelope's sender is ours; who is shown is somebody else."""
+        self.anonymous("ms-Exch-SMTP-Accept-Any-Sender", True)
+        refused = SENDER_REFUSED.format("Anonymous client")
+        for field, answer in [(b"From: Kate <kate@fabrikam.com>\r\n", refused),
+                              (b"From: a@contoso.com, b@fabrikam.com\r\n", refused),
+                              (b"From: nobody\r\n", refused),
+                              (b"From: Chris <chris@contoso.com>\r\n", "250 2.6.0 "),
+                              (b"", "250 2.6.0 ")]:
+            for port in (self.with_right, self.without):
+                with Client(port) as client:
+                    client.expect("EHLO client.contoso.com", 250)
+                    client.begin("chris@contoso.com", ["kate@contoso.com"])
+                    reply = client.content(field + b"Subject: x\r\n\r\nFrom: a@b.c\r\n")
+                    wanted = "250 2.6.0 " if port == self.with_right else answer
+                    self.assertTrue(reply.startswith(wanted), f"{field}: {reply}")
+                    client.message("chris@contoso.com", ["kate@contoso.com"],
+                                   b"Subject: y\r\n\r\nthe session goes on\r\n")
+                    client.quit()
+        reasons = [event["reason"] for event in self.relais.events("refused")]
+        self.assertEqual(len(reasons), 3)
+        self.assertIn("From cannot be read", reasons[2])
+
     def test_accept_any_sender_of_externally_secured(self):
         self.external("ms-Exch-SMTP-Accept-Any-Sender", True)
         self.assertEqual(self.replies("MAIL FROM:<chris@fabrikam.com>"),

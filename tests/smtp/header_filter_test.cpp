@@ -10,6 +10,7 @@
 #include "base/prng.h"
 #include "dialogue.h"
 #include "header_oracle.h"
+#include "smtp/from_domains.h"
 
 namespace relais::smtp::test {
 namespace {
@@ -383,6 +384,32 @@ TEST(HeaderFilter, DoesAsTheOracleToRandomHeaders) {
   EXPECT_GT(removed, 1000U);
   EXPECT_GT(named, 200U);
   EXPECT_GT(local, 1000U);
+}
+
+TEST(HeaderFilter, KeepsWhatFromFieldsSayHoweverTheyAreCut) {
+  const std::string content =
+      "Subject: From: nobody@x.y\r\nFrom:\r\n Chris <chris@contoso.com>\r\nSender: s@x.y\r\n"
+      "fRoM \t: kate@fabrikam.com\r\n.\tstuffed@x.y\r\nFromage: z@x.y\r\n\r\nFrom: body@x.y\r\n";
+  const std::string expected =
+      "\r\n Chris <chris@contoso.com>\r\n kate@fabrikam.com\r\n stuffed@x.y\r\n";
+  for (const DisplayNames* book :
+       {static_cast<const DisplayNames*>(nullptr), static_cast<const DisplayNames*>(&names())}) {
+    const HeaderRules rules{.watch_from = true, .display_names = book, .own_names = {}};
+    for (size_t cut = 0; cut <= content.size(); ++cut) {
+      HeaderFilter filter;
+      filtered(content, {cut}, rules, filter);
+      EXPECT_EQ(filter.from_values(), expected) << cut;
+    }
+  }
+}
+
+TEST(HeaderFilter, CutsWhatATooLongFromFieldSays) {
+  const std::string content = "From: a@b.c, " + std::string(20'000, 'x') + "@d.e\r\n\r\n";
+  const HeaderRules rules{.watch_from = true, .own_names = {}};
+  HeaderFilter filter;
+  filtered(content, {7000, 14'000}, rules, filter);
+  EXPECT_EQ(filter.from_values().size(), HeaderFilter::kFromWatchedMax);
+  EXPECT_EQ(from_domains(filter.from_values()), std::nullopt);
 }
 
 }  // namespace
