@@ -139,12 +139,12 @@ class HeaderFilter {
   Field field_ = Field::kNone;
   From from_ = From::kNone;
   bool finished_ = false;
-  uint8_t first_ = 0;  // kName: names [first_, last_) begin with the column_ octets so far
+  bool watching_ = false;  // we are in a From field
+  uint8_t first_ = 0;      // kName: names [first_, last_) begin with the column_ octets so far
   uint8_t last_ = 0;
   uint32_t column_ = 0;
   size_t from_octets_ = 0;  // kCandidate: of hold_
   std::string named_;       // kCandidate: the From field that takes the place of those
-  bool watching_ = false;   // we are in a From field
   std::unique_ptr<std::string> from_values_;  // made when there is something to watch
   ReceivedBy by_;
   uint64_t octets_ = 0;
