@@ -24,6 +24,10 @@ std::string reply_text(const smtp::Reply& reply) {
   return text;
 }
 
+std::string range_text(const front::Client& client) {
+  return client.range != nullptr ? client.range->to_string() : std::string();
+}
+
 }  // namespace
 
 MessageLog::MessageLog(ring::Loop& loop, std::string path, int fd)
@@ -72,6 +76,7 @@ void MessageLog::on_taken(const front::Client& client, const smtp::Transaction& 
       .text("time", iso8601(loop_.wall_now()))
       .text("event", "message")
       .text("connector", client.connector)
+      .text("range", range_text(client))
       .text("client", client.remote.to_string())
       .text("helo", client.hello)
       .text("from", transaction.sender())
@@ -91,6 +96,7 @@ void MessageLog::on_refused(const front::Client& client, std::string_view comman
   line.text("time", iso8601(loop_.wall_now()))
       .text("event", "refused")
       .text("connector", client.connector)
+      .text("range", range_text(client))
       .text("client", client.remote.to_string())
       .text("helo", client.hello)
       .text("command", command);

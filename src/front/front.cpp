@@ -142,18 +142,17 @@ bool Front::open(int fd, const Endpoint* listener) {
   const ServingPolicy& policy = *use.policy;
   const policy::Selection selection = policy.snapshot().select(*local, remote->address);
   if (selection.connector == nullptr) {
-    refuse_connection(fd, *local, *remote, {}, smtp::replies::kNotAccepting,
+    refuse_connection(fd, *local, *remote, selection, smtp::replies::kNotAccepting,
                       "no connector serves this address on this binding");
     return false;
   }
-  const std::string_view name = selection.connector->name;
   if (sessions_.full()) {
-    refuse_connection(fd, *local, *remote, name, kTooManyConnections,
+    refuse_connection(fd, *local, *remote, selection, kTooManyConnections,
                       "max_sessions of this core is reached");
     return false;
   }
   if (!policy.enter(selection.connector_index)) {
-    refuse_connection(fd, *local, *remote, name, kTooManyConnections,
+    refuse_connection(fd, *local, *remote, selection, kTooManyConnections,
                       "max_inbound_connection of the connector is reached");
     return false;
   }
@@ -161,22 +160,28 @@ bool Front::open(int fd, const Endpoint* listener) {
       sessions_.acquire(fd, use, selection.connector_index, remote->address.to_string());
   ASSERT(session != nullptr);
   ++use.sessions;
+  session->range = selection.range_index;
   session->local = *local;
   session->remote = *remote;
   session->opened = session->last_input = loop_.now();
   arm_timer(*session, loop_.now() + selection.connector->connection_inactivity_timeout);
+  observer_.on_opened(client_of(*session));
   session->server.greet(rfc5322_date(loop_.wall_now()));
   step(*session);
   return true;
 }
 
 void Front::refuse_connection(int fd, const Endpoint& local, const Endpoint& remote,
-                              std::string_view connector, const smtp::Reply& reply,
+                              const policy::Selection& selection, const smtp::Reply& reply,
                               std::string_view reason) {
   scratch_.clear();
   append_reply(scratch_, reply, true);
   loop_.kernel().say_and_close(fd, scratch_);
-  const Client client{.connector = connector, .remote = remote, .local = local, .hello = {}};
+  Client client{.connector = {}, .remote = remote, .local = local, .hello = {}};
+  if (selection.connector != nullptr) {
+    client.connector = selection.connector->name;
+    client.range = &selection.connector->remote_ranges[selection.range_index];
+  }
   observer_.on_refused(client, "connect", {}, {}, reply, reason);
 }
 
@@ -215,6 +220,7 @@ void Front::on_timer(Session& session) {
 void Front::retire(Session& session) {
   ASSERT(!session.receiving && !session.sending && session.input.empty());
   loop_.cancel_timer(session.timer);
+  observer_.on_closed(client_of(session));
   PolicyUse* use = session.policy;
   use->policy->leave(session.connector);
   --use->sessions;

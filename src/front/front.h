@@ -88,7 +88,7 @@ class Front {
   [[nodiscard]] bool hand_over(int fd);
   bool open(int fd, const Endpoint* listener);
   void refuse_connection(int fd, const Endpoint& local, const Endpoint& remote,
-                         std::string_view connector, const smtp::Reply& reply,
+                         const policy::Selection& selection, const smtp::Reply& reply,
                          std::string_view reason);
   void on_timer(Session& session);
   void arm_timer(Session& session, Instant when);

@@ -1,5 +1,6 @@
-// What the front tells about its work: one call a message taken and one a refusal (never one a
-// byte). Views are valid for the length of the call. The admin room writes them to the log.
+// What the front tells about its work: one call a session's beginning and end, a message taken and
+// a refusal (never one a byte). Views and pointers are valid for the length of the call. The admin
+// room writes them to the log and counts them.
 #pragma once
 
 #include <cstdint>
@@ -8,13 +9,15 @@
 #include "base/clock.h"
 #include "base/guid.h"
 #include "base/ip.h"
+#include "policy/address_range.h"
 #include "smtp/reply.h"
 #include "smtp/transaction.h"
 
 namespace relais::front {
 
 struct Client {
-  std::string_view connector;  // empty: none served this address
+  std::string_view connector;                   // empty: none served this address
+  const policy::AddressRange* range = nullptr;  // the connector's entry that won; null: none
   Endpoint remote;
   Endpoint local;
   std::string_view hello;
@@ -23,6 +26,9 @@ struct Client {
 class Observer {
  public:
   virtual ~Observer() = default;
+  // A connector has taken a connection; on_closed() follows for each.
+  virtual void on_opened(const Client& /*client*/) {}
+  virtual void on_closed(const Client& /*client*/) {}
   // 250 has been said: the message is durable.
   virtual void on_taken(const Client& client, const smtp::Transaction& transaction, const Guid& id,
                         uint64_t octets, const smtp::Reply& reply, Duration since_mail) = 0;

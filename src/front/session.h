@@ -38,6 +38,7 @@ struct Session {
   int fd;
   PolicyUse* policy;
   uint32_t connector;
+  uint32_t range = 0;  // of the connector's remote_ranges, the one that won
   policy::Principal principal;
   std::string client;  // address as text; the server's greeting borrows it
   smtp::Server server;

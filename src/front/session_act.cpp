@@ -19,7 +19,9 @@ smtp::Reply reply_of(const policy::Decision& decision) {
 }  // namespace
 
 Client Front::client_of(const Session& session) const {
-  return {.connector = session.receive_connector().name,
+  const policy::ReceiveConnector& connector = session.receive_connector();
+  return {.connector = connector.name,
+          .range = &connector.remote_ranges[session.range],
           .remote = session.remote,
           .local = session.local,
           .hello = session.server.hello_name()};

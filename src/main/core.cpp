@@ -59,11 +59,13 @@ Result<std::unique_ptr<Core>> Core::create(ring::Kernel& kernel, const config::M
   auto log = admin::MessageLog::open(*core->loop_, model.server.log_file);
   if (!log) return give_up(log, problem, "the message log " + model.server.log_file);
   core->log_ = std::move(*log);
+  core->usage_ = std::make_unique<admin::Usage>(*core->loop_, core->usage_tray_);
+  core->observers_ = std::make_unique<admin::Observers>(*core->usage_, *core->log_);
   const spool::Spool::Options in_spool = spool_options(model, options.index);
   auto spool = spool::Spool::open(*core->loop_, in_spool);
   if (!spool) return give_up(spool, problem, "the spool in " + in_spool.folder);
   core->spool_ = std::move(*spool);
-  auto front = front::Front::create(*core->loop_, *core->spool_, *core->log_, neighbours,
+  auto front = front::Front::create(*core->loop_, *core->spool_, *core->observers_, neighbours,
                                     front_options(model, options));
   if (!front) return give_up(front, problem, "receive buffers");
   core->front_ = std::move(*front);
@@ -138,6 +140,9 @@ void Core::dispatch(const ring::Completion& completion) {
     case kLogWrite:
     case kLogTimer:
       return log_->on_completion(completion);
+
+    case kUsageTimer:
+      return usage_->on_completion(completion);
   }
 }
 

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "admin/message_log.h"
+#include "admin/observers.h"
+#include "admin/usage.h"
 #include "config/model.h"
 #include "front/front.h"
 #include "relay/relay.h"
@@ -51,6 +53,8 @@ class Core {
   void drain();
 
   [[nodiscard]] ring::Mailbox& mailbox() { return *mailbox_; }
+  // What it counts; outlives the core.
+  [[nodiscard]] const std::shared_ptr<admin::UsageTray>& usage_tray() const { return usage_tray_; }
   [[nodiscard]] const spool::Spool& spool() const { return *spool_; }
   [[nodiscard]] const front::Front& front() const { return *front_; }
   [[nodiscard]] const relay::Relay& relay() const { return *relay_; }
@@ -67,6 +71,9 @@ class Core {
   std::unique_ptr<ring::Loop> loop_;
   std::unique_ptr<ring::Mailbox> mailbox_;
   std::unique_ptr<admin::MessageLog> log_;
+  std::shared_ptr<admin::UsageTray> usage_tray_ = std::make_shared<admin::UsageTray>();
+  std::unique_ptr<admin::Usage> usage_;
+  std::unique_ptr<admin::Observers> observers_;
   std::unique_ptr<spool::Spool> spool_;
   std::unique_ptr<front::Front> front_;
   std::unique_ptr<relay::Relay> relay_;

@@ -35,6 +35,19 @@ int main(int argc, char** argv) {
   bool json = false;
   check->add_option("--explain", rule, "what a finding means, by its number (R012), or all");
   check->add_flag("--json", json, "one JSON object a finding");
+  relais::StatsOptions stats_options;
+  CLI::App* stats =
+      with_config(app.add_subcommand("stats", "who uses which connector and which of its ranges"));
+  stats->add_option("--connector", stats_options.connector, "only this one");
+  CLI::Option* unused = stats->add_flag("--unused", stats_options.unused,
+                                        "list ranges of the configuration that nobody used");
+  stats
+      ->add_option("--since", stats_options.since,
+                   "with --unused: not used since this day (2026-01-31) or for so long (30d)")
+      ->needs(unused);
+  stats->add_option("--top", stats_options.top,
+                    "so many ranges and clients a connector (10; all of them with --json)");
+  stats->add_flag("--json", stats_options.json, "for machines");
   const CLI::App* version = app.add_subcommand("version", "print the version");
   try {
     app.parse(argc, argv);
@@ -47,6 +60,10 @@ int main(int argc, char** argv) {
   if (serve->parsed()) return relais::serve(folder);
   if (check->parsed())
     return rule.empty() ? relais::check(folder, json) : relais::explain_rules(rule);
+  if (stats->parsed()) {
+    stats_options.folder = folder;
+    return relais::stats(stats_options);
+  }
   if (version->parsed()) std::printf("relais %s\n", RELAIS_VERSION);
   return 0;
 }

@@ -10,9 +10,11 @@
 #include <latch>
 #include <optional>
 #include <random>
+#include <semaphore>
 #include <thread>
 
 #include "admin/notices.h"
+#include "admin/usage_keeper.h"
 #include "config/load.h"
 #include "main/commands.h"
 #include "main/core.h"
@@ -41,7 +43,8 @@ class Server {
   Server(std::string folder, config::Model model)
       : folder_(std::move(folder)),
         model_(std::move(model)),
-        listeners_(kernel_, model_.server.cores.size()) {}
+        listeners_(kernel_, model_.server.cores.size()),
+        usage_(kernel_, model_.server.data_dir) {}
 
   int run();
 
@@ -55,17 +58,20 @@ class Server {
   void post_policy(const std::shared_ptr<const front::ServingPolicy>& policy);
   void post(ring::Letter::Kind kind);
   void reload();
+  [[nodiscard]] int next_signal(const sigset_t& signals);
   void wait_for_end();
 
   std::string folder_;
   config::Model model_;
   ring::LinuxKernel kernel_;
   Listeners listeners_;
+  admin::UsageKeeper usage_;
   front::Neighbours neighbours_;
   std::vector<std::jthread> threads_;
   std::vector<Started> cores_;
   std::promise<bool> go_;
   std::optional<std::latch> done_;
+  std::counting_semaphore<> ended_{0};  // cores that are gone
 };
 
 // Every open file is a session, so the soft limit is raised to the hard one; what is missing is
@@ -135,6 +141,8 @@ void Server::core_thread(uint16_t index, uint64_t salt, std::promise<Started>& s
     // Another core may still hand a connection over: mailboxes live until all are done.
     done_->arrive_and_wait();
   }
+  core->reset();
+  ended_.release();
 }
 
 bool Server::start_cores() {
@@ -153,7 +161,10 @@ bool Server::start_cores() {
   for (auto& promise : started) cores_.push_back(promise.get_future().get());
   const auto failed =
       std::ranges::find_if(cores_, [](const Started& core) { return core.core == nullptr; });
-  if (failed == cores_.end()) return true;
+  if (failed == cores_.end()) {
+    for (const Started& core : cores_) usage_.add(core.core->usage_tray());
+    return true;
+  }
   admin::say("relais: cannot start: {}\n", failed->problem);
   go_.set_value(false);
   threads_.clear();
@@ -251,13 +262,22 @@ void Server::reload() {
   }
 }
 
+// While nothing else happens, what the cores count is gathered.
+int Server::next_signal(const sigset_t& signals) {
+  while (true) {
+    constexpr timespec kTick{.tv_sec = 1, .tv_nsec = 0};
+    const int signal = sigtimedwait(&signals, nullptr, &kTick);
+    usage_.tick();
+    if (signal > 0) return signal;
+  }
+}
+
 void Server::wait_for_end() {
   sigset_t signals;
   sigemptyset(&signals);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
   while (true) {
-    int signal = 0;
-    if (sigwait(&signals, &signal) != 0) continue;
+    const int signal = next_signal(signals);
     if (signal != SIGHUP) break;
     reload();
   }
@@ -272,7 +292,12 @@ void Server::wait_for_end() {
   sigaddset(&again, SIGINT);
   sigaddset(&again, SIGTERM);
   pthread_sigmask(SIG_UNBLOCK, &again, nullptr);
+  for (size_t gone = 0; gone < cores_.size();) {
+    if (ended_.try_acquire_for(std::chrono::seconds(1))) ++gone;
+    usage_.tick();
+  }
   threads_.clear();
+  usage_.finish();
   notice("stopped");
 }
 
@@ -284,6 +309,7 @@ int Server::run() {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   if (!prepare() || !start_cores()) return 1;
+  usage_.begin(getpid());
   post_policy(compile(model_));
   print_start();
   go_.set_value(true);

@@ -46,6 +46,8 @@ enum class Operation : uint8_t {
 
   kLogWrite,  // admin: structured log
   kLogTimer,  // admin: it must not wait longer
+
+  kUsageTimer,  // admin: what was counted goes to the main thread
 };
 
 // 64 bits that go to the kernel as user_data and come back. A file descriptor or a pointer is not

@@ -8,6 +8,7 @@
 #include <memory>
 #include <set>
 
+#include "admin/usage_totals.h"
 #include "core/mail_peers.h"
 #include "main/core.h"
 #include "simulation/sim_kernel.h"
@@ -94,6 +95,12 @@ class Life {
   }
 
   Core& core() { return *core_; }
+  // Ends it in order; what it has counted.
+  std::vector<std::unique_ptr<admin::UsageTable>> end() {
+    const auto tray = core_->usage_tray();
+    core_.reset();
+    return tray->take();
+  }
   [[nodiscard]] const std::string& problem() const { return problem_; }
 
  private:
@@ -159,6 +166,7 @@ class Story {
       world_.network().set_manner(hop, SimNetwork::Manner::kAccept);
     Life life(world_, model_);
     ASSERT_TRUE(life.start()) << life.problem();
+    const uint32_t acknowledged_before = ledger_.acknowledged;
     for (int i = 0; i < 3; ++i) submit();
     const Instant end = world_.now() + hours(2);
     world_.after(hours(2), [] {});
@@ -168,6 +176,7 @@ class Story {
       if (at_rest(life.core())) break;
     }
     const Core& core = life.core();
+    const uint32_t acknowledged = ledger_.acknowledged - acknowledged_before;
     EXPECT_TRUE(at_rest(core)) << core.spool().figures().messages
                                << " messages are left in the spool, "
                                << core.front().session_count() << " sessions, "
@@ -179,6 +188,7 @@ class Story {
     int turns = 0;
     while (turns < 10'000 && life.core().turn()) ++turns;
     EXPECT_LT(turns, 10'000) << "the drain does not end";
+    verify_counts(life.end(), acknowledged);
     world_.kill();
   }
 
@@ -263,6 +273,22 @@ class Story {
         }
       }
     }
+  }
+
+  // Without trouble everything that a core counts is exact: each message once, each session's
+  // beginning and its end.
+  void verify_counts(const std::vector<std::unique_ptr<admin::UsageTable>>& tables,
+                     uint32_t acknowledged) const {
+    admin::UsageTotals totals;
+    for (const auto& table : tables) totals.add(*table);
+    const admin::UsageFigures& sum = totals.connectors["all"].sum;
+    EXPECT_GE(sum.connections, 3U);  // clients of an earlier life may come late
+    EXPECT_EQ(sum.ended, sum.connections);
+    EXPECT_LE(sum.messages, acknowledged);
+    // A 250 of an earlier life may still have been under way when this one began.
+    EXPECT_TRUE(killed_ || sum.messages == acknowledged)
+        << sum.messages << " counted, " << acknowledged << " acknowledged";
+    EXPECT_EQ(sum, totals.connectors["all"].ranges.begin()->second);
   }
 
   SimWorld world_;

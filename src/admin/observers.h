@@ -1,0 +1,37 @@
+// The front tells one observer; here it tells both.
+#pragma once
+
+#include "front/observer.h"
+
+namespace relais::admin {
+
+class Observers final : public front::Observer {
+ public:
+  Observers(front::Observer& first, front::Observer& second) : first_(first), second_(second) {}
+
+  void on_opened(const front::Client& client) override {
+    first_.on_opened(client);
+    second_.on_opened(client);
+  }
+  void on_closed(const front::Client& client) override {
+    first_.on_closed(client);
+    second_.on_closed(client);
+  }
+  void on_taken(const front::Client& client, const smtp::Transaction& transaction, const Guid& id,
+                uint64_t octets, const smtp::Reply& reply, Duration since_mail) override {
+    first_.on_taken(client, transaction, id, octets, reply, since_mail);
+    second_.on_taken(client, transaction, id, octets, reply, since_mail);
+  }
+  void on_refused(const front::Client& client, std::string_view command,
+                  const smtp::Transaction& transaction, std::string_view recipient,
+                  const smtp::Reply& reply, std::string_view reason) override {
+    first_.on_refused(client, command, transaction, recipient, reply, reason);
+    second_.on_refused(client, command, transaction, recipient, reply, reason);
+  }
+
+ private:
+  front::Observer& first_;
+  front::Observer& second_;
+};
+
+}  // namespace relais::admin

@@ -1,0 +1,100 @@
+#include "admin/usage.h"
+
+#include <utility>
+
+namespace relais::admin {
+namespace {
+
+constexpr Duration kHandOver = seconds(1);
+// Of a reply or a reason; the whole of it stands in the message log.
+constexpr size_t kTextMax = 200;
+
+}  // namespace
+
+std::unique_ptr<UsageTable> UsageTray::exchange(std::unique_ptr<UsageTable> full) {
+  const std::lock_guard lock(mutex_);
+  full_.push_back(std::move(full));
+  if (empty_.empty()) return std::make_unique<UsageTable>();
+  auto table = std::move(empty_.back());
+  empty_.pop_back();
+  return table;
+}
+
+std::vector<std::unique_ptr<UsageTable>> UsageTray::take() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(full_, {});
+}
+
+void UsageTray::give_back(std::unique_ptr<UsageTable> empty) {
+  const std::lock_guard lock(mutex_);
+  empty_.push_back(std::move(empty));
+}
+
+Usage::Usage(ring::Loop& loop, std::shared_ptr<UsageTray> tray)
+    : loop_(loop), tray_(std::move(tray)), table_(std::make_unique<UsageTable>()) {}
+
+Usage::~Usage() {
+  if (!table_->empty()) hand_over();
+}
+
+void Usage::hand_over() { table_ = tray_->exchange(std::move(table_)); }
+
+UsageTable::Place Usage::at(const front::Client& client) {
+  if (table_->full()) hand_over();
+  if (timer_.is_null())
+    timer_ = loop_.arm_timer(loop_.now() + kHandOver, {ring::Operation::kUsageTimer, {}});
+  return table_->at(client.connector, client.range);
+}
+
+void Usage::on_opened(const front::Client& client) {
+  const auto [entry, connector] = at(client);
+  const WallTime now = loop_.wall_now();
+  ++entry->figures.connections;
+  entry->figures.see(now);
+  TopClients::Place& place = connector->clients.at(client.remote.address);
+  ++place.connections;
+  place.last_seen = now;
+}
+
+void Usage::on_closed(const front::Client& client) { ++at(client).entry->figures.ended; }
+
+void Usage::on_taken(const front::Client& client, const smtp::Transaction& transaction,
+                     const Guid& /*id*/, uint64_t octets, const smtp::Reply& /*reply*/,
+                     Duration /*since_mail*/) {
+  const auto [entry, connector] = at(client);
+  const WallTime now = loop_.wall_now();
+  ++entry->figures.messages;
+  entry->figures.recipients += transaction.recipient_count();
+  entry->figures.octets += octets;
+  entry->figures.see(now);
+  TopClients::Place& place = connector->clients.at(client.remote.address);
+  ++place.messages;
+  place.last_seen = now;
+}
+
+void Usage::on_refused(const front::Client& client, std::string_view command,
+                       const smtp::Transaction& /*transaction*/, std::string_view /*recipient*/,
+                       const smtp::Reply& reply, std::string_view reason) {
+  const auto [entry, connector] = at(client);
+  const WallTime now = loop_.wall_now();
+  const Refusal refusal = classify(client.connector, command, reply, reason);
+  ++entry->figures.refusals[static_cast<size_t>(refusal)];
+  entry->figures.see(now);
+  TopClients::Place& place = connector->clients.at(client.remote.address);
+  ++place.refused;
+  place.last_seen = now;
+  LastRefusal& last = connector->last_refusal;
+  last.time = now;
+  last.client = client.remote.address;
+  last.reply.clear();
+  append_reply(last.reply, reply, true);
+  last.reply.resize(std::min(last.reply.size() - 2, kTextMax));  // without CRLF
+  last.reason.assign(reason.substr(0, kTextMax));
+}
+
+void Usage::on_completion(const ring::Completion& /*completion*/) {
+  timer_ = {};
+  if (!table_->empty()) hand_over();
+}
+
+}  // namespace relais::admin

@@ -1,0 +1,60 @@
+// Counts who uses which connector and which of its ranges: the front's observer on one core. It
+// counts into a table of its own, without lock or atomic, and hands the table to the main thread
+// about a second after the first event in it (UsageTray); the main thread sums the cores and writes
+// the file (usage_keeper.h). A core that nobody uses arms no timer. Cannot fail.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "admin/usage_table.h"
+#include "front/observer.h"
+#include "ring/loop.h"
+
+namespace relais::admin {
+
+// Between one core and the main thread: full tables one way, empty ones back. Once a second at
+// most, so a lock does not matter. It outlives the core, whose last table lies here.
+class UsageTray {
+ public:
+  // The core: an empty table for a full one.
+  [[nodiscard]] std::unique_ptr<UsageTable> exchange(std::unique_ptr<UsageTable> full);
+  // The main thread.
+  [[nodiscard]] std::vector<std::unique_ptr<UsageTable>> take();
+  void give_back(std::unique_ptr<UsageTable> empty);
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<UsageTable>> full_;
+  std::vector<std::unique_ptr<UsageTable>> empty_;
+};
+
+class Usage final : public front::Observer {
+ public:
+  Usage(ring::Loop& loop, std::shared_ptr<UsageTray> tray);
+  ~Usage() override;  // hands over what is left
+  Usage(const Usage&) = delete;
+  Usage& operator=(const Usage&) = delete;
+
+  void on_opened(const front::Client& client) override;
+  void on_closed(const front::Client& client) override;
+  void on_taken(const front::Client& client, const smtp::Transaction& transaction, const Guid& id,
+                uint64_t octets, const smtp::Reply& reply, Duration since_mail) override;
+  void on_refused(const front::Client& client, std::string_view command,
+                  const smtp::Transaction& transaction, std::string_view recipient,
+                  const smtp::Reply& reply, std::string_view reason) override;
+
+  void on_completion(const ring::Completion& completion);
+
+ private:
+  [[nodiscard]] UsageTable::Place at(const front::Client& client);
+  void hand_over();
+
+  ring::Loop& loop_;
+  std::shared_ptr<UsageTray> tray_;
+  std::unique_ptr<UsageTable> table_;
+  ring::TimerId timer_;
+};
+
+}  // namespace relais::admin
