@@ -36,6 +36,7 @@ struct ModelDraft {
   KeyLines retry_lines;
   std::vector<AcceptedDomainDraft> accepted_domains;
   std::vector<SendDraft> send_connectors;
+  std::string address_book;  // file; empty: none
 };
 
 }  // namespace relais::config

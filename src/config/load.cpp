@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <tuple>
 
+#include "config/address_book_file.h"
 #include "config/checks.h"
 #include "config/parameter.h"
 #include "config/readers.h"
@@ -107,6 +108,11 @@ Loaded load(const std::string& directory, const std::vector<IpAddress>& addresse
     read_section(main_file_parameters(), *table, main_file, draft);
     check_main(draft, main_file);
   }
+  std::shared_ptr<const policy::AddressBook> address_book;
+  if (!draft.address_book.empty()) {
+    address_book =
+        std::make_shared<const policy::AddressBook>(read_address_book(place(draft.address_book)));
+  }
   if (draft.server.fqdn.empty()) draft.server.fqdn = host_name();
   if (draft.server.cores.empty()) draft.server.cores = allowed_cpus();
 
@@ -130,6 +136,7 @@ Loaded load(const std::string& directory, const std::vector<IpAddress>& addresse
                             std::move(file.draft.permission_lines)});
   }
   loaded.model = finish(std::move(draft), std::move(files));
+  loaded.model.address_book = std::move(address_book);
   return loaded;
 }
 

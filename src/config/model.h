@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/ip.h"
 #include "policy/accepted_domains.h"
+#include "policy/address_book.h"
 #include "policy/connector.h"
 
 namespace relais::config {
@@ -65,6 +67,7 @@ struct Model {
   std::vector<policy::AcceptedDomain> accepted_domains;
   std::vector<SendConnector> send_connectors;
   std::vector<policy::ReceiveConnector> receive_connectors;  // by file name
+  std::shared_ptr<const policy::AddressBook> address_book;   // null: none
 };
 
 }  // namespace relais::config

@@ -36,6 +36,13 @@ constexpr Parameter<ModelDraft> kMainFile[] = {
      .target = read_send_connectors,
      .allowed = "one table a connector: [[send_connector]]",
      .doc = "Where mail goes next."},
+    {.key = "address_book",
+     .target = read_checked<ModelDraft, &ModelDraft::address_book, check_path>,
+     .allowed = "a CSV file; a relative path starts at the configuration folder",
+     .default_text = "none",
+     .doc =
+         "Address and display name a line; a From field without a name gets it, where the sender "
+         "counts as internal (externally secured). Stands above the first [table]."},
 };
 
 constexpr Parameter<ServerSettings> kServer[] = {
@@ -385,7 +392,6 @@ constexpr Parameter<ReceiveDraft> kReceiveConnector[] = {
      .doc = "Refuse recipients such as kate@fabrikam, without a dot in the domain, with 5.1.6."},
     {.key = "stamp_auth_headers",
      .target = &ReceiveDraft::stamp_auth_headers,
-     .effect = Effect::kNotYet,
      .doc = "Put X-MS-Exchange-Organization-AuthAs, -AuthSource and -AuthMechanism into messages."},
     {.key = "milter",
      .target = read_checked<ReceiveDraft, &ReceiveDraft::milter, check_milter>,
@@ -438,7 +444,6 @@ constexpr Parameter<ReceiveDraft> kReceiveConnector[] = {
      .target = &ReceiveDraft::max_local_hop_count,
      .min = 0,
      .max = 50,
-     .effect = Effect::kNotYet,
      .doc = "Received fields that name this server; one more is a loop. 0: never refused."},
     {.key = "max_protocol_errors",
      .exchange = "MaxProtocolErrors",

@@ -27,7 +27,7 @@ std::vector<std::string> own_names_of(const policy::ReceiveConnector& connector,
 }
 
 smtp::HeaderRules header_rules_of(const policy::ReceiveConnector& connector,
-                                  const std::string& fqdn) {
+                                  const std::string& fqdn, const smtp::DisplayNames* names) {
   using policy::Right;
   const policy::Rights rights = connector.session_rights();
   return {.keep_routing = has(rights, Right::kAcceptHeadersRouting),
@@ -35,10 +35,12 @@ smtp::HeaderRules header_rules_of(const policy::ReceiveConnector& connector,
           .keep_forest = has(rights, Right::kAcceptHeadersForest),
           .stamped = connector.stamp_auth_headers,
           .watch_from = !has(rights, Right::kAcceptAnySender),
+          .display_names = connector.is_internal(connector.session_principal()) ? names : nullptr,
           .own_names = own_names_of(connector, fqdn)};
 }
 
-smtp::ServerOptions options_of(const policy::ReceiveConnector& connector, const std::string& fqdn) {
+smtp::ServerOptions options_of(const policy::ReceiveConnector& connector, const std::string& fqdn,
+                               const smtp::DisplayNames* names) {
   const policy::Rights rights = connector.session_rights();
   return {.fqdn = connector.fqdn.empty() ? fqdn : connector.fqdn,
           .banner = connector.banner,
@@ -58,16 +60,18 @@ smtp::ServerOptions options_of(const policy::ReceiveConnector& connector, const 
           .enhanced_status_codes = connector.enhanced_status_codes,
           .require_ehlo_domain = connector.require_ehlo_domain,
           .reject_bare_line_ends = connector.reject_bare_line_ends,
-          .header = header_rules_of(connector, fqdn)};
+          .header = header_rules_of(connector, fqdn, names)};
 }
 
 }  // namespace
 
 ServingPolicy::ServingPolicy(std::vector<policy::ReceiveConnector> connectors,
-                             policy::AcceptedDomains domains, const std::string& fqdn)
-    : snapshot_(std::move(connectors), std::move(domains)) {
+                             policy::AcceptedDomains domains, const std::string& fqdn,
+                             std::shared_ptr<const policy::AddressBook> book)
+    : snapshot_(std::move(connectors), std::move(domains)), names_(std::move(book)) {
+  const smtp::DisplayNames* names = names_.empty() ? nullptr : &names_;
   for (const auto& connector : snapshot_.connectors())
-    options_.push_back(options_of(connector, fqdn));
+    options_.push_back(options_of(connector, fqdn, names));
   sessions_ = std::make_unique<std::atomic<uint32_t>[]>(options_.size());
 }
 

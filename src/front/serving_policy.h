@@ -7,8 +7,11 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "policy/address_book.h"
 #include "policy/snapshot.h"
 #include "smtp/server.h"
 
@@ -17,8 +20,11 @@ namespace relais::front {
 class ServingPolicy {
  public:
   // `fqdn`: for connectors that have none of their own.
+  // `book`: null for none.
   ServingPolicy(std::vector<policy::ReceiveConnector> connectors, policy::AcceptedDomains domains,
-                const std::string& fqdn);
+                const std::string& fqdn, std::shared_ptr<const policy::AddressBook> book = {});
+  ServingPolicy(const ServingPolicy&) = delete;  // options_ points to names_
+  ServingPolicy& operator=(const ServingPolicy&) = delete;
 
   [[nodiscard]] const policy::Snapshot& snapshot() const { return snapshot_; }
   [[nodiscard]] const smtp::ServerOptions& options(uint32_t connector) const {
@@ -29,7 +35,20 @@ class ServingPolicy {
   void leave(uint32_t connector) const;
 
  private:
+  class Names : public smtp::DisplayNames {
+   public:
+    explicit Names(std::shared_ptr<const policy::AddressBook> book) : book_(std::move(book)) {}
+    [[nodiscard]] bool empty() const { return book_ == nullptr || book_->size() == 0; }
+    [[nodiscard]] std::string_view find(std::string_view address) const override {
+      return book_->find(address);
+    }
+
+   private:
+    std::shared_ptr<const policy::AddressBook> book_;
+  };
+
   policy::Snapshot snapshot_;
+  Names names_;
   std::vector<smtp::ServerOptions> options_;
   mutable std::unique_ptr<std::atomic<uint32_t>[]> sessions_;
 };

@@ -35,7 +35,8 @@ struct Started {
 
 std::shared_ptr<const front::ServingPolicy> compile(const config::Model& model) {
   return std::make_shared<const front::ServingPolicy>(
-      model.receive_connectors, policy::AcceptedDomains(model.accepted_domains), model.server.fqdn);
+      model.receive_connectors, policy::AcceptedDomains(model.accepted_domains), model.server.fqdn,
+      model.address_book);
 }
 
 class Server {

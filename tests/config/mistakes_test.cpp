@@ -19,10 +19,10 @@ TEST(Mistakes, InTheSectionsOfTheMainFile) {
   const std::pair<const char*, std::string> cases[] = {
       {"[servers]\nfqdn = \"a.b\"",
        "1: servers: unknown key. Did you mean 'server'? Known here: server, spool, retry, "
-       "accepted_domain, send_connector."},
+       "accepted_domain, send_connector, address_book."},
       {"fqdn = \"a.b\"",
        "1: fqdn: unknown key. It belongs into [server]. Known here: server, spool, retry, "
-       "accepted_domain, send_connector."},
+       "accepted_domain, send_connector, address_book."},
       {"server = 5", "1: server: found a whole number (5). Write a table: [server]."},
       {"[server]\nfqnd = 1", "2: server.fqnd: unknown key. Did you mean 'fqdn'? " + known},
       {"[server]\ncolour = 1", "2: server.colour: unknown key. " + known},

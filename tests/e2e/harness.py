@@ -131,10 +131,12 @@ class Relais:
         self.cpus = None
 
     def configure(self, *, receive=None, send=None, domains=("contoso.com",), server=None,
-                  spool=None, retry=None):
-        """Writes relais.toml and connectors/*.toml. `receive`: connectors; default one relay."""
+                  spool=None, retry=None, top=None):
+        """Writes relais.toml and connectors/*.toml. `receive`: connectors; default one relay. `top`:
+        keys above the first table."""
         receive = receive or [relay_connector(self.port)]
         main = {
+            **(top or {}),
             "server": {"fqdn": "relay.contoso.com", "cores": 2, "data_dir": str(self.data_dir),
                        "log_file": str(self.log_file), "drain_timeout": "5s", **(server or {})},
             "spool": {"segment_size": "4MB", "max_size": "256MB", **(spool or {})},
