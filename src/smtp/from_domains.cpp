@@ -69,7 +69,7 @@ class Reader {
         if (!in_group_ || !end_mailbox(domains)) return false;
         in_group_ = false;
       } else if (c == ':' && !in_angle_) {
-        if (in_group_ || had_angle_) return false;
+        if (in_group_ || had_angle_ || words_.empty()) return false;
         in_group_ = true;
         words_.clear();
       } else if (c == '<') {
@@ -84,7 +84,7 @@ class Reader {
         current().add(c, false);
       }
     }
-    return !in_angle_ && end_mailbox(domains) && !domains.empty();
+    return !in_angle_ && !in_group_ && end_mailbox(domains) && !domains.empty();
   }
 
  private:
@@ -152,7 +152,8 @@ std::optional<std::vector<std::string>> from_domains(std::string_view values) {
       end = end == std::string_view::npos ? values.size() : end + 1;
     } while (end < values.size() && is_blank(values[end]));
     std::vector<std::string> found;
-    if (!Reader(values.substr(0, end)).read(found)) return std::nullopt;
+    if (values.front() != ':' || !Reader(values.substr(1, end - 1)).read(found))
+      return std::nullopt;
     domains.insert(domains.end(), found.begin(), found.end());
     values.remove_prefix(end);
   }

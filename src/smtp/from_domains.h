@@ -11,7 +11,7 @@
 
 namespace relais::smtp {
 
-// `values`: what stands behind the colon of each From field, each ended by its CRLF. Empty: there
+// `values`: each From field from its colon on, each ended by its CRLF. Empty: there
 // is no such field, and no domain. nullopt: cannot be read with certainty, or shows no address.
 [[nodiscard]] std::optional<std::vector<std::string>> from_domains(std::string_view values);
 

@@ -340,8 +340,6 @@ void HeaderFilter::end_from() {
 void HeaderFilter::watch(std::string_view value) {
   if (!from_values_) from_values_ = std::make_unique<std::string>();
   std::string& values = *from_values_;
-  const bool begins = values.empty() || values.back() == '\n';
-  if (begins && value.starts_with(':')) value.remove_prefix(1);
   values += value.substr(0, kFromWatchedMax - values.size());
 }
 

@@ -70,7 +70,7 @@ class HeaderFilter {
   [[nodiscard]] bool header_ended() const { return at_ == At::kBody; }
   [[nodiscard]] bool finished() const { return finished_; }
   [[nodiscard]] bool needs_input() const { return input_.empty(); }
-  // What stands behind the colon of each From field, with its CRLF. More than kFromWatchedMax
+  // Each From field from its colon on, with its CRLF. More than kFromWatchedMax
   // octets are cut, and so end without one.
   [[nodiscard]] std::string_view from_values() const {
     return from_values_ ? std::string_view(*from_values_) : std::string_view();

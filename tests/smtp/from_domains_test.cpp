@@ -6,7 +6,8 @@ namespace relais::smtp {
 namespace {
 
 std::string domains_of(std::string_view values) {
-  const auto domains = from_domains(values);
+  // The colon of a second field stands in the cases.
+  const auto domains = from_domains(values.empty() ? "" : ':' + std::string(values));
   if (!domains) return "?";
   std::string text;
   for (const std::string& domain : *domains) text += (text.empty() ? "" : " ") + domain;
@@ -31,13 +32,16 @@ TEST(FromDomains, AreThoseOfTheAddresses) {
       {" =?UTF-8?Q?Zo=C3=AB?= <zoe@contoso.com>\r\n", "contoso.com"},
       {" Zo\xc3\xab <zoe@contoso.com>\r\n", "contoso.com"},
       {" a@contoso.com\r\n b@fabrikam.com\r\n", "?"},  // one field of two words
-      {" a@contoso.com\r\nb@fabrikam.com\r\n", "contoso.com fabrikam.com"},  // two fields
+      {" a@contoso.com\r\n:b@fabrikam.com\r\n", "contoso.com fabrikam.com"},  // two fields
   };
   for (const auto& [value, expected] : cases) EXPECT_EQ(domains_of(value), expected) << value;
 }
 
 TEST(FromDomains, OfWhatTwoReadersMightReadInTwoWaysThereAreNone) {
   for (const char* value : {"\r\n",
+                            ":a@b.c\r\n",
+                            "Team: a@b.c\r\n",
+                            "a@b.c\r\nd@e.f\r\n",
                             " ,\r\n",
                             " Chris\r\n",
                             " <>\r\n",

@@ -391,7 +391,7 @@ TEST(HeaderFilter, KeepsWhatFromFieldsSayHoweverTheyAreCut) {
       "Subject: From: nobody@x.y\r\nFrom:\r\n Chris <chris@contoso.com>\r\nSender: s@x.y\r\n"
       "fRoM \t: kate@fabrikam.com\r\n.\tstuffed@x.y\r\nFromage: z@x.y\r\n\r\nFrom: body@x.y\r\n";
   const std::string expected =
-      "\r\n Chris <chris@contoso.com>\r\n kate@fabrikam.com\r\n stuffed@x.y\r\n";
+      ":\r\n Chris <chris@contoso.com>\r\n: kate@fabrikam.com\r\n stuffed@x.y\r\n";
   for (const DisplayNames* book :
        {static_cast<const DisplayNames*>(nullptr), static_cast<const DisplayNames*>(&names())}) {
     const HeaderRules rules{.watch_from = true, .display_names = book, .own_names = {}};
