@@ -1,28 +1,30 @@
-// From an address to the best of the ranges that contain it: a level- and path-compressed radix
-// trie over blocks of elementary intervals. Internal to connector_table.
+// From an address to the best of the ranges that contain it: a compressed trie of sketches in front
+// of the exact segments. Internal to connector_table.
 //
 // First all ranges are cut at their ends into segments, inside each of which one and the same range
-// is best; n ranges give at most 2n+1 segments, nested or not. The segments lie sorted in blocks of
-// kBlock, each with its starts and its answers. Then a trie finds the block:
+// is best; n ranges give at most 2n boundaries between segments, nested or not. Over these stand:
 //
-//   node    the first starts of some consecutive blocks. It begins at the lowest of them, so a
-//           common prefix costs nothing (path compression), and it has as many slots as it has
-//           blocks / kBlocksPerSlot, all of one power-of-two width (level compression).
-//   slot    the block that is in force where the slot begins; or (top bit set) a child node, when
-//           more than kWindow blocks begin within the slot.
-//   window  kWindow first starts are compared at once, without a branch: how many are <= the
-//           address?
+//   node    some consecutive boundaries. It begins at the lowest of them and ends at the highest,
+//   so
+//           a common prefix costs nothing, and cuts what lies between into equal parts, one for
+//           about kCellsAimed cells, which one multiplication finds.
+//   line    one part, divided into 65536 cells; it lists the cells that have boundaries in them,
+//           and knows the answer of its widest gap between them (of most: no range) and in which
+//           other gaps that is the answer, too. So an address that is in no list is done here: in
+//           two cache lines of a structure that fits into the third-level cache.
+//   record  the exact boundaries and answers of one listed cell. Both ends of a range of one
+//           address share a cell, so that one trip to memory answers for it.
+//   child   a node of its own for a cell with more than two boundaries, or for a whole part that
+//           has more cells than a line can list.
 //
-// What is searched (slots, first starts) is small enough for the second-level cache even for a
-// million ranges; the block is the only read that goes to memory, and it needs no branch either, so
-// that look-ups overlap. Evenly spread ranges need one level; each further level consumes at least
-// two bits of the address.
-//
-// Memory: 12 octets a segment for IPv4 and 24 for IPv6, and a sixteenth of that for the trie: 25 MB
-// for a million separate IPv4 addresses, 1 KiB for ten. Limit: 2^31 blocks. Immutable once built.
+// Memory: a record and 4 octets of line a range of one address (or so narrow that it fits into a
+// cell), two records otherwise; a record has 32 octets for IPv4 and 64 for IPv6. Ten ranges take
+// 1 KiB. Evenly spread ranges need one level; each further level consumes at least one bit of the
+// address. Limit: 2^32 segments. Immutable once built.
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -35,6 +37,9 @@ struct RangeRef {
   uint32_t range = UINT32_MAX;
   friend bool operator==(const RangeRef&, const RangeRef&) = default;
 };
+
+template <class Key>
+class RangeTrieBuilder;
 
 // Key: uint32_t for IPv4, unsigned __int128 for IPv6.
 template <class Key>
@@ -52,70 +57,112 @@ class RangeTrie {
 
   // The range with the fewest addresses that contains the key; a default RangeRef when none does.
   [[nodiscard]] RangeRef find(Key key) const {
-    const Block& block = blocks_[find_block(key)];
-    __builtin_prefetch(&block.answers[0]);
-    __builtin_prefetch(&block.answers[kBlock / 2]);
-    uint32_t passed = 0;
-    for (const Key start : block.starts) passed += start <= key ? 1 : 0;
-    return block.answers[passed - 1];
+    const Node* node = nodes_.data();
+    while (true) {
+      const Key offset = key - node->low;  // wraps to something large below low
+      if (offset > node->width) [[unlikely]]
+        return key < node->low ? node->before : node->after;
+      const uint64_t place = node->place(offset);
+      const Line& line = lines_[node->lines + (place >> kCellBits)];
+      if (line.records == kWhole) [[unlikely]] {
+        node = &nodes_[line.child];
+        continue;
+      }
+      const auto [lower, passed] = line.count(cell_of(place));
+      if (lower == passed) return gap(line, lower);
+      if ((line.many >> lower & 1) == 0) return records_[line.records + lower].find(key);
+      node = &nodes_[line.child + bits_below(line.many, lower)];
+    }
   }
 
   [[nodiscard]] size_t octets() const;
 
  private:
-  static constexpr uint32_t kBlock = 16;
-  static constexpr uint32_t kWindow = 8;
-  static constexpr uint32_t kBlocksPerSlot = 4;
-  static constexpr uint32_t kChild = 1U << 31;
+  friend class RangeTrieBuilder<Key>;
+  static constexpr uint32_t kCells = 48;
+  static constexpr uint32_t kCellBits = 16;
+  static constexpr uint32_t kKeyBits = sizeof(Key) * 8;
+  static constexpr int16_t kNoCell = INT16_MAX;
+  static constexpr uint32_t kWhole = UINT32_MAX;
 
-  // The last block ends with copies of the last possible start and of the last answer.
-  struct alignas(64) Block {
-    Key starts[kBlock];
-    RangeRef answers[kBlock];
-  };
+  struct alignas(64) Node {
+    Key low;          // where its first boundary is
+    Key width;        // where its last boundary is, minus low
+    uint64_t cells;   // number of its lines << kCellBits
+    RangeRef before;  // below low
+    RangeRef after;   // above low + width
+    uint32_t lines;   // its first line
+    uint8_t shift;    // brings the top bit of width to the top
 
-  struct Node {
-    Key low;          // the lowest first start
-    Key width;        // the highest first start minus low
-    uint32_t slots;   // its first slot
-    uint32_t before;  // the block in force below low
-    uint32_t last;    // the block that begins at the highest first start
-    uint8_t shift;    // log2 of a slot's width
-  };
-
-  [[nodiscard]] uint32_t find_block(Key key) const {
-    const Node* node = nodes_.data();
-    while (true) {
-      const Key offset = key - node->low;  // wraps to something large below low
-      if (offset > node->width) [[unlikely]]
-        return key < node->low ? node->before : node->last;
-      const uint32_t slot = slots_[node->slots + static_cast<uint32_t>(offset >> node->shift)];
-      if ((slot & kChild) == 0) [[likely]]
-        return find_in_window(slot, key);
-      node = &nodes_[slot & ~kChild];
+    // line << kCellBits | cell; never falls as the offset grows.
+    [[nodiscard]] uint64_t place(Key offset) const {
+      const auto shifted = static_cast<Key>(offset << shift);
+      uint64_t top = 0;
+      if constexpr (kKeyBits == 32) {
+        top = uint64_t{shifted} << 32;
+      } else {
+        top = static_cast<uint64_t>(shifted >> 64);
+      }
+      return static_cast<uint64_t>(static_cast<unsigned __int128>(top) * cells >> 64);
     }
+  };
+
+  struct alignas(128) Line {
+    int16_t cells[kCells];  // the listed ones, ascending; then kNoCell
+    uint64_t common;        // bit i: the answer in the gap behind i cells is `answer`
+    uint64_t many;          // bit i: the cell i has a child
+    RangeRef answer;
+    uint32_t records;  // that of its first cell; kWhole: nothing is listed, all is in the child
+    uint32_t child;    // the first of its children
+
+    struct Counts {
+      uint32_t lower;   // than the cell
+      uint32_t passed;  // the same, and the cell itself if it is listed
+    };
+    [[nodiscard]] Counts count(int16_t cell) const {
+      int16_t lower = 0;
+      int16_t passed = 0;
+      for (const int16_t listed : cells) {
+        lower = static_cast<int16_t>(lower + (listed < cell ? 1 : 0));
+        passed = static_cast<int16_t>(passed + (listed <= cell ? 1 : 0));
+      }
+      return {static_cast<uint32_t>(lower), static_cast<uint32_t>(passed)};
+    }
+  };
+
+  // A cell with one boundary has it twice.
+  struct alignas(sizeof(Key) == 4 ? 32 : 64) Record {
+    Key first;
+    Key second;
+    RangeRef before;   // below first
+    RangeRef between;  // from first to below second
+    RangeRef after;    // from second
+
+    [[nodiscard]] RangeRef find(Key key) const {
+      return key < first ? before : key < second ? between : after;
+    }
+  };
+
+  // Signed, because that is what SSE2 can compare.
+  static int16_t cell_of(uint64_t place) {
+    const auto cell = static_cast<int16_t>(static_cast<uint16_t>(place) ^ 0x8000U);
+    return std::min(cell, static_cast<int16_t>(kNoCell - 1));
   }
 
-  [[nodiscard]] uint32_t find_in_window(uint32_t block, Key key) const {
-    const Key* const firsts = &firsts_[block + 1];
-    uint32_t passed = 0;
-    // Blocks that begin beyond the slot are greater than the key, so the trip is always the same.
-    for (uint32_t i = 0; i < kWindow; ++i) passed += firsts[i] <= key ? 1 : 0;
-    return std::min(block + passed, last_block_);  // the last address passes the padding too
+  static uint32_t bits_below(uint64_t bits, uint32_t end) {
+    return static_cast<uint32_t>(std::popcount(bits & ((uint64_t{1} << end) - 1)));
   }
 
-  void cut(std::vector<Entry> entries);
-  void append(Key start, RangeRef answer);
-  void close_last_block();
-  uint32_t add_node(uint32_t before, uint32_t last);
-  void fill_slots(uint32_t node);
+  // In the gap behind so many listed cells.
+  [[nodiscard]] RangeRef gap(const Line& line, uint32_t cells) const {
+    if ((line.common >> cells & 1) != 0) return line.answer;
+    const Record* const records = &records_[line.records];
+    return cells == 0 ? records[0].before : records[cells - 1].after;
+  }
 
-  std::vector<Block> blocks_;
-  std::vector<Key> firsts_;  // starts[0] of each block; then kWindow times the last possible start
-  std::vector<Node> nodes_;
-  std::vector<uint32_t> slots_;
-  uint32_t last_block_ = 0;
-  uint32_t in_last_block_ = kBlock;  // segments, while it is built
+  std::vector<Node> nodes_;  // the root stands first
+  std::vector<Line> lines_;
+  std::vector<Record> records_;
 };
 
 extern template class RangeTrie<uint32_t>;
