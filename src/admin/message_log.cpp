@@ -105,6 +105,48 @@ void MessageLog::on_refused(const front::Client& client, std::string_view comman
   line.text("reply", reply_text(reply)).text("reason", reason);
 }
 
+void MessageLog::message_fields(JsonLine& line, const front::Client& client,
+                                const smtp::Transaction& transaction, const Guid& id) const {
+  std::vector<std::string_view> recipients;
+  for (size_t i = 0; i < transaction.recipient_count(); ++i)
+    recipients.push_back(transaction.recipient(i));
+  const Guid::Text text = id.text();
+  line.text("connector", client.connector)
+      .text("client", client.remote.to_string())
+      .text("helo", client.hello)
+      .text("from", transaction.sender())
+      .texts("to", recipients)
+      .text("id", view(text));
+}
+
+void MessageLog::on_discarded(const front::Client& client, const smtp::Transaction& transaction,
+                              const Guid& id, uint64_t octets, std::string_view reason) {
+  if (!room()) return;
+  JsonLine line(waiting_);
+  line.text("time", iso8601(loop_.wall_now())).text("event", "discarded");
+  message_fields(line, client, transaction, id);
+  line.number("size", octets).text("reason", reason);
+}
+
+void MessageLog::on_unfiltered(const front::Client& client, const smtp::Transaction& transaction,
+                               const Guid& id, std::string_view reason) {
+  if (!room()) return;
+  JsonLine line(waiting_);
+  line.text("time", iso8601(loop_.wall_now())).text("event", "unfiltered");
+  message_fields(line, client, transaction, id);
+  line.text("reason", reason);
+}
+
+void MessageLog::on_milter(std::string_view milter, bool usable, std::string_view why,
+                           WallTime next_attempt) {
+  if (!room()) return;
+  JsonLine line(waiting_);
+  line.text("time", iso8601(loop_.wall_now()))
+      .text("event", usable ? "milter up" : "milter down")
+      .text("milter", milter);
+  if (!usable) line.text("reason", why).text("next_attempt", iso8601(next_attempt));
+}
+
 void MessageLog::delivery_fields(JsonLine& line, const relay::Delivery& delivery) const {
   const Guid::Text id = delivery.id.text();
   line.text("connector", delivery.connector)

@@ -26,6 +26,12 @@ class MessageLog final : public front::Observer, public relay::Observer {
   void on_refused(const front::Client& client, std::string_view command,
                   const smtp::Transaction& transaction, std::string_view recipient,
                   const smtp::Reply& reply, std::string_view reason) override;
+  void on_discarded(const front::Client& client, const smtp::Transaction& transaction,
+                    const Guid& id, uint64_t octets, std::string_view reason) override;
+  void on_unfiltered(const front::Client& client, const smtp::Transaction& transaction,
+                     const Guid& id, std::string_view reason) override;
+  void on_milter(std::string_view milter, bool usable, std::string_view why,
+                 WallTime next_attempt) override;
   void on_delivered(const relay::Delivery& delivery) override;
   void on_deferred(const relay::Delivery& delivery, WallTime next_attempt) override;
   void on_failed(const relay::Delivery& delivery, std::string_view kept_in) override;
@@ -44,6 +50,8 @@ class MessageLog final : public front::Observer, public relay::Observer {
   MessageLog(ring::Loop& loop, std::string path, int fd);
   [[nodiscard]] bool room();
   void write();
+  void message_fields(class JsonLine& line, const front::Client& client,
+                      const smtp::Transaction& transaction, const Guid& id) const;
   void delivery_fields(class JsonLine& line, const relay::Delivery& delivery) const;
 
   ring::Loop& loop_;

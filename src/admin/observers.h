@@ -28,6 +28,21 @@ class Observers final : public front::Observer {
     first_.on_refused(client, command, transaction, recipient, reply, reason);
     second_.on_refused(client, command, transaction, recipient, reply, reason);
   }
+  void on_discarded(const front::Client& client, const smtp::Transaction& transaction,
+                    const Guid& id, uint64_t octets, std::string_view reason) override {
+    first_.on_discarded(client, transaction, id, octets, reason);
+    second_.on_discarded(client, transaction, id, octets, reason);
+  }
+  void on_unfiltered(const front::Client& client, const smtp::Transaction& transaction,
+                     const Guid& id, std::string_view reason) override {
+    first_.on_unfiltered(client, transaction, id, reason);
+    second_.on_unfiltered(client, transaction, id, reason);
+  }
+  void on_milter(std::string_view milter, bool usable, std::string_view why,
+                 WallTime next_attempt) override {
+    first_.on_milter(milter, usable, why, next_attempt);
+    second_.on_milter(milter, usable, why, next_attempt);
+  }
 
  private:
   front::Observer& first_;

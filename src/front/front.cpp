@@ -28,7 +28,8 @@ Front::Front(ring::Loop& loop, spool::Spool& spool, Observer& observer, Neighbou
       neighbours_(neighbours),
       options_(options),
       buffers_(&buffers),
-      sessions_(options.sessions_max) {}
+      sessions_(options.sessions_max),
+      milters_(loop, observer, options.sessions_max) {}
 
 Result<std::unique_ptr<Front>> Front::create(ring::Loop& loop, spool::Spool& spool,
                                              Observer& observer, Neighbours& neighbours,
@@ -199,7 +200,7 @@ void Front::on_timer(Session& session) {
   const policy::ReceiveConnector& connector = session.receive_connector();
   const Instant end = session.opened + connector.connection_timeout;
   // While we owe the client an answer or memory, it is not the client who is silent.
-  const bool ours = session.server.awaits_answer() || session.waits_for_space;
+  const bool ours = session.server.awaits_answer() || session.waits();
   if (ours) session.last_input = loop_.now();
   const Instant idle = session.last_input + connector.connection_inactivity_timeout;
   const Instant now = loop_.now();
@@ -235,6 +236,7 @@ void Front::drain() {
   if (draining_) return;
   listen({});
   draining_ = true;
+  milters_.drain();
   [[maybe_unused]] const auto timer =
       loop_.arm_timer(loop_.now() + options_.drain_timeout, {ring::Operation::kDrainTimer, {}});
   sessions_.for_each([this](Session& session) {
@@ -269,9 +271,22 @@ void Front::on_completion(const ring::Completion& completion) {
         arm_timer(session, loop_.now() + kLinger);
       });
       return;
+    case ring::Operation::kMilterConnect:
+    case ring::Operation::kMilterReceive:
+    case ring::Operation::kMilterSend:
+    case ring::Operation::kMilterClose:
+    case ring::Operation::kMilterLinkTimer:
+    case ring::Operation::kMilterTalkTimer:
+      return milters_.on_completion(completion);
     default:
       ASSERT(false);
   }
+}
+
+void Front::end_of_turn() {
+  MilterEvent event;
+  while (milters_.next_event(event)) on_milter_event(event);
+  milters_.flush();
 }
 
 }  // namespace relais::front

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/slab.h"
+#include "front/milters.h"
 #include "front/observer.h"
 #include "front/serving_policy.h"
 #include "front/session.h"
@@ -69,12 +70,16 @@ class Front {
 
   void on_completion(const ring::Completion& completion);
   void on_spool_event(const spool::Event& event);
+  // What milters have answered in this turn, and what is to be said to them.
+  void end_of_turn();
 
   // Stop accepting, let transactions finish, 421 to the rest; after drain_timeout to all.
   void drain();
   // Listeners included: one that stays open until the process ends would take connections that
   // nobody serves.
-  [[nodiscard]] bool drained() const { return draining_ && sessions_.size() == 0 && accepts_ == 0; }
+  [[nodiscard]] bool drained() const {
+    return draining_ && sessions_.size() == 0 && accepts_ == 0 && milters_.at_rest();
+  }
   [[nodiscard]] uint32_t session_count() const { return sessions_.size(); }
   [[nodiscard]] uint32_t lent_buffers() const { return buffers_->lent(); }
 
@@ -122,6 +127,23 @@ class Front {
   void on_write_failed(Session& session);
   void answer(Session& session, const policy::Decision& decision, const smtp::Reply& accepted,
               std::string_view command, std::string_view recipient);
+  void begin_content(Session& session);
+
+  // session_milter.cpp
+  [[nodiscard]] bool has_milter(const Session& session) const;
+  void ask_about_mail(Session& session, const smtp::Event& event);
+  void ask_about_recipient(Session& session, std::string_view address);
+  void ask_about_data(Session& session);
+  void ask_about_end(Session& session);
+  void on_milter_event(const MilterEvent& event);
+  void on_milter_answer(Session& session, const MilterEvent& event);
+  void on_milter_failed(Session& session, std::string_view why);
+  void go_on(Session& session, MilterUse::Asked asked);
+  void refuse(Session& session, MilterUse::Asked asked, const smtp::Reply& reply,
+              std::string_view reason);
+  void discard(Session& session, std::string_view reason);
+  void release_milter(Session& session);
+
   [[nodiscard]] Client client_of(const Session& session) const;
 
   ring::Loop& loop_;
@@ -131,6 +153,7 @@ class Front {
   Options options_;
   ring::BufferGroup* buffers_;
   Slab<Session> sessions_;
+  Milters milters_;
   std::vector<Listener> listeners_;  // fd < 0: no longer served
   std::list<PolicyUse> policies_;    // back() is current
   uint64_t next_id_ = 1;

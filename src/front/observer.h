@@ -36,6 +36,15 @@ class Observer {
   virtual void on_refused(const Client& client, std::string_view command,
                           const smtp::Transaction& transaction, std::string_view recipient,
                           const smtp::Reply& reply, std::string_view reason) = 0;
+  // 250 has been said, and the message thrown away, because a milter wanted it so.
+  virtual void on_discarded(const Client& /*client*/, const smtp::Transaction& /*transaction*/,
+                            const Guid& /*id*/, uint64_t /*octets*/, std::string_view /*reason*/) {}
+  // The milter could not be asked about a message (any more), and milter_default_action accepts it.
+  virtual void on_unfiltered(const Client& /*client*/, const smtp::Transaction& /*transaction*/,
+                             const Guid& /*id*/, std::string_view /*reason*/) {}
+  // A milter cannot be used, or can again.
+  virtual void on_milter(std::string_view /*milter*/, bool /*usable*/, std::string_view /*why*/,
+                         WallTime /*next_attempt*/) {}
 };
 
 }  // namespace relais::front

@@ -24,6 +24,17 @@ struct Lent {
   uint32_t octets;
 };
 
+// What this session has to do with its connector's milter.
+struct MilterUse {
+  enum class Asked : uint8_t { kNothing, kMail, kRecipient, kData, kEnd };
+  Handle talk;                    // about this message; null: it is not asked
+  Asked asked = Asked::kNothing;  // the server's question waits for the milter's answer
+  bool full = false;              // it must be given no more content for now
+  bool passed = false;            // it wants to see nothing of this SMTP session
+  uint32_t hellos = 0;            // EHLO and HELO so far
+  std::string recipient;          // that it is asked about, for the log
+};
+
 struct Session {
   Session(int descriptor, PolicyUse& use, uint32_t connector_index, std::string client_ip)
       : fd(descriptor),
@@ -74,7 +85,10 @@ struct Session {
   Guid id;
   uint64_t content_octets = 0;
   Instant mail_began;
+  MilterUse milter;
 
+  // Somebody has no room for more content now.
+  [[nodiscard]] bool waits() const { return waits_for_space || milter.full; }
   [[nodiscard]] const policy::ReceiveConnector& receive_connector() const {
     return policy->policy->snapshot().connectors()[connector];
   }

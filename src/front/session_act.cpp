@@ -30,8 +30,10 @@ Client Front::client_of(const Session& session) const {
 void Front::act(Session& session, const smtp::Event& event) {
   switch (event.kind) {
     case smtp::Event::Kind::kNeedInput:
-    case smtp::Event::Kind::kHello:
     case smtp::Event::Kind::kClose:
+      return;
+    case smtp::Event::Kind::kHello:
+      ++session.milter.hellos;
       return;
     case smtp::Event::Kind::kMail:
       return on_mail(session, event);
@@ -75,20 +77,29 @@ void Front::on_mail(Session& session, const smtp::Event& event) {
     return session.server.answer({smtp::replies::kInsufficientResources});
   }
   const auto& snapshot = session.policy->policy->snapshot();
-  answer(session, snapshot.mail(session.connector, session.principal, event.path.domain),
-         smtp::replies::kSenderOk, "MAIL", {});
+  const auto decision = snapshot.mail(session.connector, session.principal, event.path.domain);
+  if (decision.allowed && has_milter(session)) return ask_about_mail(session, event);
+  answer(session, decision, smtp::replies::kSenderOk, "MAIL", {});
 }
 
 void Front::on_recipient(Session& session, const smtp::Event& event) {
   const auto& snapshot = session.policy->policy->snapshot();
-  answer(session, snapshot.recipient(session.connector, session.principal, event.path.domain),
-         smtp::replies::kRecipientOk, "RCPT", event.path.address);
+  const auto decision = snapshot.recipient(session.connector, session.principal, event.path.domain);
+  if (decision.allowed && !session.milter.talk.is_null())
+    return ask_about_recipient(session, event.path.address);
+  answer(session, decision, smtp::replies::kRecipientOk, "RCPT", event.path.address);
 }
 
 void Front::on_data(Session& session) {
+  // A milter has been told the id already.
+  if (!session.milter.talk.is_null()) return ask_about_data(session);
+  session.id = make_guid(options_.guid_salt, options_.core, next_id_++);
+  begin_content(session);
+}
+
+void Front::begin_content(Session& session) {
   const smtp::Transaction& transaction = session.server.transaction();
   const std::string client = session.remote.to_string();
-  session.id = make_guid(options_.guid_salt, options_.core, next_id_++);
   spool::Envelope envelope{.guid = session.id,
                            .received = loop_.wall_now(),
                            .eight_bit = transaction.body == smtp::BodyType::k8BitMime,
@@ -143,6 +154,10 @@ void Front::on_body(Session& session, std::string_view bytes) {
   // Failed, and told so, or about to be: the event is on its way.
   if (session.write_failed || spool_.find(session.message) == nullptr) return;
   const size_t taken = spool_.append(session.message, bytes);
+  if (!session.milter.talk.is_null()) {
+    milters_.content(session.milter.talk, bytes.substr(0, taken));
+    session.milter.full = milters_.full(session.milter.talk);
+  }
   if (taken == bytes.size()) return;
   session.unwritten = bytes.substr(taken);
   session.waits_for_space = true;
@@ -171,6 +186,7 @@ void Front::on_data_end(Session& session) {
     drop_message(session);
     return answer(session, decision, {}, "DATA", {});
   }
+  if (!session.milter.talk.is_null()) return ask_about_end(session);
   if (spool_.find(session.message) != nullptr) spool_.commit(session.message);
 }
 
@@ -178,6 +194,7 @@ void Front::on_data_end(Session& session) {
 // may become durable, and then it will be delivered, whether or not the client is still there to
 // hear it.
 void Front::drop_message(Session& session) {
+  release_milter(session);
   session.waits_for_space = false;
   session.unwritten = {};
   const spool::Message* message = spool_.find(session.message);
@@ -220,10 +237,12 @@ void Front::on_committed(Session& session) {
   observer_.on_taken(client_of(session), session.server.transaction(), session.id,
                      session.content_octets, reply, loop_.now() - session.mail_began);
   session.message = {};
+  release_milter(session);
   session.server.answer({reply});
 }
 
 void Front::on_write_failed(Session& session) {
+  release_milter(session);
   session.write_failed = false;
   observer_.on_refused(client_of(session), "DATA", session.server.transaction(), {},
                        smtp::replies::kWriteFailed, "the spool could not write the message");

@@ -68,7 +68,7 @@ void Front::step(Session& session) {
 
 // Feeds and acts until there is no more input, or the session has to wait for somebody.
 void Front::run(Session& session) {
-  while (!session.closing && !session.waits_for_space && !session.server.awaits_answer()) {
+  while (!session.closing && !session.waits() && !session.server.awaits_answer()) {
     if (session.server.output().size() > kOutputMax) {
       flush(session);
       if (!session.server.output().empty()) return;
@@ -145,7 +145,7 @@ void Front::rest(Session& session) {
       arm_timer(session, loop_.now() + kLinger);
     }
   } else if (session.peer_done) {
-    const bool waits = session.server.awaits_answer() || session.waits_for_space;
+    const bool waits = session.server.awaits_answer() || session.waits();
     if (!waits && session.input.empty() && nothing_to_send) return begin_close(session);
     return;
   }

@@ -114,6 +114,12 @@ void Core::dispatch(const ring::Completion& completion) {
     case kSessionClose:
     case kSessionTimer:
     case kDrainTimer:
+    case kMilterConnect:
+    case kMilterReceive:
+    case kMilterSend:
+    case kMilterClose:
+    case kMilterLinkTimer:
+    case kMilterTalkTimer:
       return front_->on_completion(completion);
 
     case kSpoolWrite:
@@ -171,6 +177,7 @@ void Core::settle() {
   do {
     spool::Event event;
     while (spool_->next_event(event)) on_spool_event(event);
+    front_->end_of_turn();
     relay_->end_of_turn();
     spool_->end_of_turn();
   } while (spool_->has_events());

@@ -124,7 +124,7 @@ bool Client::may_begin_message() const { return why_.empty() && !in_message_ && 
 void Client::begin_message(const Mail& mail) {
   ASSERT(may_begin_message());
   in_message_ = true;
-  skip_body_ = false;
+  told_data_ = skip_body_ = false;
   message_ = {};
   id_ = mail.id;
   content_.reset();
@@ -162,7 +162,8 @@ void Client::recipient(std::string_view address) {
 }
 
 void Client::data() {
-  if (decision() == nullptr) {
+  // A client that was refused for another reason may ask again; the milter hears it once.
+  if (decision() == nullptr && !std::exchange(told_data_, true)) {
     say_id(command::kData);
     say(command::kData);
   }

@@ -165,6 +165,7 @@ class Client {
   bool told_session_ = false;  // CONNECT was queued for somebody
   bool in_message_ = false;
   bool abort_due_ = false;  // the milter knows of the message and has not come to its end
+  bool told_data_ = false;
   bool skip_body_ = false;
   Question question_ = Question::kNone;
   std::string id_;

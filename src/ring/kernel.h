@@ -55,6 +55,7 @@ class Kernel {
   // process of the same user.
   [[nodiscard]] virtual Result<void> claim(const Endpoint& endpoint) = 0;
   [[nodiscard]] virtual Result<int> socket(IpAddress::Family family) = 0;
+  [[nodiscard]] virtual Result<int> unix_socket() = 0;  // a stream, to be connected
   // Of a connected socket. An error means that the peer has gone already.
   [[nodiscard]] virtual Result<Endpoint> local_endpoint(int fd) = 0;
   [[nodiscard]] virtual Result<Endpoint> remote_endpoint(int fd) = 0;

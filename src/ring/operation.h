@@ -22,6 +22,13 @@ enum class Operation : uint8_t {
   kSessionTimer,    // front
   kDrainTimer,      // front
 
+  kMilterConnect,  // front: slot, generation = connection to a milter
+  kMilterReceive,
+  kMilterSend,
+  kMilterClose,
+  kMilterLinkTimer,  // it has been idle for long
+  kMilterTalkTimer,  // front: slot, generation = a message's talk with a milter
+
   kSpoolWrite,  // spool: the group commit
   kSpoolZero,   // spool: prewriting a segment
   kSpoolRead,   // spool: a block of a message; slot = block

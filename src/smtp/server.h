@@ -79,6 +79,7 @@ struct Event {
   Path path{};               // kMail, kRecipient: valid until answer()
   std::string_view bytes{};  // kBody, kRefused: valid until the next call of next() or feed()
   uint64_t size = 0;         // kMail: SIZE=, 0 if not given
+  BodyType body{};           // kMail: BODY=
   Reply reply{};             // kDataRefused, kRefused, kClose: text valid as long as the Server
   [[nodiscard]] bool is_question() const {
     return kind == Kind::kMail || kind == Kind::kRecipient || kind == Kind::kData ||

@@ -225,7 +225,10 @@ Event Server::run_exch50(std::string_view arguments) {
 }
 
 Event Server::proceed_mail(const Command& command) {
-  return {.kind = Event::Kind::kMail, .path = command.path, .size = command.parameters.size};
+  return {.kind = Event::Kind::kMail,
+          .path = command.path,
+          .size = command.parameters.size,
+          .body = command.parameters.body};
 }
 
 Event Server::proceed_rcpt(const Command& command) {

@@ -416,6 +416,15 @@ TEST(MilterClient, ADecisionAboutTheSessionHoldsForAllItsMessages) {
   EXPECT_EQ(talk.hear(packet('c') + packet('c') + packet('c')), Lines{"continue"});
 }
 
+TEST(MilterClient, DataIsSaidOnce) {
+  Talk talk;
+  talk.greet(0);
+  talk.up_to_data();
+  talk.client.data();
+  EXPECT_EQ(talk.settled(), Lines{"continue"});
+  EXPECT_EQ(talk.said(), Lines{});
+}
+
 TEST(MilterClient, SkipEndsTheBodyAndNotTheMessage) {
   Talk talk;
   talk.greet(wish::kSkip | wish::kMuteHeader | wish::kMuteEndOfHeader);
