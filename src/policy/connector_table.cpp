@@ -46,10 +46,25 @@ std::vector<Member> members_of(const Listeners& listeners, const Endpoint& endpo
   return members;
 }
 
+// By family.
+std::pair<size_t, size_t> count_ranges(const std::vector<ReceiveConnector>& connectors,
+                                       const std::vector<Member>& members) {
+  std::pair<size_t, size_t> count{0, 0};
+  for (const Member& member : members) {
+    for (const AddressRange& range : connectors[member.connector].remote_ranges) {
+      ++(range.first.is_v4() ? count.first : count.second);
+    }
+  }
+  return count;
+}
+
 TriePair compile_tries(const std::vector<ReceiveConnector>& connectors,
                        const std::vector<uint32_t>& ranks, const std::vector<Member>& members) {
   std::vector<TrieV4::Entry> v4;
   std::vector<TrieV6::Entry> v6;
+  const auto [count_v4, count_v6] = count_ranges(connectors, members);
+  v4.reserve(count_v4);
+  v6.reserve(count_v6);
   for (const Member& member : members) {
     const auto& ranges = connectors[member.connector].remote_ranges;
     const uint64_t tie = uint64_t{member.by_wildcard} << 32 | ranks[member.connector];

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -47,6 +48,7 @@ class Snapshot {
 
   [[nodiscard]] const std::vector<ReceiveConnector>& connectors() const { return connectors_; }
   [[nodiscard]] const AcceptedDomains& domains() const { return domains_; }
+  [[nodiscard]] size_t table_octets() const { return table_.octets(); }
 
  private:
   std::vector<ReceiveConnector> connectors_;

@@ -156,6 +156,40 @@ TEST(ConnectorTable, DeclarationOrderDoesNotMatter) {
   }
 }
 
+// Of equally large ranges of one connector the first in its list is named; that, and no more,
+// depends on the order.
+std::string choose_by_size(const ConnectorTable& table, const Endpoint& local,
+                           const IpAddress& remote) {
+  const Selection found = table.select(local, remote);
+  if (found.connector == nullptr) return "none";
+  const AddressRange& range = found.connector->remote_ranges[found.range_index];
+  const auto family = range.first.family();
+  const AddressNumber more = number_of(range.last) - number_of(range.first);
+  return found.connector->name +
+         ", more addresses than one: " + address_of(family, more).to_string();
+}
+
+TEST(ConnectorTable, TheOrderOfRangesAndBindingsDoesNotMatterEither) {
+  for (uint64_t seed = 1; seed <= 100; ++seed) {
+    Prng prng(seed);
+    const auto connectors = random_connectors(prng);
+    auto other = shuffled(connectors, prng);
+    for (ReceiveConnector& connector : other) {
+      shuffle(connector.remote_ranges, prng);
+      shuffle(connector.bindings, prng);
+    }
+    const auto table = ConnectorTable::compile(connectors);
+    const auto other_table = ConnectorTable::compile(other);
+    for (const IpAddress& remote : interesting_addresses(connectors, prng)) {
+      for (const char* text : {"10.0.0.1:25", "10.9.9.9:25", "[2001:db8::1]:25"}) {
+        const Endpoint local = *Endpoint::parse(text);
+        ASSERT_EQ(choose_by_size(table, local, remote), choose_by_size(other_table, local, remote))
+            << "seed " << seed << ", " << remote.to_string() << " at " << text;
+      }
+    }
+  }
+}
+
 TEST(ConnectorTable, ConnectorsOnManyBindingsShareOneTrie) {
   std::vector<ReceiveConnector> connectors = {make("many", {}, {})};
   for (uint32_t i = 0; i < 1000; ++i) {

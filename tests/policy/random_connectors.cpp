@@ -72,9 +72,7 @@ std::vector<IpAddress> interesting_addresses(const std::vector<ReceiveConnector>
 }
 
 std::vector<ReceiveConnector> shuffled(std::vector<ReceiveConnector> connectors, Prng& prng) {
-  for (size_t i = connectors.size(); i > 1; --i) {
-    std::swap(connectors[i - 1], connectors[prng.below(i)]);
-  }
+  shuffle(connectors, prng);
   return connectors;
 }
 

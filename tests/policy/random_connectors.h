@@ -2,6 +2,7 @@
 // ends of ranges, both families.
 #pragma once
 
+#include <utility>
 #include <vector>
 
 #include "base/prng.h"
@@ -17,5 +18,10 @@ namespace relais::policy {
 
 [[nodiscard]] std::vector<ReceiveConnector> shuffled(std::vector<ReceiveConnector> connectors,
                                                      Prng& prng);
+
+template <class T>
+void shuffle(std::vector<T>& list, Prng& prng) {
+  for (size_t i = list.size(); i > 1; --i) std::swap(list[i - 1], list[prng.below(i)]);
+}
 
 }  // namespace relais::policy

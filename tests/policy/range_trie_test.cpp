@@ -113,5 +113,94 @@ TEST(RangeTrie, HostsOfManyV6Networks) {
   expect_finds_all(ranges);
 }
 
+template <class Key>
+RangeRef find_slowly(const std::vector<typename RangeTrie<Key>::Entry>& entries, Key key) {
+  const typename RangeTrie<Key>::Entry* best = nullptr;
+  for (const auto& entry : entries) {
+    if (key < entry.first || entry.last < key) continue;
+    if (best == nullptr || entry.last - entry.first < best->last - best->first) best = &entry;
+  }
+  return best != nullptr ? best->ref : RangeRef{};
+}
+
+template <class Key>
+void expect_agrees(const std::vector<typename RangeTrie<Key>::Entry>& entries) {
+  const RangeTrie<Key> trie(entries);
+  const auto check = [&](Key key) {
+    ASSERT_EQ(trie.find(key), find_slowly<Key>(entries, key))
+        << "halves " << static_cast<uint64_t>(key >> (sizeof(Key) * 4)) << ' '
+        << static_cast<uint64_t>(key);
+  };
+  for (const auto& entry : entries) {
+    for (const Key end : {entry.first, entry.last}) {
+      for (const int step : {-1, 0, 1}) check(static_cast<Key>(end + static_cast<Key>(step)));
+    }
+    check(entry.first + (entry.last - entry.first) / 2);
+  }
+  check(0);
+  check(~Key{0});
+}
+
+// Ranges that begin and end in one another's ends, at both ends of the space and around all of it.
+template <class Key>
+void expect_edges() {
+  constexpr Key kLast = ~Key{0};
+  expect_agrees<Key>({{kLast, kLast, 0, {0, 0}}});
+  expect_agrees<Key>({{0, 0, 0, {0, 0}}});
+  expect_agrees<Key>({{0, kLast, 0, {0, 0}}, {0, 0, 0, {0, 1}}, {kLast, kLast, 0, {0, 2}}});
+  expect_agrees<Key>({{0, kLast / 2, 0, {0, 0}}, {kLast / 2 + 1, kLast, 0, {1, 0}}});
+  expect_agrees<Key>({{5, 9, 0, {0, 0}}, {10, 14, 0, {1, 0}}, {15, 15, 0, {0, 1}}});
+  expect_agrees<Key>({{kLast - 9, kLast - 5, 0, {0, 0}}, {kLast - 4, kLast, 0, {1, 0}}});
+}
+
+TEST(RangeTrie, EdgesV4) { expect_edges<uint32_t>(); }
+TEST(RangeTrie, EdgesV6) { expect_edges<Wide>(); }
+
+template <class Key>
+void expect_nested() {
+  std::vector<typename RangeTrie<Key>::Entry> entries;
+  for (uint32_t depth = 0; depth < 20; ++depth) {  // no prefix among them
+    entries.push_back({Key{1000} + depth, ~Key{0} - 77 * Key{depth} - 5, 0, {depth, 0}});
+  }
+  for (uint32_t i = 0; i < 200; ++i) {
+    entries.push_back({Key{5000} + i * 7, Key{5000} + i * 7 + i % 5, 0, {20, i}});
+  }
+  expect_agrees<Key>(entries);
+}
+
+TEST(RangeTrie, TwentyDeepV4) { expect_nested<uint32_t>(); }
+TEST(RangeTrie, TwentyDeepV6) { expect_nested<Wide>(); }
+
+// Ranges of every width around a few centres, so that cells hold none, one, two and many boundaries
+// and lines overflow. No two are of one size, so the smallest is always one.
+template <class Key>
+void expect_agrees_at_random(uint64_t seed) {
+  Prng prng(seed);
+  const auto random_key = [&prng] {
+    return static_cast<Key>(static_cast<Wide>(prng.next()) << 64 | prng.next());
+  };
+  Key centres[4];
+  for (Key& centre : centres) centre = random_key();
+  std::vector<typename RangeTrie<Key>::Entry> entries;
+  const auto count = static_cast<uint32_t>(1 + prng.below(400));
+  for (uint32_t i = 0; i < count; ++i) {
+    const Key first = centres[prng.below(4)] + (random_key() >> prng.below(sizeof(Key) * 8));
+    const Key width = random_key() >> prng.below(sizeof(Key) * 8);
+    const Key last = width > ~Key{0} - first ? ~Key{0} : first + width;
+    const bool taken = std::ranges::any_of(
+        entries, [&](const auto& entry) { return entry.last - entry.first == last - first; });
+    if (!taken) entries.push_back({first, last, 0, {i % 10, i}});
+  }
+  expect_agrees<Key>(entries);
+}
+
+TEST(RangeTrie, AgreesWithAScanOnRandomRanges) {
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
+    SCOPED_TRACE(seed);
+    expect_agrees_at_random<uint32_t>(seed);
+    expect_agrees_at_random<Wide>(seed);
+  }
+}
+
 }  // namespace
 }  // namespace relais::policy
