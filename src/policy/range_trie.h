@@ -1,25 +1,25 @@
-// From an address to the best of the ranges that contain it: a compressed trie of sketches in front
-// of the exact segments. Internal to connector_table.
+// From an address to the best of the ranges that contain it: a compressed trie that lists where
+// ranges begin and end in 16 bits each, and their exact ends behind it. Internal to
+// connector_table.
 //
 // First all ranges are cut at their ends into segments, inside each of which one and the same range
 // is best; n ranges give at most 2n boundaries between segments, nested or not. Over these stand:
 //
-//   node    some consecutive boundaries. It begins at the lowest of them and ends at the highest,
-//   so
-//           a common prefix costs nothing, and cuts what lies between into equal parts, one for
+//   node    some consecutive boundaries. It begins at the lowest and ends at the highest of them:
+//           a common prefix costs nothing. It cuts what lies between into equal parts, one for
 //           about kCellsAimed cells, which one multiplication finds.
 //   line    one part, divided into 65536 cells; it lists the cells that have boundaries in them,
 //           and knows the answer of its widest gap between them (of most: no range) and in which
-//           other gaps that is the answer, too. So an address that is in no list is done here: without a
-//           trip to memory as long as the lines are in the cache: 4 MB for a million ranges.
+//           other gaps that is the answer, too. So an address that is in no list is done here, and
+//           lines are few enough for the cache: 5 MB for a million separate addresses.
 //   record  the exact boundaries and answers of one listed cell. Both ends of a range of one
 //           address share a cell, so that one trip to memory answers for it.
 //   child   a node of its own for a cell with more than two boundaries, or for a whole part that
 //           has more cells than a line can list.
 //
 // Memory: a record and 4 octets of line for a range that fits into a cell, as one address does; two
-// records otherwise. A record has 32 octets for IPv4 and 64 for IPv6, so a million ranges take about
-// 40 and 80 MB, ten 1 KiB. Evenly spread ranges need one level; each further level consumes at least
+// records otherwise. A record has 32 octets for IPv4 and 64 for IPv6, so a million ranges take some
+// 40 or 80 MB, ten 1 KiB. Evenly spread ranges need one level; each further level consumes at least
 // one bit of the address. Limit: 2^32 segments. Immutable once built.
 #pragma once
 
