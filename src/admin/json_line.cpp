@@ -33,6 +33,30 @@ bool is_plain(char c) { return c >= ' ' && c < 0x7f && c != '"' && c != '\\'; }
 
 }  // namespace
 
+void append_json_text(std::string& out, std::string_view text) {
+  out += '"';
+  while (!text.empty()) {
+    size_t plain = 0;
+    while (plain < text.size() && is_plain(text[plain])) ++plain;
+    out.append(text.substr(0, plain));
+    text.remove_prefix(plain);
+    if (text.empty()) break;
+    const char c = text.front();
+    const size_t length = utf8_length(text);
+    if (c == '"' || c == '\\') {
+      out.append(1, '\\').append(1, c);
+    } else if (static_cast<uint8_t>(c) < 0x80) {
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
+    } else if (length > 0) {
+      out.append(text.substr(0, length));
+    } else {
+      out += "\\ufffd";
+    }
+    text.remove_prefix(length > 0 ? length : 1);
+  }
+  out += '"';
+}
+
 JsonLine::JsonLine(std::string& out) : out_(out) { out_ += '{'; }
 JsonLine::~JsonLine() { out_ += "}\n"; }
 
@@ -42,33 +66,9 @@ void JsonLine::key(std::string_view name) {
   out_.append(1, '"').append(name).append("\":");
 }
 
-void JsonLine::value(std::string_view text) {
-  out_ += '"';
-  while (!text.empty()) {
-    size_t plain = 0;
-    while (plain < text.size() && is_plain(text[plain])) ++plain;
-    out_.append(text.substr(0, plain));
-    text.remove_prefix(plain);
-    if (text.empty()) break;
-    const char c = text.front();
-    const size_t length = utf8_length(text);
-    if (c == '"' || c == '\\') {
-      out_.append(1, '\\').append(1, c);
-    } else if (static_cast<uint8_t>(c) < 0x80) {
-      fmt::format_to(std::back_inserter(out_), "\\u{:04x}", static_cast<unsigned>(c));
-    } else if (length > 0) {
-      out_.append(text.substr(0, length));
-    } else {
-      out_ += "\\ufffd";
-    }
-    text.remove_prefix(length > 0 ? length : 1);
-  }
-  out_ += '"';
-}
-
 JsonLine& JsonLine::text(std::string_view name, std::string_view text) {
   key(name);
-  value(text);
+  append_json_text(out_, text);
   return *this;
 }
 
@@ -90,7 +90,7 @@ JsonLine& JsonLine::texts(std::string_view name, std::span<const std::string_vie
   out_ += '[';
   for (size_t i = 0; i < values.size(); ++i) {
     if (i > 0) out_ += ',';
-    value(values[i]);
+    append_json_text(out_, values[i]);
   }
   out_ += ']';
   return *this;

@@ -10,6 +10,9 @@
 
 namespace relais::admin {
 
+// A string in quotes.
+void append_json_text(std::string& out, std::string_view text);
+
 class JsonLine {
  public:
   // Opens the object; the destructor closes it and ends the line.
@@ -25,7 +28,6 @@ class JsonLine {
 
  private:
   void key(std::string_view name);
-  void value(std::string_view text);
   std::string& out_;
   bool first_ = true;
 };

@@ -95,6 +95,31 @@ void sort_findings(std::vector<Finding>& findings, const std::string& main_file)
   });
 }
 
+std::vector<ConnectorFile> read_folder(Loaded& loaded, const std::string& directory,
+                                       const std::string& folder) {
+  const Place place(loaded.findings, directory, folder);
+  std::vector<ConnectorFile> files;
+  for (const std::string& name : connector_files(folder, place)) {
+    auto file = read_connector_file(Place(loaded.findings, directory, name));
+    if (file) files.push_back(std::move(*file));
+  }
+  check_connectors(files, place);
+  return files;
+}
+
+void complete(Loaded& loaded, ModelDraft draft, std::vector<ConnectorFile> files,
+              const std::string& main_file) {
+  sort_findings(loaded.findings, main_file);
+  loaded.ok = std::ranges::none_of(loaded.findings, [](const Finding& finding) {
+    return finding.severity == Finding::Severity::kError;
+  });
+  for (auto& file : files) {
+    loaded.lines.push_back({std::move(file.draft.lines), std::move(file.draft.range_origins),
+                            std::move(file.draft.permission_lines)});
+  }
+  loaded.model = finish(std::move(draft), std::move(files));
+}
+
 }  // namespace
 
 Loaded load(const std::string& directory, const std::vector<IpAddress>& addresses) {
@@ -117,27 +142,27 @@ Loaded load(const std::string& directory, const std::vector<IpAddress>& addresse
   if (draft.server.cores.empty()) draft.server.cores = allowed_cpus();
 
   const std::string folder = join(directory, kConnectorFolder);
-  const Place folder_place = place(folder);
-  std::vector<ConnectorFile> files;
-  for (const std::string& name : connector_files(folder, folder_place)) {
-    if (auto file = read_connector_file(place(name))) files.push_back(std::move(*file));
-  }
-  check_connectors(files, folder_place);
+  std::vector<ConnectorFile> files = read_folder(loaded, directory, folder);
   check_next_hops(draft, main_file, files);
   check_message_sizes(draft, files);
   if (!addresses.empty()) check_interfaces(files, addresses);
 
-  sort_findings(loaded.findings, main_file.file());
-  loaded.ok = std::ranges::none_of(loaded.findings, [](const Finding& finding) {
-    return finding.severity == Finding::Severity::kError;
-  });
-  for (auto& file : files) {
-    loaded.lines.push_back({std::move(file.draft.lines), std::move(file.draft.range_origins),
-                            std::move(file.draft.permission_lines)});
-  }
-  loaded.model = finish(std::move(draft), std::move(files));
+  complete(loaded, std::move(draft), std::move(files), main_file.file());
   loaded.model.address_book = std::move(address_book);
   return loaded;
+}
+
+Loaded load_connectors(const std::string& folder) {
+  Loaded loaded;
+  std::vector<ConnectorFile> files = read_folder(loaded, folder, folder);
+  complete(loaded, {}, std::move(files), {});
+  return loaded;
+}
+
+bool is_connector_folder(const std::string& folder) {
+  std::error_code failed;
+  if (fs::exists(join(folder, kMainFile), failed)) return false;
+  return fs::is_directory(folder, failed) && !fs::exists(join(folder, kConnectorFolder), failed);
 }
 
 std::string to_string(const Finding& finding) {

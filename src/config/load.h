@@ -34,5 +34,9 @@ struct Loaded {
 // `addresses` of this machine: bindings are held against them as well.
 [[nodiscard]] Loaded load(const std::string& directory,
                           const std::vector<IpAddress>& addresses = {});
+// A folder of connectors alone, without relais.toml: what concerns them both is not checked.
+[[nodiscard]] Loaded load_connectors(const std::string& folder);
+// True when it is a folder and has neither relais.toml nor connectors/ in it.
+[[nodiscard]] bool is_connector_folder(const std::string& folder);
 
 }  // namespace relais::config

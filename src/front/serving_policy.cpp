@@ -27,9 +27,9 @@ std::vector<std::string> own_names_of(const policy::ReceiveConnector& connector,
 }
 
 smtp::HeaderRules header_rules_of(const policy::ReceiveConnector& connector,
-                                  const std::string& fqdn, const smtp::DisplayNames* names) {
+                                  const std::string& fqdn, policy::Rights rights,
+                                  const smtp::DisplayNames* names) {
   using policy::Right;
-  const policy::Rights rights = connector.session_rights();
   return {.keep_routing = has(rights, Right::kAcceptHeadersRouting),
           .keep_organization = has(rights, Right::kAcceptHeadersOrganization),
           .keep_forest = has(rights, Right::kAcceptHeadersForest),
@@ -39,9 +39,11 @@ smtp::HeaderRules header_rules_of(const policy::ReceiveConnector& connector,
           .own_names = own_names_of(connector, fqdn)};
 }
 
-smtp::ServerOptions options_of(const policy::ReceiveConnector& connector, const std::string& fqdn,
-                               const smtp::DisplayNames* names) {
-  const policy::Rights rights = connector.session_rights();
+}  // namespace
+
+smtp::ServerOptions serving_options(const policy::ReceiveConnector& connector,
+                                    const std::string& fqdn, policy::Rights rights,
+                                    const smtp::DisplayNames* names) {
   return {.fqdn = connector.fqdn.empty() ? fqdn : connector.fqdn,
           .banner = connector.banner,
           .max_message_size = connector.max_message_size,
@@ -60,10 +62,15 @@ smtp::ServerOptions options_of(const policy::ReceiveConnector& connector, const 
           .enhanced_status_codes = connector.enhanced_status_codes,
           .require_ehlo_domain = connector.require_ehlo_domain,
           .reject_bare_line_ends = connector.reject_bare_line_ends,
-          .header = header_rules_of(connector, fqdn, names)};
+          .header = header_rules_of(connector, fqdn, rights, names)};
 }
 
-}  // namespace
+smtp::Reply reply_of(const policy::Decision& decision, const smtp::Reply& accepted) {
+  if (decision.allowed) return accepted;
+  return {decision.code,
+          {decision.enhanced[0], decision.enhanced[1], decision.enhanced[2]},
+          decision.text};
+}
 
 ServingPolicy::ServingPolicy(std::vector<policy::ReceiveConnector> connectors,
                              policy::AcceptedDomains domains, const std::string& fqdn,
@@ -71,7 +78,7 @@ ServingPolicy::ServingPolicy(std::vector<policy::ReceiveConnector> connectors,
     : snapshot_(std::move(connectors), std::move(domains)), names_(std::move(book)) {
   const smtp::DisplayNames* names = names_.empty() ? nullptr : &names_;
   for (const auto& connector : snapshot_.connectors())
-    options_.push_back(options_of(connector, fqdn, names));
+    options_.push_back(serving_options(connector, fqdn, connector.session_rights(), names));
   sessions_ = std::make_unique<std::atomic<uint32_t>[]>(options_.size());
 }
 

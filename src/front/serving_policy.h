@@ -17,6 +17,14 @@
 
 namespace relais::front {
 
+// What an SMTP session of the connector is offered and held to, for clients with these rights.
+// `fqdn`: for connectors that have none of their own. `names`: of the address book, borrowed.
+[[nodiscard]] smtp::ServerOptions serving_options(const policy::ReceiveConnector& connector,
+                                                  const std::string& fqdn, policy::Rights rights,
+                                                  const smtp::DisplayNames* names = nullptr);
+// The reply that a decision makes; `accepted` when it is a yes.
+[[nodiscard]] smtp::Reply reply_of(const policy::Decision& decision, const smtp::Reply& accepted);
+
 class ServingPolicy {
  public:
   // `fqdn`: for connectors that have none of their own.

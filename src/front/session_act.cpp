@@ -8,15 +8,6 @@
 #include "smtp/received.h"
 
 namespace relais::front {
-namespace {
-
-smtp::Reply reply_of(const policy::Decision& decision) {
-  return {decision.code,
-          {decision.enhanced[0], decision.enhanced[1], decision.enhanced[2]},
-          decision.text};
-}
-
-}  // namespace
 
 Client Front::client_of(const Session& session) const {
   const policy::ReceiveConnector& connector = session.receive_connector();
@@ -61,7 +52,7 @@ void Front::act(Session& session, const smtp::Event& event) {
 
 void Front::answer(Session& session, const policy::Decision& decision, const smtp::Reply& accepted,
                    std::string_view command, std::string_view recipient) {
-  const smtp::Reply reply = decision.allowed ? accepted : reply_of(decision);
+  const smtp::Reply reply = reply_of(decision, accepted);
   if (!decision.allowed) {
     observer_.on_refused(client_of(session), command, session.server.transaction(), recipient,
                          reply, decision.reason);

@@ -4,11 +4,33 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace relais {
 
 [[nodiscard]] int serve(const std::string& config_folder);
 [[nodiscard]] int check(const std::string& config_folder, bool json);
+struct DiffArguments {
+  std::string before;
+  std::string after;
+  std::string clients;  // a file; empty: all clients that there are
+  bool json = false;
+};
+// 0: no change, 1: changes.
+[[nodiscard]] int diff(const DiffArguments& arguments);
+struct ExplainArguments {
+  std::string folder;
+  std::string local;
+  std::string remote;
+  std::optional<std::string> mail_from;
+  std::vector<std::string> rcpt_to;
+  std::optional<std::string> size;
+  std::optional<std::string> hello;
+  std::string user;
+  bool json = false;
+};
+// 0: accepted, 1: refused.
+[[nodiscard]] int explain(const ExplainArguments& arguments);
 // The three lines of a rule, by its number, or of "all".
 [[nodiscard]] int explain_rules(const std::string& id);
 

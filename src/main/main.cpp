@@ -48,6 +48,26 @@ int main(int argc, char** argv) {
   stats->add_option("--top", stats_options.top,
                     "so many ranges and clients a connector (10; all of them with --json)");
   stats->add_flag("--json", stats_options.json, "for machines");
+  CLI::App* explain = with_config(app.add_subcommand(
+      "explain", "what would happen to a client, and why; exit status 1 if it is refused"));
+  relais::ExplainArguments asked;
+  explain->add_option("--local", asked.local, "where it connects to: 0.0.0.0:25, [::1]:2525")
+      ->required();
+  explain->add_option("--remote", asked.remote, "the client's address")->required();
+  explain->add_option("--mail-from", asked.mail_from, "the sender; <> is the null sender");
+  explain->add_option("--rcpt-to", asked.rcpt_to, "a recipient; may be given several times")
+      ->allow_extra_args(false);
+  explain->add_option("--size", asked.size, "of the message: octets, or as in 36MB");
+  explain->add_option("--helo", asked.hello, "what the client calls itself; may be empty");
+  explain->add_option("--auth", asked.user, "as whom it has authenticated");
+  explain->add_flag("--json", asked.json, "as one JSON object");
+  CLI::App* diff = app.add_subcommand(
+      "diff", "which clients come to another connector, gain or lose rights; status 1 if any");
+  relais::DiffArguments sides;
+  diff->add_option("OLD", sides.before, "a configuration, or its folder of connectors")->required();
+  diff->add_option("NEW", sides.after, "the other one")->required();
+  diff->add_option("--clients", sides.clients, "look at these only: addresses, one a line");
+  diff->add_flag("--json", sides.json, "as one JSON object");
   const CLI::App* version = app.add_subcommand("version", "print the version");
   try {
     app.parse(argc, argv);
@@ -60,6 +80,11 @@ int main(int argc, char** argv) {
   if (serve->parsed()) return relais::serve(folder);
   if (check->parsed())
     return rule.empty() ? relais::check(folder, json) : relais::explain_rules(rule);
+  if (diff->parsed()) return relais::diff(sides);
+  if (explain->parsed()) {
+    asked.folder = folder;
+    return relais::explain(asked);
+  }
   if (stats->parsed()) {
     stats_options.folder = folder;
     return relais::stats(stats_options);

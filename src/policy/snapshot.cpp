@@ -16,14 +16,15 @@ constexpr Decision recipient_ok(std::string_view reason) {
   return {true, 250, {2, 1, 5}, "Recipient OK", reason};
 }
 
-constexpr Decision refused_sender(Principal principal, std::string_view reason) {
+constexpr Decision refused_sender(Principal principal, Right missing, std::string_view reason) {
   return {false,
           550,
           {5, 7, 1},
           principal == Principal::kAnonymous
               ? "Anonymous client does not have permission to send as this sender"
               : "Client does not have permission to send as this sender",
-          reason};
+          reason,
+          mask(missing)};
 }
 
 constexpr Decision refused_recipient(uint8_t detail, std::string_view text,
@@ -73,7 +74,8 @@ Decision Snapshot::mail(uint32_t connector_index, Principal principal,
             530,
             {5, 7, 1},
             "Client was not authenticated",
-            "the client has no ms-Exch-SMTP-Submit on this connector"};
+            "the client has no ms-Exch-SMTP-Submit on this connector",
+            mask(Right::kSubmit)};
   }
   if (connectors_[connector_index].require_tls) {
     return {false,
@@ -88,14 +90,14 @@ Decision Snapshot::mail(uint32_t connector_index, Principal principal,
   if (domain == nullptr) {
     return has(rights, Right::kAcceptAnySender)
                ? sender_ok("ms-Exch-SMTP-Accept-Any-Sender")
-               : refused_sender(principal,
+               : refused_sender(principal, Right::kAcceptAnySender,
                                 "sender domain is not accepted and the client has no "
                                 "ms-Exch-SMTP-Accept-Any-Sender on this connector");
   }
   if (domain->type != DomainType::kAuthoritative) return sender_ok("sender domain is accepted");
   return has(rights, Right::kAcceptAuthoritativeSender)
              ? sender_ok("ms-Exch-SMTP-Accept-Authoritative-Domain-Sender")
-             : refused_sender(principal,
+             : refused_sender(principal, Right::kAcceptAuthoritativeSender,
                               "sender domain is Authoritative and the client has no "
                               "ms-Exch-SMTP-Accept-Authoritative-Domain-Sender on this connector");
 }
@@ -105,7 +107,7 @@ Decision Snapshot::header_sender(uint32_t connector_index, Principal principal,
   if (has(rights(connector_index, principal), Right::kAcceptAnySender))
     return sender_ok("ms-Exch-SMTP-Accept-Any-Sender");
   if (domains_.find(domain) != nullptr) return sender_ok("the domain in From is accepted");
-  return refused_sender(principal,
+  return refused_sender(principal, Right::kAcceptAnySender,
                         "the domain in From is not accepted and the client has no "
                         "ms-Exch-SMTP-Accept-Any-Sender on this connector");
 }
@@ -113,7 +115,7 @@ Decision Snapshot::header_sender(uint32_t connector_index, Principal principal,
 Decision Snapshot::unreadable_header_sender(uint32_t connector_index, Principal principal) const {
   if (has(rights(connector_index, principal), Right::kAcceptAnySender))
     return sender_ok("ms-Exch-SMTP-Accept-Any-Sender");
-  return refused_sender(principal,
+  return refused_sender(principal, Right::kAcceptAnySender,
                         "From cannot be read with certainty and the client has no "
                         "ms-Exch-SMTP-Accept-Any-Sender on this connector");
 }
@@ -146,7 +148,8 @@ Decision Snapshot::recipient(uint32_t connector_index, Principal principal,
           {5, 7, 1},
           "Unable to relay",
           "recipient domain is not accepted and the client has no "
-          "ms-Exch-SMTP-Accept-Any-Recipient on this connector"};
+          "ms-Exch-SMTP-Accept-Any-Recipient on this connector",
+          mask(Right::kAcceptAnyRecipient)};
 }
 
 }  // namespace relais::policy

@@ -22,6 +22,7 @@ struct Decision {
   uint8_t enhanced[3] = {0, 0, 0};
   std::string_view text;    // static
   std::string_view reason;  // static, for people: "recipient domain is accepted (Authoritative)"
+  Rights missing = 0;       // the right with which it would have been allowed
 };
 
 class Snapshot {

@@ -1,0 +1,53 @@
+// The dialogue of an explanation: a real smtp::Server with the connector's own options, asked by a
+// client that sends what the question says, and answered by the real policy snapshot. Internal to
+// explanation.cpp.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "admin/explanation.h"
+#include "front/serving_policy.h"
+#include "smtp/server.h"
+
+namespace relais::admin {
+
+class ExplainedDialogue {
+ public:
+  ExplainedDialogue(const front::ServingPolicy& policy, uint32_t connector,
+                    policy::Principal principal, const std::string& fqdn,
+                    const config::ConnectorLines& lines, const Question& question);
+  // Until the first refusal that leaves nothing to go on with.
+  [[nodiscard]] std::vector<Explanation::Step> run();
+  // Those that were accepted.
+  [[nodiscard]] const std::vector<std::string>& recipients() const { return recipients_; }
+  // What a client hears that no connector serves.
+  [[nodiscard]] static Explanation::Step refused_connection();
+
+ private:
+  Explanation::Step& say(const std::string& command);
+  void take_events(Explanation::Step& step);
+  void answer(const smtp::Event& question, Explanation::Step& step);
+  void decide(const policy::Decision& decision, const smtp::Reply& accepted, bool is_sender,
+              Explanation::Step& step);
+  void send_content(Explanation::Step& step);
+  [[nodiscard]] std::string cure_for(const policy::Decision& decision, bool is_sender) const;
+  [[nodiscard]] std::string cure_for(const smtp::Reply& reply) const;
+  [[nodiscard]] std::string cure_for_right(policy::Right right) const;
+  [[nodiscard]] std::string place_of(std::string_view key) const;
+
+  const front::ServingPolicy& policy_;
+  uint32_t connector_;
+  policy::Principal principal_;
+  const config::ConnectorLines& lines_;
+  const Question& question_;
+  std::string client_;
+  smtp::ServerOptions options_;
+  smtp::Server server_;
+  std::vector<Explanation::Step> steps_;
+  std::vector<std::string> recipients_;
+  std::string input_;  // what the server is being fed
+};
+
+}  // namespace relais::admin

@@ -1,0 +1,306 @@
+#include "admin/explanation.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "admin/explained_dialogue.h"
+#include "config/parameter.h"
+#include "config/section.h"
+#include "front/serving_policy.h"
+#include "policy/listeners.h"
+#include "policy/partition.h"
+#include "relay/routing.h"
+
+namespace relais::admin {
+namespace {
+
+using policy::Standing;
+
+std::string at(const std::string& file, uint32_t line) { return fmt::format("{}:{}", file, line); }
+
+std::string quoted(std::string_view text) { return fmt::format("\"{}\"", text); }
+
+std::string bindings_of(const policy::ReceiveConnector& connector) {
+  std::string text;
+  for (const auto& binding : connector.bindings)
+    text += (text.empty() ? "" : ", ") + binding.endpoint.to_string();
+  return text;
+}
+
+// Where a client that connects to `asked` really arrives: a wildcard that nothing listens on stands
+// for the local addresses of its port.
+Endpoint arrives_at(const std::vector<policy::ReceiveConnector>& connectors, const Endpoint& asked,
+                    std::vector<std::string>& notes) {
+  const policy::Listeners listeners = policy::listeners_of(connectors);
+  const auto here = [&](const auto& entry) {
+    return entry.first.port == asked.port && entry.first.address.family() == asked.address.family();
+  };
+  std::vector<Endpoint> specific;
+  bool wildcard = false;
+  for (const auto& entry : listeners) {
+    if (!here(entry)) continue;
+    if (entry.first.address.is_unspecified()) {
+      wildcard = true;
+    } else {
+      specific.push_back(entry.first);
+    }
+  }
+  if (!asked.address.is_unspecified()) {
+    const bool own = std::ranges::find(specific, asked) != specific.end();
+    if (!own && !wildcard) notes.push_back("nothing listens on " + asked.to_string());
+    return asked;
+  }
+  std::string list;
+  for (const Endpoint& endpoint : specific)
+    list += (list.empty() ? "" : ", ") + endpoint.to_string();
+  if (!wildcard && specific.empty()) {
+    notes.push_back(fmt::format("nothing listens on port {}", asked.port));
+    return asked;
+  }
+  if (!wildcard) {
+    notes.push_back(fmt::format("nothing listens on {}; this is the answer of {}",
+                                asked.to_string(), specific.front().to_string()));
+    if (specific.size() > 1) notes.push_back("bindings on this port: " + list);
+    return specific.front();
+  }
+  if (!specific.empty()) {
+    notes.push_back(
+        fmt::format("this is the answer of any local address without a binding of its "
+                    "own; these have one: {}",
+                    list));
+  }
+  return asked;
+}
+
+struct Origin {
+  std::string text;
+  std::string place;
+};
+
+Origin range_origin(const config::Loaded& loaded, uint32_t connector, uint32_t range) {
+  const policy::ReceiveConnector& entry = loaded.model.receive_connectors[connector];
+  const config::RangeOrigin& origin = loaded.lines[connector].ranges[range];
+  return {origin.text.empty() ? entry.remote_ranges[range].to_string() : origin.text,
+          at(entry.source, origin.line)};
+}
+
+std::string why_lost(const policy::ReceiveConnector& connector, Standing standing,
+                     const Endpoint& local) {
+  switch (standing) {
+    case Standing::kWins:
+      return "the smallest range that holds the client";
+    case Standing::kDisabled:
+      return "disabled";
+    case Standing::kNoBinding:
+      return fmt::format("no binding for {}; it listens on {}", local.to_string(),
+                         bindings_of(connector));
+    case Standing::kNoRange:
+      return connector.remote_ranges.size() == 1
+                 ? std::string("its only range does not hold the client")
+                 : fmt::format("none of its {} ranges holds the client",
+                               connector.remote_ranges.size());
+    case Standing::kWiderRange:
+      return "its range is wider";
+    case Standing::kWildcardBinding:
+      return "its range is the same size, but its binding is the wildcard and the winner's is this "
+             "address";
+    case Standing::kLaterName:
+      return "its range is the same size, and the winner's name comes first";
+  }
+  return "";
+}
+
+void add_connectors(const config::Loaded& loaded, const Question& question, Explanation& out) {
+  const auto& connectors = loaded.model.receive_connectors;
+  for (const policy::Candidate& candidate :
+       policy::candidates_for(connectors, out.local, question.remote)) {
+    const policy::ReceiveConnector& connector = connectors[candidate.connector];
+    Explanation::Connector entry{.name = connector.name,
+                                 .standing = candidate.standing,
+                                 .range = {},
+                                 .origin = at(connector.source, 1),
+                                 .why = why_lost(connector, candidate.standing, out.local)};
+    if (candidate.range != UINT32_MAX) {
+      Origin origin = range_origin(loaded, candidate.connector, candidate.range);
+      entry.range = std::move(origin.text);
+      entry.origin = std::move(origin.place);
+    }
+    out.connectors.push_back(std::move(entry));
+  }
+  // The winner, then those that came close.
+  std::ranges::stable_sort(out.connectors, {}, [](const Explanation::Connector& entry) {
+    return std::pair(entry.standing != Standing::kWins, entry.range.empty());
+  });
+}
+
+// Groups that give the right, entries that give it, entries that deny it.
+Explanation::Right right_of(const policy::ReceiveConnector& connector,
+                            const config::ConnectorLines& lines, policy::Principal principal,
+                            policy::Right right) {
+  std::string given;
+  std::string denied;
+  const auto add = [](std::string& list, std::string text) {
+    list += (list.empty() ? "" : ", ") + text;
+  };
+  for (const policy::PermissionGroup group : policy::all_permission_groups()) {
+    if (connector.permission_groups.has(group) &&
+        has(granted(group, principal, connector.auth_mechanism), right)) {
+      add(given, std::string(name_of(group)));
+    }
+  }
+  for (size_t i = 0; i < connector.permissions.size(); ++i) {
+    const policy::Ace& ace = connector.permissions[i];
+    if (ace.user != principal || !has(ace.rights, right)) continue;
+    add(ace.deny ? denied : given, "[[permission]] " + at(connector.source, lines.permissions[i]));
+  }
+  const bool held = has(connector.rights_of(principal), right);
+  std::string from = given;
+  if (!denied.empty()) {
+    from = "denied by " + denied;
+    if (!given.empty()) from += "; a denial beats " + given;
+  }
+  return {std::string(name_of(right)), held, std::move(from)};
+}
+
+void add_rights(const config::Loaded& loaded, uint32_t index, policy::Principal principal,
+                Explanation& out) {
+  const policy::ReceiveConnector& connector = loaded.model.receive_connectors[index];
+  for (const policy::Right right : policy::all_rights()) {
+    auto entry = right_of(connector, loaded.lines[index], principal, right);
+    // What only Exchange servers use is worth a line only where it was given.
+    if (has_effect(right) || entry.held) out.rights.push_back(std::move(entry));
+  }
+}
+
+// Every number and duration of the table of parameters.
+void add_limits(const policy::ReceiveConnector& connector, Explanation& out) {
+  for (const auto& row : config::receive_connector_parameters()) {
+    std::visit(
+        [&](auto target) {
+          using T = decltype(target);
+          const auto value = [&](auto member) {
+            if constexpr (std::is_same_v<decltype(connector.*member), const Duration&>) {
+              return static_cast<uint64_t>((connector.*member).ns);
+            } else {
+              return static_cast<uint64_t>(connector.*member);
+            }
+          };
+          const auto add = [&](uint64_t number) {
+            out.limits.push_back({.key = std::string(row.key),
+                                  .value = config::print_number(row, number),
+                                  .enforced = row.effect == config::Effect::kNow,
+                                  .now = {}});
+          };
+          if constexpr (std::is_same_v<T, uint32_t config::ReceiveDraft::*>) {
+            add(value(static_cast<uint32_t policy::ReceiveConnector::*>(target)));
+          } else if constexpr (std::is_same_v<T, uint64_t config::ReceiveDraft::*>) {
+            add(value(static_cast<uint64_t policy::ReceiveConnector::*>(target)));
+          } else if constexpr (std::is_same_v<T, Duration config::ReceiveDraft::*>) {
+            add(value(static_cast<Duration policy::ReceiveConnector::*>(target)));
+          }
+        },
+        row.target);
+  }
+}
+
+void add_routes(const config::Model& model, const ExplainedDialogue& dialogue, Explanation& out) {
+  const relay::Routing routing(model.send_connectors);
+  for (const std::string& recipient : dialogue.recipients()) {
+    const uint32_t route = routing.route_of(relay::domain_of(recipient));
+    Explanation::Route entry{recipient, {}, {}};
+    if (route != relay::kNoRoute) {
+      const config::SendConnector& connector = model.send_connectors[route];
+      entry.connector = connector.name;
+      entry.next_hops = connector.maildir;
+      for (const Endpoint& host : connector.smart_hosts)
+        entry.next_hops += (entry.next_hops.empty() ? "" : ", ") + host.to_string();
+    }
+    out.routes.push_back(std::move(entry));
+  }
+}
+
+Explanation::Step refused_connection(const config::Loaded& loaded, const Explanation& out,
+                                     const Question& question) {
+  Explanation::Step step = ExplainedDialogue::refused_connection();
+  step.reason = "no connector serves this address on this binding";
+  std::string names;
+  for (const auto& connector : loaded.model.receive_connectors) {
+    if (policy::applies_at(connector, out.local))
+      names += (names.empty() ? "" : " or ") + quoted(connector.name);
+  }
+  if (names.empty()) {
+    step.reply = "(no connection: nothing listens there)";
+    step.reason.clear();
+  }
+  step.cure = names.empty() ? fmt::format("give a connector the binding {}", out.local.to_string())
+                            : fmt::format("add {} to the remote_ip_ranges of {}",
+                                          question.remote.to_string(), names);
+  return step;
+}
+
+}  // namespace
+
+std::string what_is_wrong_with(const Question& question) {
+  if (question.local.port == 0) return "port 0 is no port";
+  if (question.local.address.family() != question.remote.family()) {
+    return fmt::format("a client with an IPv{} address never arrives on {}",
+                       question.remote.is_v4() ? 4 : 6, question.local.to_string());
+  }
+  const auto has_control = [](const std::string& text) {
+    return std::ranges::any_of(text, [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; });
+  };
+  std::vector<std::string> texts = question.recipients;
+  texts.push_back(question.sender.value_or(""));
+  texts.push_back(question.hello.value_or(""));
+  for (const std::string& text : texts) {
+    if (has_control(text)) return "an argument holds a control character";
+  }
+  return {};
+}
+
+Explanation explain(const config::Loaded& loaded, const Question& question) {
+  const config::Model& model = loaded.model;
+  Explanation out;
+  out.local = arrives_at(model.receive_connectors, question.local, out.notes);
+  add_connectors(loaded, question, out);
+  const front::ServingPolicy serving(
+      model.receive_connectors, policy::AcceptedDomains(model.accepted_domains), model.server.fqdn);
+  const policy::Selection selection = serving.snapshot().select(out.local, question.remote);
+  if (selection.connector == nullptr) {
+    out.steps.push_back(refused_connection(loaded, out, question));
+    return out;
+  }
+  out.served = true;
+  const policy::ReceiveConnector& connector = *selection.connector;
+  const auto principal = question.user.empty() ? connector.session_principal()
+                                               : policy::Principal::kAuthenticatedUsers;
+  out.principal = name_of(principal);
+  if (!question.user.empty()) {
+    out.notes.push_back(
+        fmt::format("AUTH is not offered yet: this is what '{}' could do once it "
+                    "had proved who it is",
+                    question.user));
+  }
+  add_rights(loaded, selection.connector_index, principal, out);
+  add_limits(connector, out);
+  ExplainedDialogue dialogue(serving, selection.connector_index, principal, model.server.fqdn,
+                             loaded.lines[selection.connector_index], question);
+  out.steps = dialogue.run();
+  add_routes(model, dialogue, out);
+  out.accepted = std::ranges::all_of(out.steps, &Explanation::Step::accepted);
+  return out;
+}
+
+void add_present_levels(Explanation& explanation, const PresentUse& use) {
+  if (!use.running || !explanation.served) return;
+  const auto limit =
+      std::ranges::find(explanation.limits, "max_inbound_connection", &Explanation::Limit::key);
+  if (limit == explanation.limits.end()) return;
+  limit->now = 0;
+  for (const auto& connector : use.connectors) {
+    if (connector.name == explanation.connectors.front().name) limit->now = connector.sessions;
+  }
+}
+
+}  // namespace relais::admin

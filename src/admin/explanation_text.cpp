@@ -1,0 +1,168 @@
+// An explanation for people, and for machines.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "admin/explanation.h"
+#include "admin/json_writer.h"
+
+namespace relais::admin {
+namespace {
+
+using Standing = policy::Standing;
+
+// A heading in the first of several lines, then the same indent.
+class Block {
+ public:
+  Block(std::string& out, std::string_view heading) : out_(out), heading_(heading) {}
+  void line(std::string_view text) {
+    out_ += fmt::format("{:<11} {}\n", heading_, text);
+    heading_ = {};
+  }
+
+ private:
+  std::string& out_;
+  std::string_view heading_;
+};
+
+std::string connector_line(const Explanation::Connector& entry) {
+  const std::string by =
+      entry.range.empty() ? std::string() : fmt::format(" by '{}' ({})", entry.range, entry.origin);
+  return fmt::format("\"{}\"{}: {}", entry.name, by, entry.why);
+}
+
+void print_steps(std::string& out, const Explanation& explanation) {
+  out += "Dialogue\n";
+  for (const Explanation::Step& step : explanation.steps) {
+    out += fmt::format("  C: {}\n", step.command.empty() ? "(connects)" : step.command);
+    for (size_t begin = 0; begin <= step.reply.size();) {
+      const size_t end = std::min(step.reply.find('\n', begin), step.reply.size());
+      out += fmt::format("  S: {}\n", step.reply.substr(begin, end - begin));
+      begin = end + 1;
+    }
+    if (!step.reason.empty()) out += fmt::format("     why: {}\n", step.reason);
+    if (!step.cure.empty()) out += fmt::format("     to change it: {}\n", step.cure);
+  }
+}
+
+std::string_view word_of(Standing standing) {
+  switch (standing) {
+    case Standing::kWins:
+      return "wins";
+    case Standing::kDisabled:
+      return "disabled";
+    case Standing::kNoBinding:
+      return "no binding";
+    case Standing::kNoRange:
+      return "no range";
+    case Standing::kWiderRange:
+      return "wider range";
+    case Standing::kWildcardBinding:
+      return "wildcard binding";
+    case Standing::kLaterName:
+      return "later name";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string to_text(const Explanation& explanation, const Question& question) {
+  std::string out =
+      fmt::format("{} connects to {}\n\n", question.remote.to_string(), question.local.to_string());
+  Block notes(out, "Note");
+  for (const std::string& note : explanation.notes) notes.line(note);
+  Block winner(out, "Connector");
+  Block others(out, "Not");
+  if (!explanation.served) winner.line("none: nothing serves this client here");
+  for (const auto& entry : explanation.connectors)
+    (entry.standing == Standing::kWins ? winner : others).line(connector_line(entry));
+  if (explanation.served) {
+    Block(out, "Principal").line(explanation.principal);
+    Block rights(out, "Rights");
+    Block missing(out, "Missing");
+    for (const auto& right : explanation.rights) {
+      if (right.held) rights.line(fmt::format("{:<47} {}", right.name, right.from));
+    }
+    for (const auto& right : explanation.rights) {
+      if (right.held) continue;
+      missing.line(right.from.empty() ? right.name
+                                      : fmt::format("{:<47} {}", right.name, right.from));
+    }
+    Block limits(out, "Limits");
+    for (const auto& limit : explanation.limits) {
+      limits.line(fmt::format("{:<45} {}{}{}", limit.key, limit.value,
+                              limit.enforced ? "" : "  (not enforced yet)",
+                              limit.now ? fmt::format("  ({} now)", *limit.now) : ""));
+    }
+  }
+  print_steps(out, explanation);
+  Block hops(out, "Next hop");
+  for (const auto& route : explanation.routes) {
+    hops.line(
+        route.connector.empty()
+            ? fmt::format("{}: no Send connector has its domain: it would wait in the queue",
+                          route.recipient)
+            : fmt::format("{}: \"{}\", {}", route.recipient, route.connector, route.next_hops));
+  }
+  Block(out, "Result").line(explanation.accepted ? "accepted" : "refused");
+  return out;
+}
+
+std::string to_json(const Explanation& explanation, const Question& question) {
+  std::string out;
+  JsonWriter json(out);
+  json.object()
+      .text("remote", question.remote.to_string())
+      .text("local", question.local.to_string())
+      .text("result", explanation.accepted ? "accepted" : "refused");
+  json.array("notes");
+  for (const std::string& note : explanation.notes) json.text({}, note);
+  json.end().array("connectors");
+  for (const auto& entry : explanation.connectors) {
+    json.object().text("name", entry.name).text("standing", word_of(entry.standing));
+    if (!entry.range.empty()) json.text("range", entry.range);
+    json.text("origin", entry.origin).text("why", entry.why).end();
+  }
+  json.end();
+  if (explanation.served) json.text("principal", explanation.principal);
+  json.array("rights");
+  for (const auto& right : explanation.rights) {
+    json.object()
+        .text("right", right.name)
+        .boolean("held", right.held)
+        .text("from", right.from)
+        .end();
+  }
+  json.end().array("limits");
+  for (const auto& limit : explanation.limits) {
+    json.object()
+        .text("key", limit.key)
+        .text("value", limit.value)
+        .boolean("enforced", limit.enforced);
+    if (limit.now) json.number("now", *limit.now);
+    json.end();
+  }
+  json.end().array("dialogue");
+  for (const auto& step : explanation.steps) {
+    json.object()
+        .text("command", step.command)
+        .text("reply", step.reply)
+        .boolean("accepted", step.accepted);
+    if (!step.reason.empty()) json.text("reason", step.reason);
+    if (!step.cure.empty()) json.text("cure", step.cure);
+    json.end();
+  }
+  json.end().array("next_hops");
+  for (const auto& route : explanation.routes) {
+    json.object()
+        .text("recipient", route.recipient)
+        .text("send_connector", route.connector)
+        .text("next_hops", route.next_hops)
+        .end();
+  }
+  json.end().end();
+  return out;
+}
+
+}  // namespace relais::admin

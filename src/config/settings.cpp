@@ -1,0 +1,144 @@
+#include "config/settings.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "config/section.h"
+
+namespace relais::config {
+namespace {
+
+using policy::ReceiveConnector;
+
+std::string quoted(std::string_view text) { return fmt::format("\"{}\"", text); }
+
+std::string list_of(const std::vector<std::string>& elements) {
+  std::string text = "[";
+  for (const std::string& element : elements) text += (text.size() > 1 ? ", " : "") + element;
+  text += ']';
+  return text;
+}
+
+template <class Flag>
+std::string flags_text(policy::Flags<Flag> flags, std::span<const Flag> all) {
+  std::vector<std::string> names;
+  for (const Flag flag : all) {
+    if (flags.has(flag)) names.push_back(quoted(name_of(flag)));
+  }
+  if (names.empty()) names.emplace_back("\"None\"");
+  return list_of(names);
+}
+
+std::vector<std::string> range_texts(const ReceiveConnector& connector) {
+  std::vector<std::string> texts;
+  for (const auto& range : connector.remote_ranges) texts.push_back(range.to_string());
+  return texts;
+}
+
+// One a principal and right.
+std::vector<std::string> permission_texts(const ReceiveConnector& connector) {
+  std::vector<std::string> texts;
+  for (const policy::Ace& ace : connector.permissions) {
+    for (const policy::Right right : policy::all_rights()) {
+      if (has(ace.rights, right)) {
+        texts.push_back(
+            fmt::format("{}{}: {}", ace.deny ? "deny " : "", name_of(ace.user), name_of(right)));
+      }
+    }
+  }
+  return texts;
+}
+
+std::vector<std::string> binding_texts(const ReceiveConnector& connector) {
+  std::vector<std::string> texts;
+  for (const auto& binding : connector.bindings)
+    texts.push_back(quoted(binding.endpoint.to_string()));
+  return texts;
+}
+
+// What its own reader reads.
+std::string special_text(const ReceiveConnector& c, std::string_view key) {
+  if (key == "name") return quoted(c.name);
+  if (key == "transport_role") return quoted(name_of(c.transport_role));
+  if (key == "usage") return quoted(name_of(c.usage));
+  if (key == "bindings") return list_of(binding_texts(c));
+  if (key == "remote_ip_ranges") return list_of(range_texts(c));
+  if (key == "auth_mechanism") return flags_text(c.auth_mechanism, policy::all_auth_mechanisms());
+  if (key == "permission_groups")
+    return flags_text(c.permission_groups, policy::all_permission_groups());
+  if (key == "permission") return list_of(permission_texts(c));
+  if (key == "delivery") return quoted("queue");
+  if (key == "fqdn") return quoted(c.fqdn);
+  if (key == "banner") return quoted(c.banner);
+  if (key == "size_enabled") return quoted(name_of(c.size));
+  if (key == "default_domain") return quoted(c.default_domain);
+  if (key == "tls_certificate_name") return quoted(c.tls_certificate);
+  if (key == "milter") return quoted(c.milter);
+  if (key == "milter_default_action") return quoted(name_of(c.milter_default_action));
+  if (key == "message_rate_source") return quoted(name_of(c.message_rate_source));
+  if (key == "protocol_logging_level")
+    return quoted(c.protocol_logging_verbose ? "Verbose" : "None");
+  return {};
+}
+
+// "2 added, 1 removed", or nothing when both hold the same.
+std::string counted(const std::vector<std::string>& before, const std::vector<std::string>& after) {
+  const std::set<std::string> old_ones(before.begin(), before.end());
+  const std::set<std::string> new_ones(after.begin(), after.end());
+  const auto missing = [](const auto& from, const auto& in) {
+    return std::ranges::count_if(from, [&](const std::string& text) { return !in.contains(text); });
+  };
+  const auto added = missing(new_ones, old_ones);
+  const auto removed = missing(old_ones, new_ones);
+  std::string text;
+  if (added > 0) text = fmt::format("{} added", added);
+  if (removed > 0) text += fmt::format("{}{} removed", text.empty() ? "" : ", ", removed);
+  return text;
+}
+
+}  // namespace
+
+std::string setting_text(const ReceiveConnector& connector, const Parameter<ReceiveDraft>& row) {
+  return std::visit(
+      [&](auto target) -> std::string {
+        using T = decltype(target);
+        if constexpr (std::is_same_v<T, Reader<ReceiveDraft>>) {
+          return special_text(connector, row.key);
+        } else if constexpr (std::is_same_v<T, bool ReceiveDraft::*>) {
+          return connector.*static_cast<bool ReceiveConnector::*>(target) ? "true" : "false";
+        } else if constexpr (std::is_same_v<T, std::string ReceiveDraft::*>) {
+          return quoted(connector.*static_cast<std::string ReceiveConnector::*>(target));
+        } else if constexpr (std::is_same_v<T, Duration ReceiveDraft::*>) {
+          const Duration value = connector.*static_cast<Duration ReceiveConnector::*>(target);
+          return print_number(row, static_cast<uint64_t>(value.ns));
+        } else if constexpr (std::is_same_v<T, uint32_t ReceiveDraft::*>) {
+          return print_number(row, connector.*static_cast<uint32_t ReceiveConnector::*>(target));
+        } else {
+          return print_number(row, connector.*static_cast<uint64_t ReceiveConnector::*>(target));
+        }
+      },
+      row.target);
+}
+
+std::vector<SettingChange> setting_changes(const ReceiveConnector& before,
+                                           const ReceiveConnector& after) {
+  std::vector<SettingChange> changes;
+  for (const auto& row : receive_connector_parameters()) {
+    if (row.key == "remote_ip_ranges" || row.key == "permission") {
+      const bool ranges = row.key == "remote_ip_ranges";
+      std::string text = ranges ? counted(range_texts(before), range_texts(after))
+                                : counted(permission_texts(before), permission_texts(after));
+      if (!text.empty()) changes.push_back({std::string(row.key), {}, std::move(text)});
+      continue;
+    }
+    std::string old_text = setting_text(before, row);
+    std::string new_text = setting_text(after, row);
+    if (old_text == new_text) continue;
+    changes.push_back({std::string(row.key), std::move(old_text), std::move(new_text)});
+  }
+  return changes;
+}
+
+}  // namespace relais::config

@@ -1,0 +1,55 @@
+#include <cstdio>
+
+#include "admin/explanation.h"
+#include "admin/notices.h"
+#include "config/values.h"
+#include "main/commands.h"
+
+namespace relais {
+namespace {
+
+int wrong_use(const std::string& what) {
+  admin::say("relais explain: {}\n", what);
+  return 2;
+}
+
+}  // namespace
+
+int explain(const ExplainArguments& arguments) {
+  admin::Question question;
+  const auto local = Endpoint::parse(arguments.local);
+  if (!local) {
+    return wrong_use('\'' + arguments.local +
+                     "' is no address and port, such as 0.0.0.0:25 or [::]:25 (--local)");
+  }
+  const auto remote = IpAddress::parse(arguments.remote);
+  if (!remote) return wrong_use('\'' + arguments.remote + "' is no IP address (--remote)");
+  question.local = *local;
+  question.remote = *remote;
+  question.sender = arguments.mail_from;
+  question.recipients = arguments.rcpt_to;
+  question.hello = arguments.hello;
+  question.user = arguments.user;
+  if (arguments.size) {
+    question.size = config::parse_size(*arguments.size);
+    if (!question.size)
+      return wrong_use('\'' + *arguments.size + "' is no size, such as 4096 or 36MB (--size)");
+  }
+  if (const std::string wrong = admin::what_is_wrong_with(question); !wrong.empty())
+    return wrong_use(wrong);
+  const config::Loaded loaded = config::load(arguments.folder);
+  if (!loaded.ok) {
+    for (const auto& finding : loaded.findings) admin::say("{}\n", config::to_string(finding));
+    admin::say("relais explain: the configuration in {} is not valid\n", arguments.folder);
+    return 1;
+  }
+  admin::Explanation explanation = admin::explain(loaded, question);
+  if (const auto use = admin::read_usage(loaded.model.server.data_dir))
+    admin::add_present_levels(explanation, *use);
+  const std::string text = arguments.json ? admin::to_json(explanation, question)
+                                          : admin::to_text(explanation, question);
+  std::fputs(text.c_str(), stdout);
+  return explanation.accepted ? 0 : 1;
+}
+
+}  // namespace relais

@@ -1,0 +1,239 @@
+#include "admin/explanation.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "folder.h"
+
+namespace relais::admin {
+namespace {
+
+using Texts = std::vector<std::string>;
+
+config::Folder& site(config::Folder& folder) {
+  folder.write("relais.toml",
+               "[server]\nfqdn = \"relay.contoso.com\"\n[[accepted_domain]]\nname = "
+               "\"contoso.com\"\n" +
+                   std::string(config::kGoodMain));
+  folder.write("connectors/a.toml",
+               "name = \"Relay\"\nbindings = [\"0.0.0.0:25\"]\nremote_ip_ranges = [\"10.0.0.7\",\n"
+               "\"192.168.5.1/24\"]\npermission_groups = [\"AnonymousUsers\"]\n[[permission]]\n"
+               "user = 'NT AUTHORITY\\ANONYMOUS LOGON'\n"
+               "extended_rights = [\"ms-Exch-SMTP-Accept-Any-Recipient\"]\n");
+  folder.write("connectors/b.toml",
+               "name = \"Default\"\nbindings = [\"0.0.0.0:25\"]\nremote_ip_ranges = "
+               "[\"0.0.0.0-255.255.255.255\"]\npermission_groups = [\"AnonymousUsers\"]\n"
+               "require_ehlo_domain = true\n[[permission]]\n"
+               "user = 'NT AUTHORITY\\ANONYMOUS LOGON'\ndeny = true\n"
+               "extended_rights = [\"ms-Exch-SMTP-Accept-Authoritative-Domain-Sender\"]\n");
+  return folder;
+}
+
+Question from(const std::string& remote, const std::string& sender = {},
+              const std::string& recipient = {}) {
+  Question question;
+  question.local = *Endpoint::parse("0.0.0.0:25");
+  question.remote = *IpAddress::parse(remote);
+  if (!sender.empty()) question.sender = sender;
+  if (!recipient.empty()) question.recipients = {recipient};
+  return question;
+}
+
+// "command => last line of the reply" for each step.
+Texts dialogue(const Explanation& explanation) {
+  Texts texts;
+  for (const auto& step : explanation.steps) {
+    texts.push_back(step.command + " => " + step.reply.substr(step.reply.rfind('\n') + 1));
+  }
+  return texts;
+}
+
+TEST(Explanation, OfARelayedMessage) {
+  config::Folder folder;
+  const auto loaded = site(folder).load();
+  ASSERT_TRUE(loaded.ok);
+  const Explanation e =
+      explain(loaded, from("192.168.5.10", "chris@contoso.com", "kate@fabrikam.com"));
+  EXPECT_TRUE(e.accepted);
+  ASSERT_EQ(e.connectors.size(), 2U);
+  EXPECT_EQ(e.connectors[0].name, "Relay");
+  EXPECT_EQ(e.connectors[0].range, "192.168.5.1/24");  // as it is written
+  EXPECT_EQ(e.connectors[0].origin, folder.path() + "/connectors/a.toml:4");
+  EXPECT_EQ(e.connectors[1].name, "Default");
+  EXPECT_EQ(e.connectors[1].standing, policy::Standing::kWiderRange);
+  EXPECT_EQ(e.principal, "NT AUTHORITY\\ANONYMOUS LOGON");
+  EXPECT_EQ(dialogue(e), (Texts{" => 220 relay.contoso.com ESMTP MAIL Service ready at <date>",
+                                "EHLO [192.168.5.10] => 250 8BITMIME",
+                                "MAIL FROM:<chris@contoso.com> => 250 2.1.0 Sender OK",
+                                "RCPT TO:<kate@fabrikam.com> => 250 2.1.5 Recipient OK",
+                                "DATA => 354 Start mail input; end with <CRLF>.<CRLF>",
+                                "(a short message) => 250 2.6.0 <GUID> Queued mail for delivery",
+                                "QUIT => 221 2.0.0 Service closing transmission channel"}));
+  ASSERT_EQ(e.routes.size(), 1U);
+  EXPECT_EQ(e.routes[0].connector, "Out");
+  EXPECT_EQ(e.routes[0].next_hops, "192.0.2.1:25");
+  const auto right =
+      std::ranges::find(e.rights, "ms-Exch-SMTP-Accept-Any-Recipient", &Explanation::Right::name);
+  ASSERT_NE(right, e.rights.end());
+  EXPECT_TRUE(right->held);
+  EXPECT_EQ(right->from, "[[permission]] " + folder.path() + "/connectors/a.toml:6");
+}
+
+TEST(Explanation, OfARefusedRecipientSaysWhyAndWhatToChange) {
+  config::Folder folder;
+  const auto loaded = site(folder).load();
+  auto question = from("172.16.0.1", "a@example.org", "kate@fabrikam.com");
+  question.hello = "client.example";
+  const Explanation e = explain(loaded, question);
+  EXPECT_FALSE(e.accepted);
+  EXPECT_EQ(e.connectors[0].name, "Default");
+  const auto& step = e.steps.back();
+  EXPECT_EQ(step.reply, "550 5.7.1 Unable to relay");
+  EXPECT_EQ(step.cure,
+            "add [[permission]] user = 'NT AUTHORITY\\ANONYMOUS LOGON', extended_rights = "
+            "[\"ms-Exch-SMTP-Accept-Any-Recipient\"] to " +
+                folder.path() +
+                "/connectors/b.toml; or make the recipient's domain an [[accepted_domain]] in "
+                "relais.toml");
+  question.recipients = {"kate@fabrikam.com", "kate@contoso.com"};
+  const Explanation both = explain(loaded, question);
+  EXPECT_FALSE(both.accepted);  // one of the two is refused
+  EXPECT_EQ(both.routes.size(), 1U);
+}
+
+TEST(Explanation, OfADeniedRightNamesTheDenial) {
+  config::Folder folder;
+  const auto loaded = site(folder).load();
+  auto question = from("172.16.0.1", "a@contoso.com", "kate@contoso.com");
+  question.hello = "client.example";
+  const Explanation e = explain(loaded, question);
+  EXPECT_EQ(e.steps.back().reply,
+            "550 5.7.1 Anonymous client does not have permission to send as this sender");
+  EXPECT_EQ(e.steps.back().cure,
+            "take ms-Exch-SMTP-Accept-Authoritative-Domain-Sender out of the denial at " +
+                folder.path() + "/connectors/b.toml:6");
+  const auto right = std::ranges::find(e.rights, "ms-Exch-SMTP-Accept-Authoritative-Domain-Sender",
+                                       &Explanation::Right::name);
+  EXPECT_FALSE(right->held);
+  EXPECT_EQ(right->from, "denied by [[permission]] " + folder.path() +
+                             "/connectors/b.toml:6; a denial beats AnonymousUsers");
+}
+
+TEST(Explanation, OfTheProtocolItself) {
+  config::Folder folder;
+  const auto loaded = site(folder).load();
+  auto question = from("172.16.0.1", "a@example.org", "kate@contoso.com");
+  question.hello = "";
+  EXPECT_EQ(explain(loaded, question).steps.back().reply, "501 5.5.4 Invalid domain name");
+  EXPECT_NE(explain(loaded, question).steps.back().cure.find("connectors/b.toml:5"),
+            std::string::npos);
+  question.hello = "client.example";
+  question.sender = "no address";
+  EXPECT_EQ(explain(loaded, question).steps.back().reply, "501 5.1.7 Invalid address");
+  question.sender = "<>";
+  EXPECT_TRUE(explain(loaded, question).accepted);
+}
+
+TEST(Explanation, OfSizes) {
+  config::Folder folder;
+  site(folder);
+  auto question = from("10.0.0.7", "a@example.org", "kate@contoso.com");
+  question.size = 37'748'736;
+  EXPECT_TRUE(explain(folder.load(), question).accepted);
+  question.size = 37'748'737;
+  EXPECT_EQ(dialogue(explain(folder.load(), question)).back(),
+            "MAIL FROM:<a@example.org> SIZE=37748737 => 552 5.3.4 Message size exceeds fixed "
+            "maximum message size");
+  // Without SIZE it is the content that is refused.
+  folder.write("connectors/b.toml",
+               "name = \"Small\"\nbindings = [\"0.0.0.0:25\"]\nremote_ip_ranges = [\"10.9.0.0/24\"]"
+               "\npermission_groups = [\"AnonymousUsers\"]\nsize_enabled = \"Disabled\"\n"
+               "max_message_size = \"64KB\"\n");
+  question.remote = *IpAddress::parse("10.9.0.1");
+  for (const auto& [size, good] : {std::pair<uint64_t, bool>{65'536, true}, {65'537, false}}) {
+    question.size = size;
+    const Explanation e = explain(folder.load(), question);
+    EXPECT_EQ(e.accepted, good) << size;
+    EXPECT_EQ(e.steps[5].reply, good ? "250 2.6.0 <GUID> Queued mail for delivery"
+                                     : "552 5.3.4 Message size exceeds fixed maximum message size");
+  }
+}
+
+TEST(Explanation, OfAnAuthenticatedUser) {
+  config::Folder folder;
+  site(folder);
+  folder.write("connectors/b.toml",
+               "name = \"Users\"\nbindings = [\"0.0.0.0:25\"]\nremote_ip_ranges = [\"10.9.0.0/24\"]"
+               "\npermission_groups = [\"ExchangeUsers\"]\n");
+  auto question = from("10.9.0.1", "a@example.org", "kate@fabrikam.com");
+  EXPECT_EQ(explain(folder.load(), question).steps.back().reply,
+            "530 5.7.1 Client was not authenticated");
+  question.user = "chris";
+  const Explanation e = explain(folder.load(), question);
+  EXPECT_EQ(e.principal, "NT AUTHORITY\\Authenticated Users");
+  EXPECT_EQ(e.steps.back().reply,
+            "550 5.7.1 Client does not have permission to send as this sender");
+}
+
+TEST(Explanation, OfWhoIsNotServed) {
+  config::Folder folder;
+  site(folder).remove("connectors/b.toml");
+  const Explanation e = explain(folder.load(), from("172.16.0.1"));
+  EXPECT_FALSE(e.served || e.accepted);
+  EXPECT_EQ(dialogue(e), Texts{" => 421 4.3.2 System not accepting network messages"});
+  EXPECT_EQ(e.steps[0].cure, "add 172.16.0.1 to the remote_ip_ranges of \"Relay\"");
+  auto question = from("172.16.0.1");
+  question.local.port = 26;
+  const Explanation nothing = explain(folder.load(), question);
+  EXPECT_EQ(nothing.notes, Texts{"nothing listens on port 26"});
+  EXPECT_EQ(nothing.steps[0].reply, "(no connection: nothing listens there)");
+}
+
+TEST(Explanation, QuestionsThatCannotBeAsked) {
+  Question question = from("10.0.0.7");
+  EXPECT_EQ(what_is_wrong_with(question), "");
+  question.local = *Endpoint::parse("[::]:25");
+  EXPECT_EQ(what_is_wrong_with(question), "a client with an IPv4 address never arrives on [::]:25");
+  question = from("10.0.0.7", "a@b\r\nRCPT TO:<x@y>");
+  EXPECT_EQ(what_is_wrong_with(question), "an argument holds a control character");
+}
+
+TEST(Explanation, ShowsWhatARunningServerHasCounted) {
+  config::Folder folder;
+  const auto loaded = site(folder).load();
+  const Question question = from("192.168.5.10");
+  Explanation e = explain(loaded, question);
+  PresentUse use{.running = false, .updated = {}, .connectors = {{"Default", 3}, {"Relay", 12}}};
+  add_present_levels(e, use);
+  EXPECT_EQ(to_text(e, question).find(" now)"), std::string::npos);
+  use.running = true;
+  add_present_levels(e, use);
+  EXPECT_NE(to_text(e, question)
+                .find("max_inbound_connection                        5000  (12 "
+                      "now)\n"),
+            std::string::npos)
+      << to_text(e, question);
+  EXPECT_NE(to_json(e, question).find("\"value\":\"5000\",\"enforced\":true,\"now\":12}"),
+            std::string::npos);
+}
+
+TEST(Explanation, PrintsForPeopleAndForMachines) {
+  config::Folder folder;
+  const auto loaded = site(folder).load();
+  const Question question = from("192.168.5.10", "chris@contoso.com", "kate@fabrikam.com");
+  const Explanation e = explain(loaded, question);
+  const std::string text = to_text(e, question);
+  EXPECT_NE(text.find("Connector   \"Relay\" by '192.168.5.1/24' ("), std::string::npos) << text;
+  EXPECT_NE(text.find("  S: 250 2.1.5 Recipient OK\n"), std::string::npos) << text;
+  EXPECT_TRUE(text.ends_with("Result      accepted\n")) << text;
+  const std::string json = to_json(e, question);
+  EXPECT_TRUE(
+      json.starts_with("{\"remote\":\"192.168.5.10\",\"local\":\"0.0.0.0:25\",\"result\":"
+                       "\"accepted\","))
+      << json;
+  EXPECT_TRUE(json.ends_with("}\n"));
+}
+
+}  // namespace
+}  // namespace relais::admin
