@@ -108,11 +108,10 @@ class Disk(harness.EndToEnd):
         self.relais.start()
         self.assertIsNone(self.fill(100_000, 50))
         filler = data / "filler"
-        with open(filler, "wb") as file:  # someone else takes the rest of the disk
+        with open(filler, "wb", buffering=0) as file:  # someone else takes the rest of the disk
             try:
                 while True:
                     file.write(b"f" * 65536)
-                    file.flush()
             except OSError:
                 pass
         reply = self.fill(100_000, 1000)
@@ -124,11 +123,10 @@ class Disk(harness.EndToEnd):
         filler.unlink()
         self.relais.start()
         self.accepts_again()
-        with open(filler, "wb") as file:
+        with open(filler, "wb", buffering=0) as file:
             try:
                 while True:
                     file.write(b"f" * 65536)
-                    file.flush()
             except OSError:
                 pass
         self.assertRegex(str(self.fill(100_000, 1000)), r"\A45")
