@@ -73,6 +73,23 @@ Value convert(const toml::node& node) {
 
 }  // namespace
 
+std::expected<Table, DocumentError> parse_document(std::string_view text) {
+  // The library takes a dotted key apart by recursion, and would run out of stack.
+  uint32_t line = 1;
+  uint32_t dots = 0;
+  for (const char c : text) {
+    if (c == '\n') ++line;
+    dots = c == '\n' || c == '=' || c == '"' || c == '\'' ? 0 : dots + (c == '.' ? 1 : 0);
+    if (dots > kDotsMax) return std::unexpected(DocumentError{line, "a key with so many parts"});
+  }
+  try {
+    return convert_table(toml::parse(text));
+  } catch (const toml::parse_error& error) {
+    return std::unexpected(
+        DocumentError{error.source().begin.line, std::string(error.description())});
+  }
+}
+
 std::expected<Table, DocumentError> read_document(const std::string& path) {
   std::error_code failed;
   const auto status = std::filesystem::status(path, failed);
@@ -88,20 +105,7 @@ std::expected<Table, DocumentError> read_document(const std::string& path) {
   }
   const std::string text(std::istreambuf_iterator<char>(file), {});
   if (file.bad()) return std::unexpected(DocumentError{0, "cannot be read to its end"});
-  // The library takes a dotted key apart by recursion, and would run out of stack.
-  uint32_t line = 1;
-  uint32_t dots = 0;
-  for (const char c : text) {
-    if (c == '\n') ++line;
-    dots = c == '\n' || c == '=' || c == '"' || c == '\'' ? 0 : dots + (c == '.' ? 1 : 0);
-    if (dots > kDotsMax) return std::unexpected(DocumentError{line, "a key with so many parts"});
-  }
-  try {
-    return convert_table(toml::parse(text));
-  } catch (const toml::parse_error& error) {
-    return std::unexpected(
-        DocumentError{error.source().begin.line, std::string(error.description())});
-  }
+  return parse_document(text);
 }
 
 std::string describe(const Value& value) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <expected>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -43,6 +44,7 @@ struct DocumentError {
   std::string what;
 };
 
+[[nodiscard]] std::expected<Table, DocumentError> parse_document(std::string_view text);
 [[nodiscard]] std::expected<Table, DocumentError> read_document(const std::string& path);
 
 // What a person would call it: "a string ('abc')", "a whole number (42)", "a list of 3", "a table".

@@ -32,9 +32,19 @@ std::string host_name() {
   return name.data();
 }
 
+// The text that stands over a file, or nullptr: the file itself counts.
+const std::optional<std::string>* covered(const Overlay& overlay, const Place& place) {
+  std::string_view name(place.file());
+  name.remove_prefix(join(place.folder(), "").size());
+  const auto found = overlay.find(std::string(name));
+  return found == overlay.end() ? nullptr : &found->second;
+}
+
 // The file's tree, or nullopt after a report.
-std::optional<Table> read_file(const Place& place) {
-  auto document = read_document(place.file());
+std::optional<Table> read_file(const Place& place, const Overlay& overlay) {
+  const auto* text = covered(overlay, place);
+  auto document =
+      text != nullptr && text->has_value() ? parse_document(**text) : read_document(place.file());
   if (document) return std::move(*document);
   place.at_line(document.error().line)
       .error(document.error().line != 0 ? Rule::kNotToml : Rule::kUnreadable, document.error().what,
@@ -44,13 +54,23 @@ std::optional<Table> read_file(const Place& place) {
 }
 
 // *.toml in the folder, sorted, without the hidden ones that editors leave behind.
-std::vector<std::string> connector_files(const std::string& folder, const Place& place) {
+std::vector<std::string> connector_files(const std::string& folder, const Place& place,
+                                         const Overlay& overlay) {
   std::vector<std::string> names;
   std::error_code failed;
   for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end;
        entry.increment(failed)) {
     const std::string name = entry->path().filename().string();
     if (name.ends_with(".toml") && !name.starts_with('.')) names.push_back(join(folder, name));
+  }
+  for (const auto& [name, text] : overlay) {
+    if (!name.starts_with(kConnectorFolder)) continue;
+    const std::string path = join(place.folder(), name);
+    std::erase(names, path);
+    if (text.has_value()) {
+      names.push_back(path);
+      failed.clear();
+    }
   }
   if (failed) {
     place.error(Rule::kUnreadable, "cannot be read: " + failed.message(),
@@ -63,8 +83,8 @@ std::vector<std::string> connector_files(const std::string& folder, const Place&
   return names;
 }
 
-std::optional<ConnectorFile> read_connector_file(const Place& place) {
-  const auto table = read_file(place);
+std::optional<ConnectorFile> read_connector_file(const Place& place, const Overlay& overlay) {
+  const auto table = read_file(place, overlay);
   if (!table) return std::nullopt;
   ConnectorFile file{{}, place};
   file.draft.source = place.file();
@@ -96,11 +116,11 @@ void sort_findings(std::vector<Finding>& findings, const std::string& main_file)
 }
 
 std::vector<ConnectorFile> read_folder(Loaded& loaded, const std::string& directory,
-                                       const std::string& folder) {
+                                       const std::string& folder, const Overlay& overlay) {
   const Place place(loaded.findings, directory, folder);
   std::vector<ConnectorFile> files;
-  for (const std::string& name : connector_files(folder, place)) {
-    auto file = read_connector_file(Place(loaded.findings, directory, name));
+  for (const std::string& name : connector_files(folder, place, overlay)) {
+    auto file = read_connector_file(Place(loaded.findings, directory, name), overlay);
     if (file) files.push_back(std::move(*file));
   }
   check_connectors(files, place);
@@ -122,14 +142,15 @@ void complete(Loaded& loaded, ModelDraft draft, std::vector<ConnectorFile> files
 
 }  // namespace
 
-Loaded load(const std::string& directory, const std::vector<IpAddress>& addresses) {
+Loaded load(const std::string& directory, const std::vector<IpAddress>& addresses,
+            const Overlay& overlay) {
   Loaded loaded;
   const auto place = [&](std::string file) {
     return Place(loaded.findings, directory, std::move(file));
   };
   const Place main_file = place(join(directory, kMainFile));
   ModelDraft draft;
-  if (const auto table = read_file(main_file)) {
+  if (const auto table = read_file(main_file, overlay)) {
     read_section(main_file_parameters(), *table, main_file, draft);
     check_main(draft, main_file);
   }
@@ -142,7 +163,7 @@ Loaded load(const std::string& directory, const std::vector<IpAddress>& addresse
   if (draft.server.cores.empty()) draft.server.cores = allowed_cpus();
 
   const std::string folder = join(directory, kConnectorFolder);
-  std::vector<ConnectorFile> files = read_folder(loaded, directory, folder);
+  std::vector<ConnectorFile> files = read_folder(loaded, directory, folder, overlay);
   check_next_hops(draft, main_file, files);
   check_message_sizes(draft, files);
   if (!addresses.empty()) check_interfaces(files, addresses);
@@ -154,7 +175,7 @@ Loaded load(const std::string& directory, const std::vector<IpAddress>& addresse
 
 Loaded load_connectors(const std::string& folder) {
   Loaded loaded;
-  std::vector<ConnectorFile> files = read_folder(loaded, folder, folder);
+  std::vector<ConnectorFile> files = read_folder(loaded, folder, folder, {});
   complete(loaded, {}, std::move(files), {});
   return loaded;
 }
@@ -165,12 +186,9 @@ bool is_connector_folder(const std::string& folder) {
   return fs::is_directory(folder, failed) && !fs::exists(join(folder, kConnectorFolder), failed);
 }
 
-std::string to_string(const Finding& finding) {
-  std::string text = finding.file;
-  if (finding.line != 0) text += fmt::format(":{}", finding.line);
-  text += ": ";
-  if (finding.severity == Finding::Severity::kWarning) text += "warning: ";
-  if (!finding.key.empty()) text += finding.key + ": ";
+std::string sentence(const Finding& finding) {
+  std::string text;
+  if (!finding.key.empty()) text = finding.key + ": ";
   text += finding.what;
   if (!finding.cure.empty()) text += ". " + finding.cure;
   text += fmt::format(". [{}]", id_of(finding.rule));
@@ -178,6 +196,14 @@ std::string to_string(const Finding& finding) {
   std::ranges::replace_if(
       text, [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; }, '?');
   return text;
+}
+
+std::string to_string(const Finding& finding) {
+  std::string text = finding.file;
+  if (finding.line != 0) text += fmt::format(":{}", finding.line);
+  text += ": ";
+  if (finding.severity == Finding::Severity::kWarning) text += "warning: ";
+  return text + sentence(finding);
 }
 
 }  // namespace relais::config

@@ -2,6 +2,8 @@
 // at once.
 #pragma once
 
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,16 +26,23 @@ struct Finding {
 // "conf/x.toml:7: remote_ip_ranges[2]: '10.0.0.0/33': a prefix of IPv4 has at most 32 bits. Write
 // ... [R007]"
 [[nodiscard]] std::string to_string(const Finding& finding);
+// The same without the place: "remote_ip_ranges[2]: '10.0.0.0/33': a prefix of ..."
+[[nodiscard]] std::string sentence(const Finding& finding);
 
 struct Loaded {
   bool ok = false;  // no finding of severity error
-  Model model;      // meaningful only when ok
+  Model model;      // good to serve only when ok; else what could be read
   std::vector<Finding> findings;
   std::vector<ConnectorLines> lines;  // of each of model.receive_connectors
 };
-// `addresses` of this machine: bindings are held against them as well.
+// Names of files in the folder ("relais.toml", "connectors/x.toml") and what they would hold;
+// nullopt: the file would be gone.
+using Overlay = std::map<std::string, std::optional<std::string>>;
+// `addresses` of this machine: bindings are held against them as well. `overlay`: what load would
+// say if the folder were like that.
 [[nodiscard]] Loaded load(const std::string& directory,
-                          const std::vector<IpAddress>& addresses = {});
+                          const std::vector<IpAddress>& addresses = {},
+                          const Overlay& overlay = {});
 // A folder of connectors alone, without relais.toml: what concerns them both is not checked.
 [[nodiscard]] Loaded load_connectors(const std::string& folder);
 // True when it is a folder and has neither relais.toml nor connectors/ in it.

@@ -20,6 +20,7 @@ struct ServerSettings {
   std::vector<uint32_t> cores;  // CPUs to run on; from "auto" (all allowed), a number, or a list
   std::string data_dir = "/var/lib/relais";  // made absolute against the config folder
   std::string log_file;                      // JSON lines; empty: standard output
+  std::string audit_log;                     // of the shell; empty: in data_dir
   Duration drain_timeout = seconds(30);
   uint32_t max_sessions = 20'000;          // inbound, a core
   uint64_t receive_buffers = 16ULL << 20;  // octets a core, inbound

@@ -44,6 +44,7 @@ struct Parameter {
   bool may_be_unlimited = false;  // "unlimited" is UINT32_MAX in the member
   bool required = false;
   Takes takes = Takes::kReload;
+  bool is_list = false;  // with a Reader only: of strings
   // With a Reader only: completes "Write ...", and the default in words.
   std::string_view allowed = {};
   std::string_view default_text = {};

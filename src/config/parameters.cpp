@@ -70,6 +70,11 @@ constexpr Parameter<ServerSettings> kServer[] = {
      .allowed = "a file; a relative path starts at the configuration folder",
      .default_text = "standard output",
      .doc = "Where the log goes, one JSON object a line."},
+    {.key = "audit_log",
+     .target = read_checked<ServerSettings, &ServerSettings::audit_log, check_path>,
+     .allowed = "a file; a relative path starts at the configuration folder",
+     .default_text = "audit.log in data_dir, or in the configuration folder before it exists",
+     .doc = "Where relais shell writes what it changed, one JSON object a change."},
     {.key = "drain_timeout",
      .target = &ServerSettings::drain_timeout,
      .min = 0,
@@ -169,6 +174,7 @@ constexpr Parameter<SendDraft> kSendConnector[] = {
      .target = read_address_spaces,
      .required = true,
      .takes = Takes::kRestart,
+     .is_list = true,
      .allowed =
          "a list of domains, such as [\"*\"], [\"*.contoso.com\"] or [\"SMTP:contoso.com;5\"]",
      .doc = "Recipient domains that it serves, with an optional cost from 1 to 100; the most "
@@ -177,6 +183,7 @@ constexpr Parameter<SendDraft> kSendConnector[] = {
      .exchange = "SmartHosts",
      .target = read_smart_hosts,
      .takes = Takes::kRestart,
+     .is_list = true,
      .allowed = "a list of IP addresses, such as [\"10.0.0.20\", \"10.0.0.21:2525\", "
                 "\"[2001:db8::20]:25\"]",
      .default_text = "none; this or maildir is required",
@@ -248,12 +255,14 @@ constexpr Parameter<ReceiveDraft> kReceiveConnector[] = {
     {.key = "bindings",
      .exchange = "Bindings",
      .target = read_bindings,
+     .is_list = true,
      .allowed = "a list of local addresses and ports, such as [\"0.0.0.0:25\", \"[::]:25\"]",
      .default_text = "that of the usage; required with Custom, Internet and Partner",
      .doc = "Where it listens; 0.0.0.0 and [::] are all local addresses of their family."},
     {.key = "remote_ip_ranges",
      .exchange = "RemoteIPRanges",
      .target = read_remote_ip_ranges,
+     .is_list = true,
      .allowed = "a list of addresses, such as [\"192.168.5.10\", \"192.168.6.0/24\", "
                 "\"192.168.7.1-192.168.7.9\"]",
      .default_text = "that of the usage; required unless it is Internet",
@@ -263,6 +272,7 @@ constexpr Parameter<ReceiveDraft> kReceiveConnector[] = {
     {.key = "auth_mechanism",
      .exchange = "AuthMechanism",
      .target = read_auth_mechanism,
+     .is_list = true,
      .allowed = "[\"None\"], or a list of \"Tls\", \"Integrated\", \"BasicAuth\", "
                 "\"BasicAuthRequireTLS\", \"ExchangeServer\" and \"ExternalAuthoritative\"",
      .default_text = "that of the usage",
@@ -272,6 +282,7 @@ constexpr Parameter<ReceiveDraft> kReceiveConnector[] = {
     {.key = "permission_groups",
      .exchange = "PermissionGroups",
      .target = read_permission_groups,
+     .is_list = true,
      .allowed = "[\"None\"], or a list of \"AnonymousUsers\", \"ExchangeUsers\", "
                 "\"ExchangeServers\", \"ExchangeLegacyServers\" and \"Partners\"",
      .default_text = "that of the usage",
@@ -542,6 +553,7 @@ constexpr Parameter<PermissionDraft> kPermission[] = {
      .exchange = "ExtendedRights",
      .target = read_extended_rights,
      .required = true,
+     .is_list = true,
      .allowed = "a list of rights, such as \"ms-Exch-SMTP-Accept-Any-Recipient\"; "
                 "docs/permissions.md has all of them",
      .doc = "What it gives or denies. Accept-Any-Recipient is the right to relay anywhere."},

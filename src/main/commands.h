@@ -44,4 +44,11 @@ struct StatsOptions {
 };
 [[nodiscard]] int stats(const StatsOptions& options);
 
+// Where the lines of `relais shell` come from; neither: standard input.
+struct ShellInput {
+  std::optional<std::string> line;  // -c
+  std::string file;
+};
+[[nodiscard]] int run_shell(const std::string& config_folder, const ShellInput& input);
+
 }  // namespace relais

@@ -68,6 +68,13 @@ int main(int argc, char** argv) {
   diff->add_option("NEW", sides.after, "the other one")->required();
   diff->add_option("--clients", sides.clients, "look at these only: addresses, one a line");
   diff->add_flag("--json", sides.json, "as one JSON object");
+  CLI::App* shell = with_config(app.add_subcommand(
+      "shell",
+      "the commands of Exchange's shell: typed, from a file, or with -c; exit status 1 if "
+      "one of them failed"));
+  relais::ShellInput input;
+  shell->add_option("-c,--command", input.line, "a line to carry out, in place of standard input");
+  shell->add_option("file", input.file, "a file with lines, in place of standard input");
   const CLI::App* version = app.add_subcommand("version", "print the version");
   try {
     app.parse(argc, argv);
@@ -89,6 +96,7 @@ int main(int argc, char** argv) {
     stats_options.folder = folder;
     return relais::stats(stats_options);
   }
+  if (shell->parsed()) return relais::run_shell(folder, input);
   if (version->parsed()) std::printf("relais %s\n", RELAIS_VERSION);
   return 0;
 }

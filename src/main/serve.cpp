@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <future>
 #include <latch>
 #include <optional>
@@ -15,8 +16,10 @@
 #include <thread>
 
 #include "admin/notices.h"
+#include "admin/server_state.h"
 #include "admin/usage_keeper.h"
 #include "config/load.h"
+#include "config/write_file.h"
 #include "main/commands.h"
 #include "main/core.h"
 #include "main/listeners.h"
@@ -66,10 +69,13 @@ class Server {
   [[nodiscard]] config::Loaded read_gently() const;
   void reload();
   [[nodiscard]] int next_signal(const sigset_t& signals);
+  void tell_state(std::string problem, std::string needs_restart,
+                  const std::vector<config::Finding>& findings);
   void wait_for_end();
 
   std::string folder_;
   config::Model model_;
+  uint64_t generation_ = 0;
   ring::LinuxKernel kernel_;
   Listeners listeners_;
   admin::UsageKeeper usage_;
@@ -114,10 +120,16 @@ bool Server::prepare() {
                describe(made.error()));
     return false;
   }
-  if (const auto lock = kernel_.lock(data + "/lock"); !lock) {
+  const auto lock = kernel_.lock(data + "/lock");
+  if (!lock) {
     admin::say("relais: cannot start: {}/lock: {}\n", data,
                lock.error() == Error::kExists ? "another relais uses this data_dir"
                                               : describe(lock.error()));
+    return false;
+  }
+  // Whoever finds it locked may read whom to ask.
+  if (ftruncate(*lock, 0) != 0 || dprintf(*lock, "%d\n", getpid()) < 0) {
+    admin::say("relais: cannot start: {}/lock cannot be written\n", data);
     return false;
   }
   raise_descriptor_limit(model_);
@@ -268,16 +280,57 @@ config::Loaded Server::read_gently() const {
   return loaded;
 }
 
+// For `relais shell`, which waits for it after it has changed something.
+void Server::tell_state(std::string problem, std::string needs_restart,
+                        const std::vector<config::Finding>& findings) {
+  std::error_code failed;
+  const auto folder = std::filesystem::absolute(folder_, failed);
+  admin::ServerState state{.pid = getpid(),
+                           .config = failed ? folder_ : folder.string(),
+                           .generation = ++generation_,
+                           .ok = problem.empty(),
+                           .time = iso8601(kernel_.wall_now()),
+                           .problem = std::move(problem),
+                           .needs_restart = std::move(needs_restart),
+                           .findings = {}};
+  for (const auto& finding : findings) state.findings.push_back(config::to_string(finding));
+  const auto written =
+      config::write_file(model_.server.data_dir + "/state.json", admin::to_json(state));
+  if (!written) notice("state.json: {}", written.error());
+}
+
+// The sections whose changes a reload does not take.
+std::string needs_restart(const config::Model& fresh, const config::Model& running) {
+  std::string names;
+  const auto add = [&](bool changed, const char* name) {
+    if (!changed) return;
+    if (!names.empty()) names += ", ";
+    names += name;
+  };
+  config::ServerSettings server = fresh.server;
+  server.audit_log = running.server.audit_log;  // read by the shell alone
+  add(server != running.server, "[server]");
+  add(fresh.spool != running.spool, "[spool]");
+  add(fresh.retry != running.retry, "[retry]");
+  add(fresh.send_connectors != running.send_connectors, "[[send_connector]]");
+  return names;
+}
+
 void Server::reload() {
   using std::chrono::steady_clock;
   const auto begin = steady_clock::now();
   config::Loaded loaded = read_gently();
   for (const auto& finding : loaded.findings) notice("{}", config::to_string(finding));
-  if (!loaded.ok)
-    return notice("reload: the configuration is not valid; the last good one stays in force");
+  if (!loaded.ok) {
+    notice("reload: the configuration is not valid; the last good one stays in force");
+    const auto error = std::ranges::find(loaded.findings, config::Finding::Severity::kError,
+                                         &config::Finding::severity);
+    return tell_state(config::to_string(*error), {}, loaded.findings);
+  }
   std::string problem;
   if (!listeners_.prepare(loaded.model.receive_connectors, problem)) {
-    return notice("reload: {}; the last good configuration stays in force", problem);
+    notice("reload: {}; the last good configuration stays in force", problem);
+    return tell_state(problem, {}, loaded.findings);
   }
   const auto read = steady_clock::now();
   auto policy = compile(std::move(loaded.model.receive_connectors), loaded.model);
@@ -294,13 +347,9 @@ void Server::reload() {
       "compiled and handed over in {} ms; the connector table takes {} KiB)",
       connectors, loaded.model.accepted_domains.size(), ms(read - begin), ms(posted - read),
       (octets + 1023) / 1024);
-  const config::Model& fresh = loaded.model;
-  if (fresh.server != model_.server || fresh.spool != model_.spool || fresh.retry != model_.retry ||
-      fresh.send_connectors != model_.send_connectors) {
-    notice(
-        "reload: changes in [server], [spool], [retry] or [[send_connector]] take effect at the "
-        "next start");
-  }
+  const std::string later = needs_restart(loaded.model, model_);
+  if (!later.empty()) notice("reload: changes in {} take effect at the next start", later);
+  tell_state({}, later, loaded.findings);
 }
 
 // While nothing else happens, what the cores count is gathered.
@@ -355,6 +404,7 @@ int Server::run() {
   post_policy(compile(model_.receive_connectors, model_));
   print_start();
   go_.set_value(true);
+  tell_state({}, {}, {});
   wait_for_end();
   return 0;
 }

@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <span>
 
+#include "admin/json_line.h"
 #include "policy/ascii.h"
 
 namespace relais::shell {
 namespace {
 
-constexpr size_t kTableElementsMax = 16;  // of a list in a table, as in Exchange's shell
+constexpr size_t kTablePropertiesMax = 4;  // of what nobody has asked a form for
+constexpr size_t kTableElementsMax = 16;   // of a list in a table, as in Exchange's shell
 
 // Characters, not octets.
 size_t width_of(std::string_view text) {
@@ -105,39 +107,11 @@ std::span<const Column> default_columns(Kind kind) {
     case Kind::kCommand:
       return kCommand;
     case Kind::kPlain:
+    case Kind::kList:
+    case Kind::kScalar:
       break;
   }
   return {};
-}
-
-// JSON (RFC 8259). What is no UTF-8 becomes U+FFFD, so that a reader always gets JSON.
-void append_json_text(std::string& out, std::string_view text) {
-  out += '"';
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += text[i];
-    } else if (c < ' ' || c == 127) {
-      out += fmt::format("\\u{:04x}", c);
-    } else if (c < 0x80) {
-      out += text[i];
-    } else {
-      const size_t more = c >= 0xF0 ? 3 : c >= 0xE0 ? 2 : 1;
-      const std::string_view tail = text.substr(i + 1, more);
-      const bool good =
-          c >= 0xC2 && c < 0xF5 && tail.size() == more && std::ranges::all_of(tail, [](char t) {
-            return (static_cast<unsigned char>(t) & 0xC0U) == 0x80;
-          });
-      if (good) {
-        out += text.substr(i, more + 1);
-        i += more;
-      } else {
-        out += "\uFFFD";
-      }
-    }
-  }
-  out += '"';
 }
 
 class JsonWriter {
@@ -158,7 +132,7 @@ class JsonWriter {
     } else if (const auto* pairs = value.as<Pairs>()) {
       object(*pairs);
     } else {
-      append_json_text(out_, to_text(value));
+      admin::append_json_text(out_, to_text(value));
     }
   }
 
@@ -171,7 +145,7 @@ class JsonWriter {
     bool first = true;
     for (const auto& [name, value] : pairs) {
       next(first);
-      append_json_text(out_, name);
+      admin::append_json_text(out_, name);
       out_ += compress_ ? ":" : ": ";
       this->value(value);
     }
@@ -277,6 +251,22 @@ std::string format_table(const Objects& objects) {
   return table(objects, columns_of(all));
 }
 
+namespace {
+
+// A line a value.
+std::string format_scalars(const Objects& objects) {
+  std::string text;
+  for (const Object& object : objects) {
+    for (const auto& [name, value] : object.properties) {
+      text += to_text(value);
+      text += '\n';
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
 std::string format_default(const Objects& objects) {
   std::string text;
   for (size_t i = 0; i < objects.size();) {
@@ -285,7 +275,14 @@ std::string format_default(const Objects& objects) {
     const Objects run(objects.begin() + static_cast<ptrdiff_t>(i),
                       objects.begin() + static_cast<ptrdiff_t>(end));
     const auto columns = default_columns(objects[i].kind);
-    text += columns.empty() ? format_list(run) : table(run, columns);
+    if (objects[i].kind == Kind::kScalar) {
+      text += format_scalars(run);
+    } else if (objects[i].kind == Kind::kPlain &&
+               objects[i].properties.size() <= kTablePropertiesMax) {
+      text += format_table(run);
+    } else {
+      text += columns.empty() ? format_list(run) : table(run, columns);
+    }
     i = end;
   }
   return text;
@@ -293,10 +290,17 @@ std::string format_default(const Objects& objects) {
 
 std::string format_json(const Objects& objects, bool compress) {
   JsonWriter writer(compress);
+  const auto write = [&](const Object& object) {
+    if (object.kind == Kind::kScalar && !object.properties.empty()) {
+      writer.value(object.properties.front().second);
+    } else {
+      writer.object(object.properties);
+    }
+  };
   if (objects.size() == 1) {
-    writer.object(objects.front().properties);
+    write(objects.front());
   } else {
-    writer.array(objects, [&](const Object& object) { writer.object(object.properties); });
+    writer.array(objects, write);
   }
   std::string text = writer.take();
   return text += '\n';

@@ -52,12 +52,14 @@ struct Value {
 
 // What has a default view of its own.
 enum class Kind : uint8_t {
-  kPlain,  // a list of its properties
+  kPlain,  // a table of up to four properties, else a list
+  kList,
   kReceiveConnector,
   kSendConnector,
   kAcceptedDomain,
   kPermission,
-  kCommand
+  kCommand,
+  kScalar,  // one value, which has no name
 };
 
 struct Object {

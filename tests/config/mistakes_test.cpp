@@ -12,7 +12,8 @@ struct Mistake {
 };
 
 constexpr const char* kServerKeys =
-    "fqdn, cores, data_dir, log_file, drain_timeout, max_sessions, receive_buffers, message_memory";
+    "fqdn, cores, data_dir, log_file, audit_log, drain_timeout, max_sessions, receive_buffers, "
+    "message_memory";
 
 TEST(Mistakes, InTheSectionsOfTheMainFile) {
   const std::string known = std::string("Known here: ") + kServerKeys + '.';

@@ -17,7 +17,8 @@ ROW_OF = {room: row for row, rooms in enumerate(ROWS) for room in rooms}
 
 # A library that only one room knows.
 OWNED = [(re.compile(r"^liburing"), "ring"), (re.compile(r"^linux/io_uring"), "ring"),
-         (re.compile(r"^openssl/"), "tls"), (re.compile(r"^toml\+\+|^toml\.h"), "config")]
+         (re.compile(r"^openssl/"), "tls"), (re.compile(r"^toml\+\+|^toml\.h"), "config"),
+         (re.compile(r"^histedit\.h|^editline/"), "main")]
 
 # Pure rooms know no socket, clock, file or environment.
 PURE = {"smtp", "policy", "milter"}

@@ -71,6 +71,18 @@ TEST(Format, TheDefaultViewOfAConnector) {
             "\n");
 }
 
+TEST(Format, FewPropertiesAreATableAndManyAList) {
+  const Object whole = connector("A", true, 60);
+  EXPECT_EQ(format_default(select_properties({whole}, {"Identity", "Enabled"})),
+            "\n"
+            "Identity Enabled\n"
+            "-------- -------\n"
+            "RELAY\\A  True\n"
+            "\n");
+  EXPECT_TRUE(format_default(select_properties({whole}, {"*"}))
+                  .starts_with("\nIdentity          : RELAY\\A\n"));
+}
+
 TEST(Format, ControlCharactersDoNotBreakTheForm) {
   Object object;
   object.add("Comment", std::string("a\nEnabled : True\x1b[0m"));
@@ -86,7 +98,7 @@ TEST(Format, Json) {
       .add("List", List{int64_t{1}, {}})
       .add("Empty", List{});
   EXPECT_EQ(format_json({object}, true),
-            "{\"Name\":\"a\\\"\\\\\\u000a\u00e4\uFFFD\",\"Enabled\":true,\"Size\":5,\"Time\":"
+            "{\"Name\":\"a\\\"\\\\\\u000a\u00e4\\ufffd\",\"Enabled\":true,\"Size\":5,\"Time\":"
             "\"00:00:05\",\"List\":[1,null],\"Empty\":[]}\n");
   Object small;
   small.add("A", int64_t{1});

@@ -1,0 +1,240 @@
+#include "shell/change.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "config/write_file.h"
+#include "shell/audit_log.h"
+#include "shell/server_link.h"
+
+namespace relais::shell {
+namespace {
+
+using config::Finding;
+
+constexpr int kLockWait = 5000;    // milliseconds
+constexpr int kReloadWait = 3000;  // milliseconds
+
+constexpr std::string_view kNewMainFile =
+    "# Made by relais shell. docs/config.md names every key.\n";
+
+// Lines move when a file is edited; what is wrong stays the same.
+bool is_same(const Finding& a, const Finding& b) {
+  return a.severity == b.severity && a.file == b.file && a.key == b.key && a.what == b.what;
+}
+
+// What a finding says to somebody who has typed a cmdlet and not a line of a file.
+std::string told(const Finding& finding, const Folder& folder, const Change& change) {
+  const std::string said = config::sentence(finding);
+  if (finding.file == folder.path_of(change.file)) return said;
+  if (finding.line == 0) return fmt::format("{}: {}", finding.file, said);
+  return fmt::format("{}:{}: {}", finding.file, finding.line, said);
+}
+
+// Says what the change makes wrong. False: there is an error among it.
+bool is_valid(const Call& call, const Folder& folder, const Change& change) {
+  const config::Loaded after = config::load(folder.path(), {}, change.files);
+  std::vector<Finding> fresh;
+  for (const Finding& finding : after.findings) {
+    const auto& before = folder.loaded().findings;
+    const bool known =
+        std::ranges::any_of(before, [&](const Finding& f) { return is_same(f, finding); });
+    if (!known) fresh.push_back(finding);
+  }
+  const auto is_error = [](const Finding& f) { return f.severity == Finding::Severity::kError; };
+  const bool good = std::ranges::none_of(fresh, is_error);
+  for (const Finding& finding : fresh) {
+    const std::string text = told(finding, folder, change);
+    if (is_error(finding)) {
+      call.fail(text);
+    } else if (good) {
+      call.warn(text);
+    }
+  }
+  return good;
+}
+
+std::string audit_path(const Folder& folder) {
+  const config::ServerSettings& server = folder.model().server;
+  if (!server.audit_log.empty()) return server.audit_log;
+  std::error_code failed;
+  if (std::filesystem::is_directory(server.data_dir, failed)) return server.data_dir + "/audit.log";
+  return folder.path_of("audit.log");
+}
+
+std::expected<void, std::string> write_one(const Folder& folder, const std::string& name,
+                                           const std::optional<std::string>& text) {
+  const std::string path = folder.path_of(name);
+  std::error_code failed;
+  if (!text) return config::remove_file(path);
+  if (std::filesystem::exists(path, failed)) return config::write_file(path, *text);
+  const std::string parent = std::filesystem::path(path).parent_path().string();
+  if (!std::filesystem::exists(parent, failed)) {
+    if (auto made = config::make_folder(parent); !made) return made;
+  }
+  return config::create_file(path, *text);
+}
+
+// Each file is whole at any instant; where there are several, they do not depend on each other.
+bool write(const Call& call, const Folder& folder, const Change& change) {
+  for (const auto& [name, text] : change.files) {
+    if (const auto written = write_one(folder, name, text); !written) {
+      call.fail(written.error());
+      return false;
+    }
+  }
+  return true;
+}
+
+// What the server made of it, for the audit log; empty: no server runs.
+std::string tell_server(const Call& call, const Folder& folder) {
+  const std::string& data_dir = folder.model().server.data_dir;
+  const auto server = running_server(data_dir, folder.path());
+  if (!server) return {};
+  const Reloaded reloaded = ask_to_reload(data_dir, *server, kReloadWait);
+  Console& console = call.session.console;
+  if (!reloaded.problem.empty()) {
+    call.warn(fmt::format("the running server (process {}) could not be asked to reload: {}",
+                          server->pid, reloaded.problem));
+    return fmt::format("not reloaded: {}", reloaded.problem);
+  }
+  if (!reloaded.answered) {
+    call.warn(
+        fmt::format("the running server (process {}) has not answered for {} s; its log says "
+                    "what became of the change",
+                    server->pid, kReloadWait / 1000));
+    return "no answer of the server";
+  }
+  if (!reloaded.state.ok) {
+    call.warn(
+        fmt::format("the running server did not take the change: {}", reloaded.state.problem));
+    return fmt::format("refused by the server: {}", reloaded.state.problem);
+  }
+  if (!reloaded.state.needs_restart.empty()) {
+    call.warn(fmt::format("changes in {} take effect when the server is started again",
+                          reloaded.state.needs_restart));
+  }
+  console.say("The running server has taken the change.\n");
+  return "taken by the server";
+}
+
+std::string shown(const Pairs& pairs) {
+  std::string text;
+  for (const auto& [key, value] : pairs) {
+    text += text.empty() ? ": " : ", ";
+    text += value.is_null() ? fmt::format("{} back to its default", key)
+                            : fmt::format("{} = {}", key, to_text(value));
+  }
+  return text;
+}
+
+bool carry_out_locked(const Call& call, const std::function<Draft(const Folder&)>& draft) {
+  const Folder folder(call.session.folder);
+  auto drafted = draft(folder);
+  if (!drafted) {
+    call.fail(drafted.error());
+    return false;
+  }
+  if (!*drafted) return true;
+  Change& change = **drafted;
+  std::error_code failed;
+  if (!std::filesystem::exists(folder.path_of(kMainFile), failed)) {
+    change.files.try_emplace(std::string(kMainFile), kNewMainFile);
+  }
+  if (!is_valid(call, folder, change)) return false;
+  if (call.arguments.flag("WhatIf")) {
+    call.session.console.print(fmt::format("What if: {}{}.\n", change.what, shown(change.after)));
+    return true;
+  }
+  const auto log = AuditLog::open(audit_path(folder));
+  if (!log) {
+    call.fail(
+        fmt::format("the audit log cannot be written, so nothing was changed: {}", log.error()));
+    return false;
+  }
+  if (!write(call, folder, change)) return false;
+  AuditEntry entry{call.line, change.file, change.before, change.after, "written"};
+  const auto note = [&] {
+    if (const auto appended = log->append(entry); !appended) {
+      call.warn(fmt::format("the audit log could not be written: {}", appended.error()));
+    }
+  };
+  note();
+  const std::string answer = tell_server(call, folder);
+  if (!answer.empty()) {
+    entry.result = answer;
+    entry.before = {};
+    entry.after = {};
+    note();
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string Folder::name_in(const std::string& path) const {
+  const std::string prefix = path_of("");
+  return path.starts_with(prefix) ? path.substr(prefix.size()) : path;
+}
+
+std::string Folder::path_of(std::string_view name) const {
+  std::string path = path_;
+  if (!path.ends_with('/')) path += '/';
+  return path += name;
+}
+
+std::string Folder::text(std::string_view name) const {
+  return config::read_text(path_of(name)).value_or("");
+}
+
+std::expected<config::TomlText, std::string> Folder::edit(std::string_view name) const {
+  std::string whole = text(name);
+  if (const auto document = config::parse_document(whole); !document) {
+    return std::unexpected(
+        fmt::format("{}:{}: {}; nothing can be changed in this file before that "
+                    "is mended",
+                    path_of(name), document.error().line, document.error().what));
+  }
+  return config::TomlText(std::move(whole));
+}
+
+config::Table Folder::table(std::string_view name) const {
+  auto document = config::parse_document(text(name));
+  return document ? std::move(*document) : config::Table{};
+}
+
+void note_change(Change& change, std::string_view key, const std::optional<std::string>& before,
+                 const std::optional<std::string>& after) {
+  if (before == after) return;
+  change.before.emplace_back(std::string(key), before ? Value(*before) : Value());
+  change.after.emplace_back(std::string(key), after ? Value(*after) : Value());
+}
+
+bool carry_out(const Call& call, const std::function<Draft(const Folder&)>& draft) {
+  if (call.arguments.flag("WhatIf")) return carry_out_locked(call, draft);
+  std::error_code failed;
+  if (!std::filesystem::exists(call.session.folder, failed)) {
+    if (const auto made = config::make_folder(call.session.folder); !made) {
+      call.fail(made.error());
+      return false;
+    }
+  }
+  const auto lock = config::FolderLock::take(call.session.folder, kLockWait);
+  if (!lock) {
+    call.fail(lock.error());
+    return false;
+  }
+  return carry_out_locked(call, draft);
+}
+
+bool is_confirmed(const Call& call, const std::string& what, bool asks_by_default) {
+  const Argument* given = call.arguments.find("Confirm");
+  const bool asks = given != nullptr ? call.arguments.flag("Confirm") : asks_by_default;
+  Console& console = call.session.console;
+  if (!asks || !console.is_interactive() || call.arguments.flag("WhatIf")) return true;
+  return console.confirm(fmt::format("Confirm: {}. [Y] Yes  [N] No (default is \"Y\"): ", what));
+}
+
+}  // namespace relais::shell

@@ -1,0 +1,79 @@
+#include "shell/server_link.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <filesystem>
+
+#include "config/write_file.h"
+
+namespace relais::shell {
+namespace {
+
+bool is_locked(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const bool locked = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  close(fd);
+  return locked;
+}
+
+std::optional<admin::ServerState> read_state(const std::string& data_dir) {
+  const auto text = config::read_text(data_dir + "/state.json");
+  if (!text) return std::nullopt;
+  return admin::server_state_from_json(*text);
+}
+
+// What the server wrote into the file that it holds.
+int64_t pid_of_lock(const std::string& path) {
+  const auto text = config::read_text(path);
+  int64_t pid = 0;
+  if (text) std::from_chars(text->data(), text->data() + text->size(), pid);
+  return pid;
+}
+
+}  // namespace
+
+std::optional<admin::ServerState> running_server(const std::string& data_dir,
+                                                 const std::string& config_folder) {
+  const std::string lock = data_dir + "/lock";
+  const int64_t pid = pid_of_lock(lock);
+  // Nobody of that number: the lock is not even tried, for a server that starts just now wants it.
+  if (pid <= 1 || (kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH)) return std::nullopt;
+  if (!is_locked(lock)) return std::nullopt;
+  auto state = read_state(data_dir);
+  if (!state || state->pid != pid) return std::nullopt;
+  std::error_code failed;
+  if (!std::filesystem::equivalent(state->config, config_folder, failed)) return std::nullopt;
+  return state;
+}
+
+Reloaded ask_to_reload(const std::string& data_dir, const admin::ServerState& server,
+                       int milliseconds) {
+  Reloaded reloaded;
+  if (kill(static_cast<pid_t>(server.pid), SIGHUP) != 0) {
+    reloaded.problem = std::strerror(errno);
+    return reloaded;
+  }
+  constexpr int kStep = 10;
+  for (int waited = 0; waited <= milliseconds; waited += kStep) {
+    const auto state = read_state(data_dir);
+    if (state && state->pid == server.pid && state->generation > server.generation) {
+      reloaded.answered = true;
+      reloaded.state = *state;
+      return reloaded;
+    }
+    const timespec step{.tv_sec = 0, .tv_nsec = kStep * 1'000'000};
+    nanosleep(&step, nullptr);
+  }
+  return reloaded;
+}
+
+}  // namespace relais::shell
