@@ -96,20 +96,22 @@ std::string tell_server(const Call& call, const Folder& folder) {
   const Reloaded reloaded = ask_to_reload(data_dir, *server, kReloadWait);
   Console& console = call.session.console;
   if (!reloaded.problem.empty()) {
-    call.warn(fmt::format("the running server (process {}) could not be asked to reload: {}",
-                          server->pid, reloaded.problem));
+    call.fail(
+        fmt::format("the files are changed, but the running server (process {}) could not be "
+                    "asked to take them: {}",
+                    server->pid, reloaded.problem));
     return fmt::format("not reloaded: {}", reloaded.problem);
   }
   if (!reloaded.answered) {
-    call.warn(
-        fmt::format("the running server (process {}) has not answered for {} s; its log says "
-                    "what became of the change",
+    call.fail(
+        fmt::format("the files are changed, but the running server (process {}) has not "
+                    "answered for {} s; its log says what became of it",
                     server->pid, kReloadWait / 1000));
     return "no answer of the server";
   }
   if (!reloaded.state.ok) {
-    call.warn(
-        fmt::format("the running server did not take the change: {}", reloaded.state.problem));
+    call.fail(fmt::format("the files are changed, but the running server did not take them: {}",
+                          reloaded.state.problem));
     return fmt::format("refused by the server: {}", reloaded.state.problem);
   }
   if (!reloaded.state.needs_restart.empty()) {

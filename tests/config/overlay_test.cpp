@@ -27,7 +27,7 @@ TEST(Overlay, ATextStandsOverAFile) {
   EXPECT_FALSE(loaded.ok);
   ASSERT_EQ(loaded.findings.size(), 1U);
   EXPECT_EQ(sentence(loaded.findings[0]),
-            "enabled: found a whole number (5). Write true or false. [R001]");
+            "enabled: found a whole number (5). Write true or false. [R005]");
   EXPECT_EQ(loaded.findings[0].line, 5U);
   EXPECT_TRUE(load(folder.path()).ok);
 }
