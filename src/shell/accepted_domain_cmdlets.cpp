@@ -3,8 +3,7 @@
 
 #include "policy/ascii.h"
 #include "shell/cmdlets.h"
-#include "shell/keyed_edit.h"
-#include "shell/section_object.h"
+#include "shell/main_table.h"
 
 namespace relais::shell {
 namespace {
@@ -13,9 +12,7 @@ using config::AcceptedDomainDraft;
 
 constexpr std::string_view kSection = "accepted_domain";
 
-std::string none(std::string_view identity) {
-  return fmt::format("there is no accepted domain '{}'. Get-AcceptedDomain lists them.", identity);
-}
+constexpr MainTable kKind{kSection, "accepted domain", "AcceptedDomain"};
 
 Object object_of(const config::Table& table, bool is_first) {
   Object object;
@@ -26,23 +23,6 @@ Object object_of(const config::Table& table, bool is_first) {
   add_properties(object, config::accepted_domain_parameters(), table, draft);
   object.add("Default", is_first).add("Identity", name);
   return object;
-}
-
-Draft draft_new(const Call& call, const Folder& folder) {
-  auto text = folder.edit(kMainFile);
-  if (!text) return std::unexpected(text.error());
-  Change change;
-  change.what = fmt::format("Creating accepted domain \"{}\"", call.arguments.text("DomainName"));
-  change.file = kMainFile;
-  const config::TomlText::Section section{std::string(kSection), text->count(kSection)};
-  if (auto appended = text->append_table(kSection, {}); !appended) {
-    return std::unexpected(appended.error());
-  }
-  const auto written = write_arguments<AcceptedDomainDraft>(
-      call, change, config::accepted_domain_parameters(), *text, section, {}, nullptr);
-  if (!written) return std::unexpected(written.error());
-  change.files[change.file] = text->text();
-  return change;
 }
 
 void run_new(Call& call) {
@@ -59,7 +39,10 @@ void run_new(Call& call) {
   warn_of_support(call);
   const std::string domain = call.arguments.text("DomainName");
   if (!is_confirmed(call, fmt::format("Creating accepted domain \"{}\"", domain), false)) return;
-  if (!carry_out(call, [&](const Folder& folder) { return draft_new(call, folder); })) return;
+  if (!carry_out(call, [&](const Folder& folder) {
+        return draft_new_table(call, folder, kKind, domain, config::accepted_domain_parameters());
+      }))
+    return;
   if (call.arguments.flag("WhatIf")) return;
   const Folder folder(call.session.folder);
   const auto tables = tables_of(folder, kSection);
@@ -68,34 +51,15 @@ void run_new(Call& call) {
   }
 }
 
-Draft draft_set(const Call& call, const Folder& folder) {
-  const std::string identity = call.arguments.text("Identity");
-  const auto tables = tables_of(folder, kSection);
-  const auto index = find_table(tables, "name", identity);
-  if (!index) return std::unexpected(none(identity));
-  auto text = folder.edit(kMainFile);
-  if (!text) return std::unexpected(text.error());
-  Change change;
-  change.what = fmt::format("Setting accepted domain \"{}\"", identity);
-  change.file = kMainFile;
-  const Object object = object_of(tables[*index], *index == 0);
-  const auto written = write_arguments<AcceptedDomainDraft>(
-      call, change, config::accepted_domain_parameters(), *text, {std::string(kSection), *index},
-      tables[*index], &object);
-  if (!written) return std::unexpected(written.error());
-  if (change.after.empty()) {
-    call.warn(fmt::format("nothing has changed: accepted domain '{}' was like that", identity));
-    return std::nullopt;
-  }
-  change.files[change.file] = text->text();
-  return change;
-}
-
 void run_set(Call& call) {
   warn_of_support(call);
   const std::string identity = call.arguments.text("Identity");
   if (!is_confirmed(call, fmt::format("Setting accepted domain \"{}\"", identity), false)) return;
-  carry_out(call, [&](const Folder& folder) { return draft_set(call, folder); });
+  carry_out(call, [&](const Folder& folder) {
+    return draft_set_table(
+        call, folder, kKind, config::accepted_domain_parameters(),
+        [](const config::Table& table, size_t index) { return object_of(table, index == 0); });
+  });
 }
 
 void run_get(Call& call) {
@@ -111,33 +75,15 @@ void run_get(Call& call) {
     if (wanted) call.output.push_back(object_of(tables[i], i == 0));
   }
   if (call.output.empty() && !identity.empty() && !has_wildcard(identity)) {
-    call.fail(none(identity));
+    call.fail(there_is_none(kKind, identity));
   }
-}
-
-Draft draft_remove(const Call& call, const Folder& folder) {
-  const std::string identity = call.arguments.text("Identity");
-  const auto index = find_table(tables_of(folder, kSection), "name", identity);
-  if (!index) return std::unexpected(none(identity));
-  auto text = folder.edit(kMainFile);
-  if (!text) return std::unexpected(text.error());
-  const config::TomlText::Section section{std::string(kSection), *index};
-  Change change;
-  change.what = fmt::format("Removing accepted domain \"{}\"", identity);
-  change.file = kMainFile;
-  for (const char* key : {"name", "type"}) {
-    note_change(change, key, text->value(section, key), std::nullopt);
-  }
-  text->remove_table(section);
-  change.files[change.file] = text->text();
-  return change;
 }
 
 void run_remove(Call& call) {
   warn_of_support(call);
   const std::string identity = call.arguments.text("Identity");
   if (!is_confirmed(call, fmt::format("Removing accepted domain \"{}\"", identity), true)) return;
-  carry_out(call, [&](const Folder& folder) { return draft_remove(call, folder); });
+  carry_out(call, [&](const Folder& folder) { return draft_remove_table(call, folder, kKind); });
 }
 
 CmdletSpec cmdlet(std::string name, std::string synopsis, void (*run)(Call&)) {

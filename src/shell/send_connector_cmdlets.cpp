@@ -6,8 +6,7 @@
 #include "base/ip.h"
 #include "policy/ascii.h"
 #include "shell/cmdlets.h"
-#include "shell/keyed_edit.h"
-#include "shell/section_object.h"
+#include "shell/main_table.h"
 
 namespace relais::shell {
 namespace {
@@ -28,9 +27,7 @@ constexpr Fixed kFixed[] = {
     {"SmartHostAuthMechanism", "None"}, {"TlsAuthLevel", ""},
 };
 
-std::string none(std::string_view identity) {
-  return fmt::format("there is no Send connector '{}'. Get-SendConnector lists them.", identity);
-}
+constexpr MainTable kKind{kSection, "Send connector", "SendConnector"};
 
 // "*.contoso.com;5" as Exchange prints it: SMTP:*.contoso.com;5
 std::string address_space_text(const std::string& written) {
@@ -102,23 +99,6 @@ void add_port(Call& call) {
   call.arguments.set(**find_parameter(call.spec, "SmartHosts"), Value(std::move(with_port)));
 }
 
-Draft draft_new(const Call& call, const Folder& folder) {
-  auto text = folder.edit(kMainFile);
-  if (!text) return std::unexpected(text.error());
-  Change change;
-  change.what = fmt::format("Creating Send connector \"{}\"", call.arguments.text("Name"));
-  change.file = kMainFile;
-  const config::TomlText::Section section{std::string(kSection), text->count(kSection)};
-  if (auto appended = text->append_table(kSection, {}); !appended) {
-    return std::unexpected(appended.error());
-  }
-  const auto written = write_arguments<SendDraft>(call, change, config::send_connector_parameters(),
-                                                  *text, section, {}, nullptr);
-  if (!written) return std::unexpected(written.error());
-  change.files[change.file] = text->text();
-  return change;
-}
-
 void run_new(Call& call) {
   warn_of_support(call);
   const std::string refused = what_is_refused(call);
@@ -126,36 +106,16 @@ void run_new(Call& call) {
   add_port(call);
   const std::string name = call.arguments.text("Name");
   if (!is_confirmed(call, fmt::format("Creating Send connector \"{}\"", name), false)) return;
-  if (!carry_out(call, [&](const Folder& folder) { return draft_new(call, folder); })) return;
+  if (!carry_out(call, [&](const Folder& folder) {
+        return draft_new_table(call, folder, kKind, name, config::send_connector_parameters());
+      }))
+    return;
   if (call.arguments.flag("WhatIf")) return;
   const Folder folder(call.session.folder);
   const auto tables = tables_of(folder, kSection);
   if (const auto index = find_table(tables, "name", name)) {
     call.output.push_back(object_of(folder, tables[*index]));
   }
-}
-
-Draft draft_set(const Call& call, const Folder& folder) {
-  const std::string identity = call.arguments.text("Identity");
-  const auto tables = tables_of(folder, kSection);
-  const auto index = find_table(tables, "name", identity);
-  if (!index) return std::unexpected(none(identity));
-  auto text = folder.edit(kMainFile);
-  if (!text) return std::unexpected(text.error());
-  Change change;
-  change.what = fmt::format("Setting Send connector \"{}\"", identity);
-  change.file = kMainFile;
-  const Object object = object_of(folder, tables[*index]);
-  const auto written =
-      write_arguments<SendDraft>(call, change, config::send_connector_parameters(), *text,
-                                 {std::string(kSection), *index}, tables[*index], &object);
-  if (!written) return std::unexpected(written.error());
-  if (change.after.empty()) {
-    call.warn(fmt::format("nothing has changed: Send connector '{}' was like that", identity));
-    return std::nullopt;
-  }
-  change.files[change.file] = text->text();
-  return change;
 }
 
 void run_set(Call& call) {
@@ -165,7 +125,11 @@ void run_set(Call& call) {
   add_port(call);
   const std::string identity = call.arguments.text("Identity");
   if (!is_confirmed(call, fmt::format("Setting Send connector \"{}\"", identity), false)) return;
-  carry_out(call, [&](const Folder& folder) { return draft_set(call, folder); });
+  carry_out(call, [&](const Folder& folder) {
+    return draft_set_table(
+        call, folder, kKind, config::send_connector_parameters(),
+        [&](const config::Table& table, size_t) { return object_of(folder, table); });
+  });
 }
 
 void run_get(Call& call) {
@@ -178,34 +142,15 @@ void run_get(Call& call) {
     }
   }
   if (call.output.empty() && !identity.empty() && !has_wildcard(identity)) {
-    call.fail(none(identity));
+    call.fail(there_is_none(kKind, identity));
   }
-}
-
-Draft draft_remove(const Call& call, const Folder& folder) {
-  const std::string identity = call.arguments.text("Identity");
-  const auto tables = tables_of(folder, kSection);
-  const auto index = find_table(tables, "name", identity);
-  if (!index) return std::unexpected(none(identity));
-  auto text = folder.edit(kMainFile);
-  if (!text) return std::unexpected(text.error());
-  const config::TomlText::Section section{std::string(kSection), *index};
-  Change change;
-  change.what = fmt::format("Removing Send connector \"{}\"", identity);
-  change.file = kMainFile;
-  for (const config::Entry& entry : tables[*index]) {
-    note_change(change, entry.key, text->value(section, entry.key), std::nullopt);
-  }
-  text->remove_table(section);
-  change.files[change.file] = text->text();
-  return change;
 }
 
 void run_remove(Call& call) {
   warn_of_support(call);
   const std::string identity = call.arguments.text("Identity");
   if (!is_confirmed(call, fmt::format("Removing Send connector \"{}\"", identity), true)) return;
-  carry_out(call, [&](const Folder& folder) { return draft_remove(call, folder); });
+  carry_out(call, [&](const Folder& folder) { return draft_remove_table(call, folder, kKind); });
 }
 
 void add_parameters(CmdletSpec& cmdlet, bool is_new) {

@@ -1,0 +1,72 @@
+// Changes of one [[table]] of relais.toml, which accepted domains and Send connectors have in
+// common. Each gives the draft of a change (change.h).
+#pragma once
+
+#include <fmt/format.h>
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "shell/keyed_edit.h"
+#include "shell/section_object.h"
+
+namespace relais::shell {
+
+struct MainTable {
+  std::string_view section;  // "accepted_domain"
+  std::string_view noun;     // "accepted domain"
+  std::string_view plural;   // "AcceptedDomain lists them" of Get-
+};
+
+[[nodiscard]] inline std::string there_is_none(const MainTable& kind, std::string_view identity) {
+  return fmt::format("there is no {} '{}'. Get-{} lists them.", kind.noun, identity, kind.plural);
+}
+
+template <class Owner>
+Draft draft_new_table(const Call& call, const Folder& folder, const MainTable& kind,
+                      std::string_view name, std::span<const config::Parameter<Owner>> rows) {
+  auto text = folder.edit(kMainFile);
+  if (!text) return std::unexpected(text.error());
+  Change change;
+  change.what = fmt::format("Creating {} \"{}\"", kind.noun, name);
+  change.file = kMainFile;
+  const config::TomlText::Section section{std::string(kind.section), text->count(kind.section)};
+  if (auto appended = text->append_table(kind.section, {}); !appended) {
+    return std::unexpected(appended.error());
+  }
+  const auto written = write_arguments<Owner>(call, change, rows, *text, section, {}, nullptr);
+  if (!written) return std::unexpected(written.error());
+  change.files[change.file] = text->text();
+  return change;
+}
+
+// `object_of(table, index)`: what Get- shows of it.
+template <class Owner, class ObjectOf>
+Draft draft_set_table(const Call& call, const Folder& folder, const MainTable& kind,
+                      std::span<const config::Parameter<Owner>> rows, ObjectOf object_of) {
+  const std::string identity = call.arguments.text("Identity");
+  const auto tables = tables_of(folder, kind.section);
+  const auto index = find_table(tables, "name", identity);
+  if (!index) return std::unexpected(there_is_none(kind, identity));
+  auto text = folder.edit(kMainFile);
+  if (!text) return std::unexpected(text.error());
+  Change change;
+  change.what = fmt::format("Setting {} \"{}\"", kind.noun, identity);
+  change.file = kMainFile;
+  const Object object = object_of(tables[*index], *index);
+  const auto written = write_arguments<Owner>(
+      call, change, rows, *text, {std::string(kind.section), *index}, tables[*index], &object);
+  if (!written) return std::unexpected(written.error());
+  if (change.after.empty()) {
+    call.warn(fmt::format("nothing has changed: {} '{}' was like that", kind.noun, identity));
+    return std::nullopt;
+  }
+  change.files[change.file] = text->text();
+  return change;
+}
+
+[[nodiscard]] Draft draft_remove_table(const Call& call, const Folder& folder,
+                                       const MainTable& kind);
+
+}  // namespace relais::shell
