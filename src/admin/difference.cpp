@@ -6,7 +6,7 @@
 #include <charconv>
 #include <map>
 
-#include "admin/json_writer.h"
+#include "admin/json.h"
 #include "config/settings.h"
 
 namespace relais::admin {
@@ -176,34 +176,29 @@ std::string to_text(const Difference& difference) {
 }
 
 std::string to_json(const Difference& difference) {
-  std::string out;
-  JsonWriter json(out);
-  json.object().boolean("changed", !difference.empty());
-  json.array("appeared");
-  for (const Endpoint& local : difference.clients.appeared) json.text({}, local.to_string());
-  json.end().array("disappeared");
-  for (const Endpoint& local : difference.clients.disappeared) json.text({}, local.to_string());
-  json.end().array("clients");
+  const auto texts = [](const std::vector<Endpoint>& endpoints) {
+    Json list = Json::array();
+    for (const Endpoint& endpoint : endpoints) list.push_back(endpoint.to_string());
+    return list;
+  };
+  Json json{{"changed", !difference.empty()},
+            {"appeared", texts(difference.clients.appeared)},
+            {"disappeared", texts(difference.clients.disappeared)},
+            {"clients", Json::array()},
+            {"others", difference.others}};
   for (size_t i = 0; i < difference.clients.changes.size(); ++i) {
     const policy::Change& change = difference.clients.changes[i];
-    json.object()
-        .text("local", change.local.to_string())
-        .text("first", change.clients.first.to_string())
-        .text("last", change.clients.last.to_string())
-        .text("before", change.before)
-        .text("after", change.after);
-    json.array("loses");
-    for (const std::string_view name : names_of(change.lost)) json.text({}, name);
-    json.end().array("gains");
-    for (const std::string_view name : names_of(change.gained)) json.text({}, name);
-    json.end();
-    if (i < difference.counts.size()) json.number("count", difference.counts[i]);
-    json.end();
+    Json one{{"local", change.local.to_string()},
+             {"first", change.clients.first.to_string()},
+             {"last", change.clients.last.to_string()},
+             {"before", change.before},
+             {"after", change.after},
+             {"loses", names_of(change.lost)},
+             {"gains", names_of(change.gained)}};
+    if (i < difference.counts.size()) one["count"] = difference.counts[i];
+    json["clients"].push_back(std::move(one));
   }
-  json.end().array("others");
-  for (const std::string& other : difference.others) json.text({}, other);
-  json.end().end();
-  return out;
+  return to_line(json) + '\n';
 }
 
 }  // namespace relais::admin

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "admin/explanation.h"
-#include "admin/json_writer.h"
+#include "admin/json.h"
 
 namespace relais::admin {
 namespace {
@@ -110,59 +110,43 @@ std::string to_text(const Explanation& explanation, const Question& question) {
 }
 
 std::string to_json(const Explanation& explanation, const Question& question) {
-  std::string out;
-  JsonWriter json(out);
-  json.object()
-      .text("remote", question.remote.to_string())
-      .text("local", question.local.to_string())
-      .text("result", explanation.accepted ? "accepted" : "refused");
-  json.array("notes");
-  for (const std::string& note : explanation.notes) json.text({}, note);
-  json.end().array("connectors");
+  Json json{{"remote", question.remote.to_string()},
+            {"local", question.local.to_string()},
+            {"result", explanation.accepted ? "accepted" : "refused"},
+            {"notes", explanation.notes},
+            {"connectors", Json::array()}};
   for (const auto& entry : explanation.connectors) {
-    json.object().text("name", entry.name).text("standing", word_of(entry.standing));
-    if (!entry.range.empty()) json.text("range", entry.range);
-    json.text("origin", entry.origin).text("why", entry.why).end();
+    Json connector{{"name", entry.name}, {"standing", word_of(entry.standing)}};
+    if (!entry.range.empty()) connector["range"] = entry.range;
+    connector["origin"] = entry.origin;
+    connector["why"] = entry.why;
+    json["connectors"].push_back(std::move(connector));
   }
-  json.end();
-  if (explanation.served) json.text("principal", explanation.principal);
-  json.array("rights");
+  if (explanation.served) json["principal"] = explanation.principal;
+  json["rights"] = Json::array();
   for (const auto& right : explanation.rights) {
-    json.object()
-        .text("right", right.name)
-        .boolean("held", right.held)
-        .text("from", right.from)
-        .end();
+    json["rights"].push_back({{"right", right.name}, {"held", right.held}, {"from", right.from}});
   }
-  json.end().array("limits");
+  json["limits"] = Json::array();
   for (const auto& limit : explanation.limits) {
-    json.object()
-        .text("key", limit.key)
-        .text("value", limit.value)
-        .boolean("enforced", limit.enforced);
-    if (limit.now) json.number("now", *limit.now);
-    json.end();
+    Json one{{"key", limit.key}, {"value", limit.value}, {"enforced", limit.enforced}};
+    if (limit.now) one["now"] = *limit.now;
+    json["limits"].push_back(std::move(one));
   }
-  json.end().array("dialogue");
+  json["dialogue"] = Json::array();
   for (const auto& step : explanation.steps) {
-    json.object()
-        .text("command", step.command)
-        .text("reply", step.reply)
-        .boolean("accepted", step.accepted);
-    if (!step.reason.empty()) json.text("reason", step.reason);
-    if (!step.cure.empty()) json.text("cure", step.cure);
-    json.end();
+    Json one{{"command", step.command}, {"reply", step.reply}, {"accepted", step.accepted}};
+    if (!step.reason.empty()) one["reason"] = step.reason;
+    if (!step.cure.empty()) one["cure"] = step.cure;
+    json["dialogue"].push_back(std::move(one));
   }
-  json.end().array("next_hops");
+  json["next_hops"] = Json::array();
   for (const auto& route : explanation.routes) {
-    json.object()
-        .text("recipient", route.recipient)
-        .text("send_connector", route.connector)
-        .text("next_hops", route.next_hops)
-        .end();
+    json["next_hops"].push_back({{"recipient", route.recipient},
+                                 {"send_connector", route.connector},
+                                 {"next_hops", route.next_hops}});
   }
-  json.end().end();
-  return out;
+  return to_line(json) + '\n';
 }
 
 }  // namespace relais::admin

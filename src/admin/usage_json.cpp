@@ -10,39 +10,39 @@ namespace {
 
 constexpr int kVersion = 1;
 
-void put(Record& record, const char* key, uint64_t value) {
+void put(Json& record, const char* key, uint64_t value) {
   if (value != 0) record[key] = value;
 }
 
-void put(Record& record, const char* key, WallTime value) {
+void put(Json& record, const char* key, WallTime value) {
   if (value.ns != 0) record[key] = iso8601(value);
 }
 
-uint64_t number(const Record& record, const char* key) {
+uint64_t number(const Json& record, const char* key) {
   const auto found = record.find(key);
   if (found == record.end()) return 0;
   if (!found->is_number_unsigned()) throw std::runtime_error(std::string(key) + " is no count");
   return found->get<uint64_t>();
 }
 
-std::string text(const Record& record, const char* key) {
+std::string text(const Json& record, const char* key) {
   return record.contains(key) ? record[key].get<std::string>() : std::string();
 }
 
-WallTime time(const Record& record, const char* key) {
+WallTime time(const Json& record, const char* key) {
   if (!record.contains(key)) return {};
   const auto value = parse_time(record[key].get<std::string>());
   if (!value) throw std::runtime_error(std::string(key) + " is no time");
   return *value;
 }
 
-IpAddress address(const Record& record) {
+IpAddress address(const Json& record) {
   const auto value = IpAddress::parse(record.at("client").get<std::string>());
   if (!value) throw std::runtime_error("client is no address");
   return *value;
 }
 
-UsageFigures figures(const Record& record) {
+UsageFigures figures(const Json& record) {
   UsageFigures figures;
   figures.connections = number(record, "connections");
   const uint64_t sessions = number(record, "sessions");
@@ -63,9 +63,9 @@ UsageFigures figures(const Record& record) {
   return figures;
 }
 
-void read_clients(const Record& record, TopClients& clients) {
+void read_clients(const Json& record, TopClients& clients) {
   if (!record.contains("clients")) return;
-  for (const Record& client : record["clients"]) {
+  for (const Json& client : record["clients"]) {
     TopClients::Place& place = clients.at(address(client));
     place.connections = number(client, "connections");
     place.messages = number(client, "messages");
@@ -75,18 +75,18 @@ void read_clients(const Record& record, TopClients& clients) {
   }
 }
 
-void read_connector(const Record& record, UsageTotals::Connector& connector) {
+void read_connector(const Json& record, UsageTotals::Connector& connector) {
   connector.sum = figures(record);
   read_clients(record, connector.clients);
   if (!record.contains("last_refusal")) return;
-  const Record& last = record["last_refusal"];
+  const Json& last = record["last_refusal"];
   connector.last_refusal = {.time = time(last, "time"),
                             .client = address(last),
                             .reply = text(last, "reply"),
                             .reason = text(last, "reason")};
 }
 
-void read_record(const Record& record, UsageTotals& totals) {
+void read_record(const Json& record, UsageTotals& totals) {
   UsageTotals::Connector& connector = totals.connectors[record.at("connector").get<std::string>()];
   if (!record.contains("range")) return read_connector(record, connector);
   const auto range = policy::AddressRange::parse(record["range"].get<std::string>());
@@ -94,15 +94,15 @@ void read_record(const Record& record, UsageTotals& totals) {
   connector.ranges[*range] = figures(record);
 }
 
-void append_lines(std::string& out, const Record& record, bool& first) {
+void append_lines(std::string& out, const Json& record, bool& first) {
   out += first ? "\n" : ",\n";
   first = false;
-  out += line_of(record);
+  out += to_line(record);
 }
 
 }  // namespace
 
-void put_figures(Record& record, const UsageFigures& figures) {
+void put_figures(Json& record, const UsageFigures& figures) {
   put(record, "sessions", figures.sessions());
   put(record, "connections", figures.connections);
   put(record, "messages", figures.messages);
@@ -116,8 +116,8 @@ void put_figures(Record& record, const UsageFigures& figures) {
   put(record, "last_seen", figures.last_seen);
 }
 
-Record record_of(const TopClients::Place& client) {
-  Record record{{"client", client.address.to_string()}};
+Json record_of(const TopClients::Place& client) {
+  Json record{{"client", client.address.to_string()}};
   put(record, "connections", client.connections);
   put(record, "messages", client.messages);
   put(record, "refused", client.refused);
@@ -126,29 +126,25 @@ Record record_of(const TopClients::Place& client) {
   return record;
 }
 
-Record record_of(const LastRefusal& refusal) {
+Json record_of(const LastRefusal& refusal) {
   return {{"time", iso8601(refusal.time)},
           {"client", refusal.client.to_string()},
           {"reply", refusal.reply},
           {"reason", refusal.reason}};
 }
 
-std::string line_of(const Record& record) {
-  return record.dump(-1, ' ', false, Record::error_handler_t::replace);
-}
-
 std::string to_json(const UsageTotals& totals) {
   std::string out;
-  Record head{{"version", kVersion},
-              {"counted_since", iso8601(totals.counted_since)},
-              {"updated", iso8601(totals.updated)},
-              {"pid", totals.pid}};
-  out = line_of(head);
+  Json head{{"version", kVersion},
+            {"counted_since", iso8601(totals.counted_since)},
+            {"updated", iso8601(totals.updated)},
+            {"pid", totals.pid}};
+  out = to_line(head);
   out.back() = ',';
   out += "\n\"connectors\":[";
   bool first = true;
   for (const auto& [name, connector] : totals.connectors) {
-    Record record{{"connector", name}};
+    Json record{{"connector", name}};
     put_figures(record, connector.sum);
     if (connector.last_refusal.time.ns != 0)
       record["last_refusal"] = record_of(connector.last_refusal);
@@ -160,7 +156,7 @@ std::string to_json(const UsageTotals& totals) {
   first = true;
   for (const auto& [name, connector] : totals.connectors) {
     for (const auto& [range, figures] : connector.ranges) {
-      Record record{{"connector", name}, {"range", range.to_string()}};
+      Json record{{"connector", name}, {"range", range.to_string()}};
       put_figures(record, figures);
       append_lines(out, record, first);
     }
@@ -172,14 +168,14 @@ std::string to_json(const UsageTotals& totals) {
 std::expected<UsageTotals, std::string> usage_from_json(std::string_view text) {
   UsageTotals totals;
   try {
-    // Record by record (an object inside one of the two lists), so that a million of them do not
+    // Json by record (an object inside one of the two lists), so that a million of them do not
     // become one tree.
-    const auto take_record = [&totals](int depth, Record::parse_event_t event, Record& parsed) {
-      if (event != Record::parse_event_t::object_end || depth != 2) return true;
+    const auto take_record = [&totals](int depth, Json::parse_event_t event, Json& parsed) {
+      if (event != Json::parse_event_t::object_end || depth != 2) return true;
       read_record(parsed, totals);
       return false;
     };
-    const Record head = Record::parse(text, take_record);
+    const Json head = Json::parse(text, take_record);
     if (head.at("version") != kVersion) return std::unexpected("its version is not 1");
     totals.counted_since = time(head, "counted_since");
     totals.updated = time(head, "updated");

@@ -205,33 +205,33 @@ class Text {
 };
 
 // Every figure, 0 too: a reader of one record should not have to know the others.
-void put_all(Record& record, const UsageFigures& figures, bool running) {
+void put_all(Json& record, const UsageFigures& figures, bool running) {
   record["sessions"] = running ? figures.sessions() : 0;
   record["connections"] = figures.connections;
   record["messages"] = figures.messages;
   record["recipients"] = figures.recipients;
   record["octets"] = figures.octets;
   record["refused"] = figures.refused();
-  record["refusals"] = Record::object();
+  record["refusals"] = Json::object();
   record["first_seen"] = nullptr;
   record["last_seen"] = nullptr;
-  Record present;
+  Json present;
   put_figures(present, figures);
   for (const char* key : {"refusals", "first_seen", "last_seen"}) {
     if (present.contains(key)) record[key] = present[key];
   }
 }
 
-Record record_of(const Row& row, const UsageView& view) {
+Json record_of(const Row& row, const UsageView& view) {
   static const UsageTotals::Connector kNothing{};
   const UsageTotals::Connector& counted = row.counted != nullptr ? *row.counted : kNothing;
-  Record record{{"connector", row.name},
-                {"configured", row.configured != nullptr},
-                {"enabled", row.configured != nullptr && row.configured->enabled}};
+  Json record{{"connector", row.name},
+              {"configured", row.configured != nullptr},
+              {"enabled", row.configured != nullptr && row.configured->enabled}};
   put_all(record, counted.sum, view.running);
   record["last_refusal"] = nullptr;
   if (counted.last_refusal.time.ns != 0) record["last_refusal"] = record_of(counted.last_refusal);
-  record["clients"] = Record::array();
+  record["clients"] = Json::array();
   const std::vector<TopClients::Place> clients = busiest(counted);
   for (const TopClients::Place& client : first(clients, view.top)) {
     record["clients"].push_back({{"client", client.address.to_string()},
@@ -245,9 +245,9 @@ Record record_of(const Row& row, const UsageView& view) {
   record["ranges_configured"] =
       row.configured != nullptr ? row.configured->remote_ranges.size() : 0;
   record["ranges_used"] = used.size();
-  record["ranges"] = Record::array();
+  record["ranges"] = Json::array();
   for (const UsedRange& range : first(used, view.top)) {
-    Record entry{{"range", range.range.to_string()}, {"configured", range.configured}};
+    Json entry{{"range", range.range.to_string()}, {"configured", range.configured}};
     put_all(entry, *range.figures, view.running);
     record["ranges"].push_back(std::move(entry));
   }
@@ -269,12 +269,12 @@ std::string usage_age(const UsageView& view) {
 std::string usage_text(const UsageView& view) { return Text(view).print(); }
 
 std::string usage_json(const UsageView& view) {
-  Record record{{"running", view.running},
-                {"counted_since", iso8601(view.totals.counted_since)},
-                {"updated", iso8601(view.totals.updated)},
-                {"connectors", Record::array()}};
+  Json record{{"running", view.running},
+              {"counted_since", iso8601(view.totals.counted_since)},
+              {"updated", iso8601(view.totals.updated)},
+              {"connectors", Json::array()}};
   for (const Row& row : rows_of(view)) record["connectors"].push_back(record_of(row, view));
-  return line_of(record) + "\n";
+  return to_line(record) + "\n";
 }
 
 std::vector<UnusedRange> unused_ranges(const UsageView& view, WallTime since) {

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
+#include "admin/json.h"
 #include "admin/notices.h"
 #include "admin/usage_file.h"
 #include "admin/usage_report.h"
@@ -57,24 +57,24 @@ Source source_of(const config::Loaded& loaded, const UnusedRange& unused) {
 
 void print_unused_json(const config::Loaded& loaded, const UsageView& view, WallTime since,
                        const std::vector<UnusedRange>& unused) {
-  nlohmann::ordered_json report{{"running", view.running},
-                                {"counted_since", iso8601(view.totals.counted_since)},
-                                {"since", iso8601(since)},
-                                {"covered", view.totals.counted_since <= since},
-                                {"unused", nlohmann::ordered_json::array()}};
+  admin::Json report{{"running", view.running},
+                     {"counted_since", iso8601(view.totals.counted_since)},
+                     {"since", iso8601(since)},
+                     {"covered", view.totals.counted_since <= since},
+                     {"unused", admin::Json::array()}};
   for (const UnusedRange& one : unused) {
     const auto& connector = loaded.model.receive_connectors[one.connector];
     const Source source = source_of(loaded, one);
-    nlohmann::ordered_json entry{{"file", source.file},
-                                 {"line", source.line},
-                                 {"connector", connector.name},
-                                 {"enabled", connector.enabled},
-                                 {"range", connector.remote_ranges[one.range].to_string()},
-                                 {"last_seen", nullptr}};
+    admin::Json entry{{"file", source.file},
+                      {"line", source.line},
+                      {"connector", connector.name},
+                      {"enabled", connector.enabled},
+                      {"range", connector.remote_ranges[one.range].to_string()},
+                      {"last_seen", nullptr}};
     if (one.last_seen.ns != 0) entry["last_seen"] = iso8601(one.last_seen);
     report["unused"].push_back(std::move(entry));
   }
-  print(report.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+  print(admin::to_line(report) + '\n');
 }
 
 void print_unused(const config::Loaded& loaded, const UsageView& view, WallTime since,

@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <span>
 
-#include "admin/json_line.h"
+#include "admin/json.h"
 #include "policy/ascii.h"
 
 namespace relais::shell {
 namespace {
+
+using admin::Json;
 
 constexpr size_t kTablePropertiesMax = 4;  // of what nobody has asked a form for
 constexpr size_t kTableElementsMax = 16;   // of a list in a table, as in Exchange's shell
@@ -114,86 +116,34 @@ std::span<const Column> default_columns(Kind kind) {
   return {};
 }
 
-class JsonWriter {
- public:
-  explicit JsonWriter(bool compress) : compress_(compress) {}
+Json json_of(const Value& value);
 
-  void value(const Value& value) {
-    if (value.is_null()) {
-      out_ += "null";
-    } else if (const auto* truth = value.as<bool>()) {
-      out_ += *truth ? "true" : "false";
-    } else if (const auto* number = value.as<int64_t>()) {
-      out_ += std::to_string(*number);
-    } else if (const auto* octets = value.as<Octets>()) {
-      out_ += std::to_string(octets->count);
-    } else if (const auto* list = value.as<List>()) {
-      array(*list, [this](const Value& element) { this->value(element); });
-    } else if (const auto* pairs = value.as<Pairs>()) {
-      object(*pairs);
-    } else {
-      admin::append_json_text(out_, to_text(value));
-    }
-  }
+Json json_of(const Pairs& pairs) {
+  Json json = Json::object();
+  for (const auto& [name, value] : pairs) json[name] = json_of(value);
+  return json;
+}
 
-  void object(const Pairs& pairs) {
-    if (pairs.empty()) {
-      out_ += "{}";
-      return;
-    }
-    open('{');
-    bool first = true;
-    for (const auto& [name, value] : pairs) {
-      next(first);
-      admin::append_json_text(out_, name);
-      out_ += compress_ ? ":" : ": ";
-      this->value(value);
-    }
-    close('}');
+Json json_of(const Object& object) {
+  if (object.kind == Kind::kScalar && !object.properties.empty()) {
+    return json_of(object.properties.front().second);
   }
+  return json_of(object.properties);
+}
 
-  template <class Elements, class Write>
-  void array(const Elements& elements, Write write) {
-    if (elements.empty()) {
-      out_ += "[]";
-      return;
-    }
-    open('[');
-    bool first = true;
-    for (const auto& element : elements) {
-      next(first);
-      write(element);
-    }
-    close(']');
+Json json_of(const Value& value) {
+  if (value.is_null()) return nullptr;
+  if (const auto* truth = value.as<bool>()) return *truth;
+  if (const auto* number = value.as<int64_t>()) return *number;
+  if (const auto* octets = value.as<Octets>()) return octets->count;
+  if (const auto* pairs = value.as<Pairs>()) return json_of(*pairs);
+  if (const auto* list = value.as<List>()) {
+    Json json = Json::array();
+    for (const Value& element : *list) json.push_back(json_of(element));
+    return json;
   }
-
-  [[nodiscard]] std::string take() { return std::move(out_); }
-
- private:
-  void open(char bracket) {
-    out_ += bracket;
-    ++depth_;
-  }
-  void next(bool& first) {
-    if (!first) out_ += ',';
-    first = false;
-    new_line();
-  }
-  void close(char bracket) {
-    --depth_;
-    new_line();
-    out_ += bracket;
-  }
-  void new_line() {
-    if (compress_) return;
-    out_ += '\n';
-    out_.append(2 * depth_, ' ');
-  }
-
-  std::string out_;
-  size_t depth_ = 0;
-  bool compress_;
-};
+  return to_text(value);
+}
 
 }  // namespace
 
@@ -289,27 +239,11 @@ std::string format_default(const Objects& objects) {
 }
 
 std::string format_json(const Objects& objects, bool compress) {
-  JsonWriter writer(compress);
-  const auto write = [&](const Object& object) {
-    if (object.kind == Kind::kScalar && !object.properties.empty()) {
-      writer.value(object.properties.front().second);
-    } else {
-      writer.object(object.properties);
-    }
-  };
-  if (objects.size() == 1) {
-    write(objects.front());
-  } else {
-    writer.array(objects, write);
-  }
-  std::string text = writer.take();
-  return text += '\n';
+  Json json = Json::array();
+  for (const Object& object : objects) json.push_back(json_of(object));
+  return admin::to_line(json.size() == 1 ? json.front() : json, compress ? -1 : 2) + '\n';
 }
 
-std::string to_json(const Value& value) {
-  JsonWriter writer(true);
-  writer.value(value);
-  return writer.take();
-}
+std::string to_json(const Value& value) { return admin::to_line(json_of(value)); }
 
 }  // namespace relais::shell

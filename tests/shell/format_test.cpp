@@ -98,7 +98,7 @@ TEST(Format, Json) {
       .add("List", List{int64_t{1}, {}})
       .add("Empty", List{});
   EXPECT_EQ(format_json({object}, true),
-            "{\"Name\":\"a\\\"\\\\\\u000a\u00e4\\ufffd\",\"Enabled\":true,\"Size\":5,\"Time\":"
+            "{\"Name\":\"a\\\"\\\\\\n\u00e4\ufffd\",\"Enabled\":true,\"Size\":5,\"Time\":"
             "\"00:00:05\",\"List\":[1,null],\"Empty\":[]}\n");
   Object small;
   small.add("A", int64_t{1});
