@@ -78,13 +78,14 @@ std::string toml_list(const std::vector<std::string>& elements) {
 }
 
 TomlText::TomlText(std::string text) : text_(std::move(text)) {
+  if (text_.starts_with("\xEF\xBB\xBF")) start_ = 3;
   line_end_ = text_.find("\r\n") != std::string::npos ? "\r\n" : "\n";
   scan();
 }
 
 void TomlText::scan() {
   items_.clear();
-  for (size_t at = 0; at < text_.size();) {
+  for (size_t at = start_; at < text_.size();) {
     Item item;
     item.begin = at;
     at = skip_toml_blanks(text_, at);
@@ -154,7 +155,7 @@ void TomlText::replace(size_t begin, size_t end, std::string_view with) {
 // comment that the file begins with.
 size_t TomlText::place_for_key(const Span& span) const {
   if (span.last > 0) return items_[span.last - 1].end;
-  size_t at = 0;
+  size_t at = start_;
   while (at < text_.size() && text_[skip_toml_blanks(text_, at)] == '#') {
     at = behind_line(text_, at);
   }
@@ -173,7 +174,7 @@ void TomlText::set(const Section& section, std::string_view key, std::string_vie
     return;
   }
   const size_t at = place_for_key(*span);
-  const bool unended = at > 0 && text_[at - 1] != '\n';  // the last line of the file
+  const bool unended = at > start_ && text_[at - 1] != '\n';  // the last line of the file
   std::string block = unended ? line_end_ : std::string();
   block += line;
   // A comment or a header that follows the first key of a file stands apart from it.

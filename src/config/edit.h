@@ -76,6 +76,7 @@ class TomlText {
   void append(std::string_view block);
 
   std::string text_;
+  size_t start_ = 0;  // behind the byte order mark, if there is one
   std::string line_end_;
   std::vector<Item> items_;
 };

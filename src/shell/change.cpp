@@ -191,15 +191,26 @@ std::string Folder::text(std::string_view name) const {
   return config::read_text(path_of(name)).value_or("");
 }
 
-std::expected<config::TomlText, std::string> Folder::edit(std::string_view name) const {
-  std::string whole = text(name);
-  if (const auto document = config::parse_document(whole); !document) {
-    return std::unexpected(
-        fmt::format("{}:{}: {}; nothing can be changed in this file before that "
-                    "is mended",
-                    path_of(name), document.error().line, document.error().what));
+std::expected<config::FileEdit, std::string> Folder::edit(std::string_view name) const {
+  auto edit = config::FileEdit::of(text(name));
+  if (edit) return std::move(*edit);
+  return std::unexpected(
+      fmt::format("{}:{}: {}; nothing can be changed in this file before that "
+                  "is mended",
+                  path_of(name), edit.error().line, edit.error().what));
+}
+
+std::expected<void, std::string> Folder::take(Change& change,
+                                              const config::FileEdit& edited) const {
+  auto text = edited.result();
+  if (text) {
+    change.files[change.file] = std::move(*text);
+    return {};
   }
-  return config::TomlText(std::move(whole));
+  const config::DocumentError& error = text.error();
+  return std::unexpected(
+      error.line == 0 ? fmt::format("{}: {}", path_of(change.file), error.what)
+                      : fmt::format("{}:{}: {}", path_of(change.file), error.line, error.what));
 }
 
 config::Table Folder::table(std::string_view name) const {

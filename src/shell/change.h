@@ -9,7 +9,7 @@
 #include <string>
 
 #include "config/document.h"
-#include "config/edit.h"
+#include "config/file_edit.h"
 #include "config/load.h"
 #include "shell/cmdlet.h"
 
@@ -40,7 +40,10 @@ class Folder {
   // The text of a file in the folder; empty when it is not there.
   [[nodiscard]] std::string text(std::string_view name) const;
   // The same, ready to be edited. Unexpected: it is no TOML, so nothing can be changed in it.
-  [[nodiscard]] std::expected<config::TomlText, std::string> edit(std::string_view name) const;
+  [[nodiscard]] std::expected<config::FileEdit, std::string> edit(std::string_view name) const;
+  // Takes over the edited text. Unexpected: it is not what was meant, and what to mend first.
+  [[nodiscard]] std::expected<void, std::string> take(Change& change,
+                                                      const config::FileEdit& edited) const;
   [[nodiscard]] config::Table table(std::string_view name) const;  // empty when it is no TOML
 
  private:

@@ -19,8 +19,8 @@ namespace relais::shell {
 template <class Owner>
 std::expected<void, std::string> write_arguments(const Call& call, Change& change,
                                                  std::span<const config::Parameter<Owner>> rows,
-                                                 config::TomlText& text,
-                                                 const config::TomlText::Section& section,
+                                                 config::FileEdit& text,
+                                                 const config::FileEdit::Section& section,
                                                  const config::Table& present,
                                                  const Object* object) {
   // In the order of the rows, which is the order of the documentation.

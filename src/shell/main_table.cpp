@@ -9,7 +9,7 @@ Draft draft_remove_table(const Call& call, const Folder& folder, const MainTable
   if (!index) return std::unexpected(there_is_none(kind, identity));
   auto text = folder.edit(kMainFile);
   if (!text) return std::unexpected(text.error());
-  const config::TomlText::Section section{std::string(kind.section), *index};
+  const config::FileEdit::Section section{std::string(kind.section), *index};
   Change change;
   change.what = fmt::format("Removing {} \"{}\"", kind.noun, identity);
   change.file = kMainFile;
@@ -17,7 +17,7 @@ Draft draft_remove_table(const Call& call, const Folder& folder, const MainTable
     note_change(change, entry.key, text->value(section, entry.key), std::nullopt);
   }
   text->remove_table(section);
-  change.files[change.file] = text->text();
+  if (auto taken = folder.take(change, *text); !taken) return std::unexpected(taken.error());
   return change;
 }
 

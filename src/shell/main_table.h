@@ -31,13 +31,11 @@ Draft draft_new_table(const Call& call, const Folder& folder, const MainTable& k
   Change change;
   change.what = fmt::format("Creating {} \"{}\"", kind.noun, name);
   change.file = kMainFile;
-  const config::TomlText::Section section{std::string(kind.section), text->count(kind.section)};
-  if (auto appended = text->append_table(kind.section, {}); !appended) {
-    return std::unexpected(appended.error());
-  }
+  const config::FileEdit::Section section{std::string(kind.section), text->count(kind.section)};
+  text->append_table(kind.section, {});
   const auto written = write_arguments<Owner>(call, change, rows, *text, section, {}, nullptr);
   if (!written) return std::unexpected(written.error());
-  change.files[change.file] = text->text();
+  if (auto taken = folder.take(change, *text); !taken) return std::unexpected(taken.error());
   return change;
 }
 
@@ -58,11 +56,11 @@ Draft draft_set_table(const Call& call, const Folder& folder, const MainTable& k
   const auto written = write_arguments<Owner>(
       call, change, rows, *text, {std::string(kind.section), *index}, tables[*index], &object);
   if (!written) return std::unexpected(written.error());
-  if (change.after.empty()) {
+  if (!text->is_changed()) {
     call.warn(fmt::format("nothing has changed: {} '{}' was like that", kind.noun, identity));
     return std::nullopt;
   }
-  change.files[change.file] = text->text();
+  if (auto taken = folder.take(change, *text); !taken) return std::unexpected(taken.error());
   return change;
 }
 

@@ -143,23 +143,21 @@ Draft draft_add(const Call& call, const Folder& folder, std::vector<std::string>
   if (same != entries.end()) {
     auto rights = same->rights;
     rights.insert(rights.end(), added.begin(), added.end());
-    const config::TomlText::Section section{"permission", same->index};
+    const config::FileEdit::Section section{"permission", same->index};
     const auto before = text->value(section, "extended_rights");
     text->set_list(section, "extended_rights", quoted(rights));
     note_change(change, "permission.extended_rights", before,
                 text->value(section, "extended_rights"));
   } else {
-    config::TomlText::Keys keys{{"user", config::toml_string(wanted->user)},
+    config::FileEdit::Keys keys{{"user", config::toml_string(wanted->user)},
                                 {"extended_rights", config::toml_list(quoted(added))}};
     if (wanted->deny) keys.emplace_back("deny", "true");
-    if (auto appended = text->append_table("permission", keys); !appended) {
-      return std::unexpected(appended.error());
-    }
+    text->append_table("permission", keys);
     note_change(change, "permission.user", std::nullopt, keys[0].second);
     note_change(change, "permission.extended_rights", std::nullopt, keys[1].second);
     if (wanted->deny) note_change(change, "permission.deny", std::nullopt, "true");
   }
-  change.files[change.file] = text->text();
+  if (auto taken = folder.take(change, *text); !taken) return std::unexpected(taken.error());
   return change;
 }
 
@@ -244,7 +242,7 @@ Draft draft_remove(const Call& call, const Folder& folder) {
       if (!goes) kept.push_back(right);
     }
     if (kept.size() == entry->rights.size()) continue;
-    const config::TomlText::Section section{"permission", entry->index};
+    const config::FileEdit::Section section{"permission", entry->index};
     const auto before = text->value(section, "extended_rights");
     if (kept.empty()) {
       text->remove_table(section);
@@ -256,7 +254,7 @@ Draft draft_remove(const Call& call, const Folder& folder) {
                   text->value(section, "extended_rights"));
     }
   }
-  change.files[change.file] = text->text();
+  if (auto taken = folder.take(change, *text); !taken) return std::unexpected(taken.error());
   return change;
 }
 

@@ -84,11 +84,12 @@ Draft draft_new(const Call& call, const Folder& folder) {
   Change change;
   change.what = what("Creating", folder.model(), name);
   change.file = new_file_name(folder, name);
-  config::TomlText text("");
+  auto text = folder.edit(change.file);
+  if (!text) return std::unexpected(text.error());
   const auto written = write_arguments<ReceiveDraft>(
-      call, change, config::receive_connector_parameters(), text, {}, {}, nullptr);
+      call, change, config::receive_connector_parameters(), *text, {}, {}, nullptr);
   if (!written) return std::unexpected(written.error());
-  change.files[change.file] = text.text();
+  if (auto taken = folder.take(change, *text); !taken) return std::unexpected(taken.error());
   return change;
 }
 
@@ -124,12 +125,12 @@ Draft draft_set(const Call& call, const Folder& folder) {
       write_arguments<ReceiveDraft>(call, change, config::receive_connector_parameters(), *text, {},
                                     folder.table(change.file), &object);
   if (!written) return std::unexpected(written.error());
-  if (change.after.empty()) {
+  if (!text->is_changed()) {
     call.warn(
         fmt::format("nothing has changed: Receive connector '{}' was like that", connector->name));
     return std::nullopt;
   }
-  change.files[change.file] = text->text();
+  if (auto taken = folder.take(change, *text); !taken) return std::unexpected(taken.error());
   return change;
 }
 

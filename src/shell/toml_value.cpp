@@ -157,7 +157,7 @@ std::expected<Value, std::string> add_and_remove(List current, const Pairs& chan
   return Value(std::move(current));
 }
 
-void write_key(config::TomlText& text, const config::TomlText::Section& section,
+void write_key(config::FileEdit& text, const config::FileEdit::Section& section,
                std::string_view key, const Written& written, Form form) {
   if (!written.value) {
     text.remove(section, key);

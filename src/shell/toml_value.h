@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "config/document.h"
-#include "config/edit.h"
+#include "config/file_edit.h"
 #include "shell/value.h"
 
 namespace relais::shell {
@@ -36,7 +36,7 @@ struct Written {
                                                                std::vector<std::string>& not_there);
 
 // Puts it into the file's text.
-void write_key(config::TomlText& text, const config::TomlText::Section& section,
+void write_key(config::FileEdit& text, const config::FileEdit::Section& section,
                std::string_view key, const Written& written, Form form);
 
 }  // namespace relais::shell
