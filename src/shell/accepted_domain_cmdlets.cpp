@@ -65,6 +65,7 @@ void run_set(Call& call) {
 void run_get(Call& call) {
   warn_of_support(call);
   const Folder folder(call.session.folder);
+  if (!can_show(call, folder)) return;
   const auto tables = tables_of(folder, kSection);
   const std::string identity = call.arguments.text("Identity");
   for (size_t i = 0; i < tables.size(); ++i) {

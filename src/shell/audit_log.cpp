@@ -39,8 +39,10 @@ std::string line_of(const AuditEntry& entry) {
     line.emplace_back("sudo_user", std::string(sudo));
   line.emplace_back("command", entry.command);
   line.emplace_back("file", entry.file);
-  line.emplace_back("before", entry.before);
-  line.emplace_back("after", entry.after);
+  if (!entry.is_answer) {
+    line.emplace_back("before", entry.before);
+    line.emplace_back("after", entry.after);
+  }
   line.emplace_back("result", entry.result);
   std::string text = to_json(Value(std::move(line)));
   return text += '\n';

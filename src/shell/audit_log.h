@@ -15,6 +15,7 @@ struct AuditEntry {
   Pairs before;         // by key, in the file's notation
   Pairs after;
   std::string result;
+  bool is_answer = false;  // of the server, to the change in the line before: without the values
 };
 
 class AuditLog {

@@ -33,7 +33,29 @@ std::string told(const Finding& finding, const Folder& folder, const Change& cha
   return fmt::format("{}:{}: {}", finding.file, finding.line, said);
 }
 
-// Says what the change makes wrong. False: there is an error among it.
+bool is_error(const Finding& finding) { return finding.severity == Finding::Severity::kError; }
+
+// Something is missing from it that New- makes.
+bool is_unfinished(const Finding& finding, const Folder& folder) {
+  std::error_code failed;
+  const bool is_missing = finding.rule == config::Rule::kUnreadable &&
+                          !std::filesystem::exists(finding.file, failed) && !failed;
+  return finding.rule == config::Rule::kNobodyListens ||
+         (is_missing && finding.file == folder.path_of("connectors"));
+}
+
+// Files that cannot be read, so that what they say is not seen; without those that `said` names.
+void warn_of_hidden(const Call& call, const Folder& folder, std::string_view said) {
+  for (const Finding& finding : folder.loaded().findings) {
+    const bool hides =
+        finding.rule == config::Rule::kUnreadable || finding.rule == config::Rule::kNotToml;
+    if (hides && is_error(finding) && said.find(finding.file) == std::string_view::npos) {
+      call.warn_once(config::to_string(finding));
+    }
+  }
+}
+
+// Says what the change makes wrong, and what was wrong before. False: there is an error among it.
 bool is_valid(const Call& call, const Folder& folder, const Change& change) {
   const config::Loaded after = config::load(folder.path(), {}, change.files);
   std::vector<Finding> fresh;
@@ -43,7 +65,6 @@ bool is_valid(const Call& call, const Folder& folder, const Change& change) {
         std::ranges::any_of(before, [&](const Finding& f) { return is_same(f, finding); });
     if (!known) fresh.push_back(finding);
   }
-  const auto is_error = [](const Finding& f) { return f.severity == Finding::Severity::kError; };
   const bool good = std::ranges::none_of(fresh, is_error);
   for (const Finding& finding : fresh) {
     const std::string text = told(finding, folder, change);
@@ -53,7 +74,15 @@ bool is_valid(const Call& call, const Folder& folder, const Change& change) {
       call.warn(text);
     }
   }
-  return good;
+  if (!good) return false;
+  for (const Finding& finding : after.findings) {
+    const bool is_fresh =
+        std::ranges::any_of(fresh, [&](const Finding& other) { return is_same(other, finding); });
+    if (!is_error(finding) || is_fresh || is_unfinished(finding, folder)) continue;
+    call.warn_once(fmt::format("the configuration is not valid, so the next start will fail: {}",
+                               config::to_string(finding)));
+  }
+  return true;
 }
 
 std::string audit_path(const Folder& folder) {
@@ -92,7 +121,16 @@ bool write(const Call& call, const Folder& folder, const Change& change) {
 std::string tell_server(const Call& call, const Folder& folder) {
   const std::string& data_dir = folder.model().server.data_dir;
   const auto server = running_server(data_dir, folder.path());
-  if (!server) return {};
+  if (!server) {
+    bool& said = call.session.has_said_that_no_server_runs;
+    if (!said) {
+      call.session.console.say(fmt::format(
+          "No server runs with data_dir {}; the change takes effect at the next start.\n",
+          data_dir));
+    }
+    said = true;
+    return {};
+  }
   const Reloaded reloaded = ask_to_reload(data_dir, *server, kReloadWait);
   Console& console = call.session.console;
   if (!reloaded.problem.empty()) {
@@ -132,24 +170,36 @@ std::string shown(const Pairs& pairs) {
   return text;
 }
 
-bool carry_out_locked(const Call& call, const std::function<Draft(const Folder&)>& draft) {
-  const Folder folder(call.session.folder);
+// Nothing is left to do without a change.
+struct Prepared {
+  bool good = false;
+  std::optional<Change> change;
+};
+
+Prepared prepare(const Call& call, const Folder& folder,
+                 const std::function<Draft(const Folder&)>& draft) {
   auto drafted = draft(folder);
   if (!drafted) {
     call.fail(drafted.error());
-    return false;
+    warn_of_hidden(call, folder, drafted.error());
+    return {};
   }
-  if (!*drafted) return true;
+  if (!*drafted) return {true, {}};
   Change& change = **drafted;
   std::error_code failed;
   if (!std::filesystem::exists(folder.path_of(kMainFile), failed)) {
     change.files.try_emplace(std::string(kMainFile), kNewMainFile);
   }
-  if (!is_valid(call, folder, change)) return false;
+  if (!is_valid(call, folder, change)) return {};
   if (call.arguments.flag("WhatIf")) {
     call.session.console.print(fmt::format("What if: {}{}.\n", change.what, shown(change.after)));
-    return true;
+    return {true, {}};
   }
+  return {true, std::move(change)};
+}
+
+// Under the lock.
+bool finish(const Call& call, const Folder& folder, const Change& change) {
   const auto log = AuditLog::open(audit_path(folder));
   if (!log) {
     call.fail(
@@ -167,8 +217,7 @@ bool carry_out_locked(const Call& call, const std::function<Draft(const Folder&)
   const std::string answer = tell_server(call, folder);
   if (!answer.empty()) {
     entry.result = answer;
-    entry.before = {};
-    entry.after = {};
+    entry.is_answer = true;
     note();
   }
   return true;
@@ -192,7 +241,14 @@ std::string Folder::text(std::string_view name) const {
 }
 
 std::expected<config::FileEdit, std::string> Folder::edit(std::string_view name) const {
-  auto edit = config::FileEdit::of(text(name));
+  std::error_code failed;
+  auto whole = config::read_text(path_of(name));
+  // Never taken for an empty one and replaced.
+  if (!whole && (std::filesystem::exists(path_of(name), failed) || failed)) {
+    return std::unexpected(
+        fmt::format("{}: cannot be read, so nothing can be changed in it", path_of(name)));
+  }
+  auto edit = config::FileEdit::of(std::move(whole).value_or(""));
   if (edit) return std::move(*edit);
   return std::unexpected(
       fmt::format("{}:{}: {}; nothing can be changed in this file before that "
@@ -218,6 +274,26 @@ config::Table Folder::table(std::string_view name) const {
   return document ? std::move(*document) : config::Table{};
 }
 
+std::optional<std::string> Folder::problem() const {
+  std::error_code failed;
+  const auto status = std::filesystem::status(path_, failed);
+  if (std::filesystem::is_directory(status)) return std::nullopt;
+  if (std::filesystem::exists(status)) return fmt::format("{}: is no folder", path_);
+  return fmt::format("{}: {}", path_,
+                     status.type() == std::filesystem::file_type::not_found
+                         ? std::string("there is no such folder")
+                         : failed.message());
+}
+
+bool can_show(const Call& call, const Folder& folder) {
+  if (const auto problem = folder.problem()) {
+    call.fail(*problem);
+    return false;
+  }
+  warn_of_hidden(call, folder, {});
+  return true;
+}
+
 void note_change(Change& change, std::string_view key, const std::optional<std::string>& before,
                  const std::optional<std::string>& after) {
   if (before == after) return;
@@ -226,20 +302,36 @@ void note_change(Change& change, std::string_view key, const std::optional<std::
 }
 
 bool carry_out(const Call& call, const std::function<Draft(const Folder&)>& draft) {
-  if (call.arguments.flag("WhatIf")) return carry_out_locked(call, draft);
+  const std::string& path = call.session.folder;
+  std::optional<Prepared> prepared;
   std::error_code failed;
-  if (!std::filesystem::exists(call.session.folder, failed)) {
-    if (const auto made = config::make_folder(call.session.folder); !made) {
+  if (const auto problem = Folder(path).problem()) {
+    const bool may_be_made = !std::filesystem::exists(path, failed) && !failed;
+    if (!call.spec.name.starts_with("New-") || !may_be_made) {
+      call.fail(*problem);
+      return false;
+    }
+    // Only a change that will be written makes a folder.
+    prepared = prepare(call, Folder(path), draft);
+    if (!prepared->change) return prepared->good;
+    if (const auto made = config::make_folder(path); !made) {
       call.fail(made.error());
       return false;
     }
+  } else if (call.arguments.flag("WhatIf")) {
+    return prepare(call, Folder(path), draft).good;
   }
-  const auto lock = config::FolderLock::take(call.session.folder, kLockWait);
+  const auto lock = config::FolderLock::take(path, kLockWait);
   if (!lock) {
     call.fail(lock.error());
     return false;
   }
-  return carry_out_locked(call, draft);
+  const Folder folder(path);
+  // Another shell may have been faster.
+  if (!prepared || !std::filesystem::is_empty(path, failed)) {
+    prepared = prepare(call, folder, draft);
+  }
+  return prepared->change ? finish(call, folder, *prepared->change) : prepared->good;
 }
 
 bool is_confirmed(const Call& call, const std::string& what, bool asks_by_default) {

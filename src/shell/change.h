@@ -45,11 +45,16 @@ class Folder {
   [[nodiscard]] std::expected<void, std::string> take(Change& change,
                                                       const config::FileEdit& edited) const;
   [[nodiscard]] config::Table table(std::string_view name) const;  // empty when it is no TOML
+  // Why there is nothing to read: it is not there, or no folder; nullopt: it is one.
+  [[nodiscard]] std::optional<std::string> problem() const;
 
  private:
   std::string path_;
   config::Loaded loaded_;
 };
+
+// Whether the folder can be shown. Says what is not seen of it because a file cannot be read.
+[[nodiscard]] bool can_show(const Call& call, const Folder& folder);
 
 // Records a key's value before and after, where it differs.
 void note_change(Change& change, std::string_view key, const std::optional<std::string>& before,

@@ -68,6 +68,10 @@ void Call::warn(std::string_view what) const {
   session.console.say(fmt::format("WARNING: {}\n", what));
 }
 
+void Call::warn_once(const std::string& what) const {
+  if (session.warned.insert(what).second) warn(what);
+}
+
 std::expected<const ParameterSpec*, std::string> find_parameter(const CmdletSpec& spec,
                                                                 std::string_view name) {
   std::vector<const ParameterSpec*> candidates;

@@ -5,6 +5,7 @@
 
 #include <expected>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -67,6 +68,8 @@ struct Session {
   std::string folder;
   bool failed = false;  // any command so far
   bool wants_exit = false;
+  bool has_said_that_no_server_runs = false;
+  std::set<std::string> warned = {};  // what warn_once said in this pipeline
 };
 
 // One command at work.
@@ -80,6 +83,7 @@ struct Call {
 
   void fail(std::string_view what) const;
   void warn(std::string_view what) const;
+  void warn_once(const std::string& what) const;  // not for every object of a pipeline
 };
 
 struct CmdletSpec {

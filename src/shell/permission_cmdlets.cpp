@@ -183,6 +183,7 @@ void run_add(Call& call) {
 void run_get(Call& call) {
   warn_of_support(call);
   const Folder folder(call.session.folder);
+  if (!can_show(call, folder)) return;
   const auto wanted = wanted_of(call, folder);
   if (!wanted) return call.fail(wanted.error());
   const bool filtered = call.arguments.find("User") != nullptr;

@@ -144,6 +144,7 @@ void run_set(Call& call) {
 void run_get(Call& call) {
   warn_of_support(call);
   const Folder folder(call.session.folder);
+  if (!can_show(call, folder)) return;
   const std::string identity = call.arguments.text("Identity");
   if (call.arguments.find("Identity") == nullptr || has_wildcard(identity)) {
     for (const auto& connector : folder.model().receive_connectors) {

@@ -135,6 +135,7 @@ void run_set(Call& call) {
 void run_get(Call& call) {
   warn_of_support(call);
   const Folder folder(call.session.folder);
+  if (!can_show(call, folder)) return;
   const std::string identity = call.arguments.text("Identity");
   for (const config::Table& table : tables_of(folder, kSection)) {
     if (identity.empty() || matches_wildcard(text_under(table, "name"), identity)) {

@@ -67,7 +67,7 @@ void run_for_objects(Call& call, const Flow& flow) {
 }  // namespace
 
 Shell::Shell(std::string config_folder, Console& console)
-    : session_{console, std::move(config_folder)} {}
+    : session_{.console = console, .folder = std::move(config_folder)} {}
 
 void Shell::run(std::string_view text) {
   size_t at = 0;
@@ -101,6 +101,7 @@ bool Shell::is_incomplete(std::string_view text) {
 }
 
 void Shell::run_pipeline(const Pipeline& pipeline, std::string_view line) {
+  session_.warned.clear();
   Flow flow;
   bool is_first = true;
   try {

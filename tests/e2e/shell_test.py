@@ -68,6 +68,7 @@ MS Exchange\Externally Secured Servers {ms-Exch-Bypass-Message-Size-Limit}
 
 '''
 
+NO_SERVER = "No server runs with data_dir "
 TAKEN = "The running server has taken the change.\n"
 
 
@@ -99,7 +100,9 @@ class Shell(harness.EndToEnd):
         self.assertEqual(done.stdout, OUTPUT)
         self.assertEqual(done.returncode, 0, done.stderr)
         warnings = done.stderr.splitlines()
-        self.assertEqual([w for w in warnings if not w.startswith("WARNING: ")], [])
+        self.assertEqual([w for w in warnings if not w.startswith("WARNING: ")],
+                         [f"{NO_SERVER}{self.relais.data_dir}; the change takes effect at the next "
+                          "start."])
         self.assertTrue(any("both relay methods at once" in w for w in warnings), warnings)
 
     def test_the_first_method_gives_five_rights(self):
@@ -190,6 +193,10 @@ class Shell(harness.EndToEnd):
         self.assertEqual([entry["result"].split(":")[0] for entry in log],
                          ["written", "refused by the server"])
         self.assertEqual(log[0]["uid"], os.getuid())
+        self.assertEqual(log[0]["command"], log[1]["command"])
+        self.assertEqual(log[0]["file"], log[1]["file"])
+        self.assertIn("after", log[0])
+        self.assertNotIn("after", log[1])
 
     def test_another_configuration_is_not_this_server(self):
         self.started()
@@ -201,6 +208,16 @@ class Shell(harness.EndToEnd):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertNotIn(TAKEN, done.stderr)
         self.assertEqual(self.state(), before)
+
+    def test_a_server_with_another_data_dir_is_not_found_and_that_is_said(self):
+        self.started()
+        main = self.relais.config_dir / "relais.toml"
+        moved = self.folder / "moved"
+        main.write_text(main.read_text().replace(str(self.relais.data_dir), str(moved)))
+        done = self.shell("New-AcceptedDomain fabrikam.com\nNew-AcceptedDomain tailspin.com\n")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stderr, f"{NO_SERVER}{moved}; the change takes effect at the next "
+                         "start.\n")
 
     def test_a_send_connector_waits_for_the_next_start(self):
         self.started()

@@ -36,7 +36,7 @@ class TestFolder {
   TestFolder& operator=(const TestFolder&) = delete;
 
   // What a shell said to these lines (`console` also keeps what it printed); DIR stands for the
-  // folder's name.
+  // folder's name. That no server runs, which every change says here, is kept apart.
   std::string run(std::string_view lines);
   // What it printed.
   std::string printed(std::string_view lines);
@@ -49,6 +49,7 @@ class TestFolder {
 
   Recorder console;
   bool failed = false;  // of the last run
+  bool said_that_no_server_runs = false;
 
  private:
   std::string path_;
