@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "config/document.h"
 #include "config/toml_scan.h"
 
 namespace relais::config {
@@ -15,6 +16,16 @@ bool is_blank(std::string_view text, size_t begin, size_t end) {
 
 size_t begin_of_line(std::string_view text, size_t at) {
   return at == 0 ? 0 : text.rfind('\n', at - 1) + 1;  // npos + 1 is 0
+}
+
+// An element as toml_string writes it, so that 'a' and "a" are the same.
+std::string in_our_notation(std::string element) {
+  const bool may_differ =
+      element.find_first_of("'\\") != std::string::npos || element.starts_with("\"\"\"");
+  if (!may_differ) return element;
+  const auto table = parse_document(fmt::format("x = {}", element));
+  const auto* text = table && table->size() == 1 ? table->front().value.as<std::string>() : nullptr;
+  return text == nullptr ? element : toml_string(*text);
 }
 
 // Where the edited list differs from the written one, element by element.
@@ -198,7 +209,7 @@ void TomlText::set_list(const Section& section, std::string_view key,
   std::vector<std::string> before;
   std::vector<size_t> lines;  // where the line of each begins
   for (const auto& element : written.elements) {
-    before.push_back(text_.substr(element.begin, element.end - element.begin));
+    before.push_back(in_our_notation(text_.substr(element.begin, element.end - element.begin)));
     lines.push_back(begin_of_line(text_, element.begin));
   }
   const auto change = change_of(before, elements);

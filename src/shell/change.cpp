@@ -192,7 +192,9 @@ Prepared prepare(const Call& call, const Folder& folder,
   }
   if (!is_valid(call, folder, change)) return {};
   if (call.arguments.flag("WhatIf")) {
-    call.session.console.print(fmt::format("What if: {}{}.\n", change.what, shown(change.after)));
+    const std::string effect =
+        change.gone.empty() ? shown(change.after) : ": removes " + change.gone;
+    call.session.console.print(fmt::format("What if: {}{}.\n", change.what, effect));
     return {true, {}};
   }
   return {true, std::move(change)};

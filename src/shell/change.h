@@ -24,6 +24,7 @@ struct Change {
   config::Overlay files;  // that one, and others if there are
   Pairs before;           // for the audit log
   Pairs after;
+  std::string gone = {};  // what is removed, for -WhatIf in place of `after`
 };
 
 // The folder, as it is now.

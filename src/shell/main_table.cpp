@@ -17,6 +17,8 @@ Draft draft_remove_table(const Call& call, const Folder& folder, const MainTable
     note_change(change, entry.key, text->value(section, entry.key), std::nullopt);
   }
   text->remove_table(section);
+  change.gone =
+      fmt::format("[[{}]] {} of {}", kind.section, text_under(tables[*index], "name"), kMainFile);
   if (auto taken = folder.take(change, *text); !taken) return std::unexpected(taken.error());
   return change;
 }

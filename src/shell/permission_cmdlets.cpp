@@ -218,6 +218,20 @@ std::string what_stays(const Wanted& wanted, const std::vector<Entry>& entries,
   return {};
 }
 
+// "[[permission]] NT AUTHORITY\\ANONYMOUS LOGON ms-Exch-Bypass-Anti-Spam", for -WhatIf.
+std::string what_goes(const Entry& entry, const std::vector<std::string>& kept) {
+  std::string text = kept.empty() ? "" : "from ";
+  text += fmt::format("[[permission]] {}{}", entry.deny ? "deny " : "", entry.user);
+  std::string_view sign = kept.empty() ? " " : ": ";
+  for (const std::string& right : entry.rights) {
+    if (std::ranges::find(kept, right) != kept.end()) continue;
+    text += sign;
+    text += right;
+    sign = ", ";
+  }
+  return text;
+}
+
 Draft draft_remove(const Call& call, const Folder& folder) {
   const auto wanted = wanted_of(call, folder);
   if (!wanted) return std::unexpected(wanted.error());
@@ -243,6 +257,8 @@ Draft draft_remove(const Call& call, const Folder& folder) {
       if (!goes) kept.push_back(right);
     }
     if (kept.size() == entry->rights.size()) continue;
+    change.gone += change.gone.empty() ? "" : ", and ";
+    change.gone += what_goes(*entry, kept);
     const config::FileEdit::Section section{"permission", entry->index};
     const auto before = text->value(section, "extended_rights");
     if (kept.empty()) {

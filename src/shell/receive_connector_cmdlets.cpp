@@ -71,6 +71,13 @@ std::expected<std::string, std::string> usage_of(const Bound& arguments) {
   return usage;
 }
 
+const policy::ReceiveConnector* find_named(const config::Model& model, std::string_view name) {
+  const auto found = std::ranges::find_if(model.receive_connectors, [&](const auto& connector) {
+    return equal_ignoring_case(connector.name, name);
+  });
+  return found == model.receive_connectors.end() || name.empty() ? nullptr : &*found;
+}
+
 Draft draft_new(const Call& call, const Folder& folder) {
   const auto usage = usage_of(call.arguments);
   if (!usage) return std::unexpected(usage.error());
@@ -81,6 +88,12 @@ Draft draft_new(const Call& call, const Folder& folder) {
     }
   }
   const std::string name = call.arguments.text("Name");
+  if (const auto* taken = find_named(folder.model(), name)) {
+    return std::unexpected(
+        fmt::format("name: '{}' is taken ({}). Choose another name, or change that connector with "
+                    "Set-ReceiveConnector",
+                    taken->name, taken->source));
+  }
   Change change;
   change.what = what("Creating", folder.model(), name);
   change.file = new_file_name(folder, name);
@@ -166,12 +179,19 @@ Draft draft_remove(const Call& call, const Folder& folder) {
   const std::string identity = call.arguments.text("Identity");
   const auto* connector = find_receive_connector(folder.model(), identity);
   if (connector == nullptr) return std::unexpected(no_receive_connector(folder.model(), identity));
+  if (folder.model().receive_connectors.size() == 1 && folder.loaded().ok) {
+    return std::unexpected(
+        fmt::format("without '{}' nothing would listen: it is the last Receive connector; disable "
+                    "it instead: Set-ReceiveConnector \"{}\" -Enabled $false",
+                    connector->name, connector->name));
+  }
   Change change;
   change.what = what("Removing", folder.model(), connector->name);
   change.file = folder.name_in(connector->source);
   // The whole file goes, so the whole file is written down.
   change.before.emplace_back("file", folder.text(change.file));
   change.files[change.file] = std::nullopt;
+  change.gone = change.file;
   return change;
 }
 

@@ -48,7 +48,7 @@ TEST(Shell, ANameIsTakenOnce) {
   EXPECT_NE(folder
                 .run("New-ReceiveConnector RELAY -Custom -Bindings 0.0.0.0:26 -RemoteIPRanges "
                      "10.0.0.1")
-                .find("is taken"),
+                .find("name: 'Relay' is taken (DIR/connectors/relay.toml). Choose "),
             std::string::npos);
   EXPECT_EQ(folder.tree(), before);
 }
@@ -74,7 +74,7 @@ TEST(Shell, CommentsOfUntouchedLinesStay) {
       "bindings = [\"0.0.0.0:25\"]\n"
       "remote_ip_ranges = [\n"
       "  \"192.168.5.10\",  # first\n"
-      "  \"192.168.5.11\",  # second\n"
+      "  '192.168.5.11',  # second\n"
       "]\n"
       "permission_groups = [\"AnonymousUsers\"]  # groups\n";
   folder.write("connectors/x.toml", file);
@@ -86,7 +86,7 @@ TEST(Shell, CommentsOfUntouchedLinesStay) {
             "name = \"Relay\"  # the name\n"
             "bindings = [\"0.0.0.0:25\"]\n"
             "remote_ip_ranges = [\n"
-            "  \"192.168.5.11\",  # second\n"
+            "  '192.168.5.11',  # second\n"
             "  \"10.0.0.0/24\",\n"
             "]\n"
             "permission_groups = [\"AnonymousUsers\"]  # groups\n"
@@ -146,6 +146,33 @@ TEST(Shell, WhatIfChangesNothing) {
       "ms-Exch-SMTP-Accept-Any-Recipient -WhatIf; Remove-ReceiveConnector Rely -WhatIf");
   EXPECT_EQ(folder.tree(), before);
   EXPECT_EQ(folder.read("audit.log").find("max_hop_count"), std::string::npos);
+}
+
+TEST(Shell, WhatIfNamesWhatWouldBeRemoved) {
+  TestFolder folder;
+  folder.run(kNewRelay);
+  folder.run(
+      "New-ReceiveConnector B -Internet -Bindings 0.0.0.0:26; New-AcceptedDomain contoso.com");
+  folder.run(
+      "Add-ADPermission Relay -User 'ANONYMOUS LOGON' -ExtendedRights "
+      "ms-Exch-SMTP-Accept-Any-Recipient,ms-Exch-Bypass-Anti-Spam");
+  const auto before = folder.tree();
+  const std::string remove = "Remove-ADPermission Relay -User S-1-5-7 -WhatIf -ExtendedRights ";
+  const std::string rights =
+      "What if: Removing rights on Receive connector \"RELAY\\Relay\": removes ";
+  EXPECT_EQ(
+      folder.printed(remove + "ms-Exch-Bypass-Anti-Spam"),
+      rights + "from [[permission]] NT AUTHORITY\\ANONYMOUS LOGON: ms-Exch-Bypass-Anti-Spam.\n");
+  EXPECT_EQ(folder.printed(remove + "ms-Exch-Bypass-Anti-Spam,ms-Exch-SMTP-Accept-Any-Recipient"),
+            rights +
+                "[[permission]] NT AUTHORITY\\ANONYMOUS LOGON ms-Exch-SMTP-Accept-Any-Recipient, "
+                "ms-Exch-Bypass-Anti-Spam.\n");
+  EXPECT_EQ(folder.printed("Remove-AcceptedDomain contoso.com -WhatIf"),
+            "What if: Removing accepted domain \"contoso.com\": removes [[accepted_domain]] "
+            "contoso.com of relais.toml.\n");
+  EXPECT_EQ(folder.printed("Remove-ReceiveConnector b -WhatIf"),
+            "What if: Removing Receive connector \"RELAY\\B\": removes connectors/b.toml.\n");
+  EXPECT_EQ(folder.tree(), before);
 }
 
 TEST(Shell, TwoRelayMethodsAndTheirRights) {
@@ -247,9 +274,10 @@ TEST(Shell, RemovingAsksAPersonAlone) {
   EXPECT_NE(folder.read("connectors/b.toml"), "");
   EXPECT_EQ(folder.run("Remove-ReceiveConnector B -Confirm:$false"), "");
   EXPECT_EQ(folder.read("connectors/b.toml"), "");
-  EXPECT_NE(folder.run("Get-ReceiveConnector | Remove-ReceiveConnector -Confirm:$false")
-                .find("nothing would listen"),
-            std::string::npos);
+  EXPECT_EQ(
+      folder.run("Get-ReceiveConnector | Remove-ReceiveConnector -Confirm:$false"),
+      "Remove-ReceiveConnector : without 'Relay' nothing would listen: it is the last Receive "
+      "connector; disable it instead: Set-ReceiveConnector \"Relay\" -Enabled $false\n");
 }
 
 TEST(Shell, ThePipelineBringsObjects) {
