@@ -336,6 +336,7 @@ void Server::reload() {
   auto policy = compile(std::move(loaded.model.receive_connectors), loaded.model);
   const size_t connectors = policy->snapshot().connectors().size();
   const size_t octets = policy->snapshot().table_octets();
+  const size_t domains = loaded.model.accepted_domains.size();
   post_policy(std::move(policy));
   const auto posted = steady_clock::now();
   post(ring::Letter::Kind::kReopenLog);
@@ -343,10 +344,10 @@ void Server::reload() {
     return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
   };
   notice(
-      "reload: {} connectors and {} accepted domains are in force for new sessions (read in {} ms, "
-      "compiled and handed over in {} ms; the connector table takes {} KiB)",
-      connectors, loaded.model.accepted_domains.size(), ms(read - begin), ms(posted - read),
-      (octets + 1023) / 1024);
+      "reload: {} connector{} and {} accepted domain{} are in force for new sessions (read in {} "
+      "ms, compiled and handed over in {} ms; the connector table takes {} KiB)",
+      connectors, connectors == 1 ? "" : "s", domains, domains == 1 ? "" : "s", ms(read - begin),
+      ms(posted - read), (octets + 1023) / 1024);
   const std::string later = needs_restart(loaded.model, model_);
   if (!later.empty()) notice("reload: changes in {} take effect at the next start", later);
   tell_state({}, later, loaded.findings);
