@@ -162,7 +162,7 @@ void check_connector(ReceiveDraft& connector, const Place& place) {
   complete_preset(connector, place);
   check_auth_mechanism(connector, place);
   check_limits(connector, place);
-  check_relay(connector, place);
+  check_rights(connector, place);
   check_ranges(connector, place);
 }
 
@@ -178,7 +178,7 @@ void check_connectors(const std::vector<ConnectorFile>& files, const Place& fold
                    "Choose another name");
       });
   check_reach(files);
-  check_relay_together(files);
+  check_open_relays(files);
   const bool somebody = std::ranges::any_of(files, [](const auto& f) { return f.draft.enabled; });
   if (!files.empty() && !somebody) {
     folder.warning(Rule::kNobodyListens, "every connector is disabled: nothing would listen",

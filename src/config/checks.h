@@ -30,11 +30,14 @@ void check_interfaces(const std::vector<ConnectorFile>& files,
 
 // ---- the parts
 
-// checks_relay.cpp: who may relay, and who is trusted.
+// checks_relay.cpp: rights, and the domains that everybody may send to.
 void check_domains(const ModelDraft& model, const Place& place);
 void check_auth_mechanism(const ReceiveDraft& connector, const Place& place);
-void check_relay(const ReceiveDraft& connector, const Place& place);
-void check_relay_together(const std::vector<ConnectorFile>& files);
+void check_rights(const ReceiveDraft& connector, const Place& place);
+
+// checks_open_relay.cpp: how many may relay, and which of them are public.
+void check_open_relays(const std::vector<ConnectorFile>& files);
+// Without proof, to anywhere.
 [[nodiscard]] bool gives_relay(const policy::ReceiveConnector& connector);
 // Wider than a /16 or /48: too wide for clients that have proved nothing.
 [[nodiscard]] bool is_open_relay(const policy::AddressRange& range);

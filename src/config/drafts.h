@@ -19,10 +19,12 @@ struct SendDraft : SendConnector {
 };
 
 struct PermissionDraft : policy::Ace {
+  bool refused = false;  // its user or rights could not be read
   KeyLines lines;
 };
 
 struct ReceiveDraft : policy::ReceiveConnector {
+  bool rights_refused = false;  // some of what gives rights could not be read
   KeyLines lines;
   std::vector<RangeOrigin> range_origins;  // of each of remote_ranges
   std::vector<uint32_t> permission_lines;  // of each of permissions

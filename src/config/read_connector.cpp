@@ -48,23 +48,28 @@ void choose_member(const Value& value, const Place& place, ReceiveDraft& connect
   }
 }
 
-// A set of flags, in which "None" stands alone.
+// A set of flags, in which "None" stands alone. False after a report.
 template <class Flag>
-policy::Flags<Flag> choose_flags(const Value& value, const Place& place,
-                                 std::span<const Flag> values, std::span<const Refused> refused) {
-  policy::Flags<Flag> flags;
+bool choose_flags(const Value& value, const Place& place, std::span<const Flag> values,
+                  std::span<const Refused> refused, policy::Flags<Flag>& flags) {
+  flags = {};
   bool none = false;
+  bool good = true;
   const bool is_list =
       for_each_string(value, place, [&](const std::string& text, auto, auto, auto at) {
         if (policy::equal_ignoring_case(text, "None")) {
           none = true;
         } else if (const auto flag = choose(text, at(), values, refused)) {
           flags.add(*flag);
+        } else {
+          good = false;
         }
       });
-  if (none && !flags.empty()) place.wrong("\"None\" stands beside other values");
-  if (is_list && value.as<Array>()->empty()) place.wrong("an empty list");
-  return flags;
+  const bool both = none && !flags.empty();
+  const bool empty = is_list && value.as<Array>()->empty();
+  if (both) place.wrong("\"None\" stands beside other values");
+  if (empty) place.wrong("an empty list");
+  return is_list && good && !both && !empty;
 }
 
 std::string_view what_is_wrong_with_binding(std::string_view text) {
@@ -89,6 +94,8 @@ std::optional<std::string> check_banner(const Value& value, const Place& place) 
     place.wrong("a character that is not printable ASCII");
   } else if (!text->starts_with("220 ") && *text != "220") {
     place.wrong(fmt::format("'{}' does not begin with 220", *text));
+  } else if (text->find_first_not_of(' ', 3) == std::string::npos) {
+    place.wrong(fmt::format("'{}' has no name behind the 220", *text));
   } else if (text->size() > kBannerMax) {
     place.wrong(
         fmt::format("{} characters; a reply line has at most {}", text->size(), kBannerMax));
@@ -151,19 +158,22 @@ void read_remote_ip_ranges(const Value& value, const Place& place, ReceiveDraft&
 }
 
 void read_auth_mechanism(const Value& value, const Place& place, ReceiveDraft& connector) {
-  connector.auth_mechanism = choose_flags(value, place, policy::all_auth_mechanisms(), {});
+  connector.rights_refused |=
+      !choose_flags(value, place, policy::all_auth_mechanisms(), {}, connector.auth_mechanism);
 }
 
 void read_permission_groups(const Value& value, const Place& place, ReceiveDraft& connector) {
   static constexpr Refused kRefused[] = {
       {"Custom", "a state that Exchange shows; write [[permission]] entries for it"}};
-  connector.permission_groups =
-      choose_flags(value, place, policy::all_permission_groups(), kRefused);
+  connector.rights_refused |= !choose_flags(value, place, policy::all_permission_groups(), kRefused,
+                                            connector.permission_groups);
 }
 
 void read_permissions(const Value& value, const Place& place, ReceiveDraft& connector) {
   for (auto& draft : read_tables(permission_parameters(), value, place)) {
     connector.permission_lines.push_back(draft.lines.section_line);
+    connector.rights_refused |=
+        draft.refused || !draft.lines.has("user") || !draft.lines.has("extended_rights");
     connector.permissions.push_back(std::move(draft));
   }
 }
@@ -229,10 +239,12 @@ std::optional<std::string> check_milter(const Value& value, const Place& place) 
 
 void read_user(const Value& value, const Place& place, PermissionDraft& permission) {
   const auto* text = read_string(value, place);
+  permission.refused = text == nullptr;
   if (text == nullptr) return;
   if (const auto principal = policy::principal_from_name(*text)) {
     permission.user = *principal;
   } else {
+    permission.refused = true;
     place.wrong(fmt::format("'{}' is no principal that a session can have here", *text));
   }
 }
@@ -243,6 +255,7 @@ void read_extended_rights(const Value& value, const Place& place, PermissionDraf
         if (const auto right = policy::right_from_name(text)) {
           permission.rights |= static_cast<policy::Rights>(*right);
         } else {
+          permission.refused = true;
           at().wrong(fmt::format("'{}' is not known", text));
         }
       });

@@ -43,6 +43,12 @@ bool is_plain_text(std::string_view text) {
   return std::ranges::none_of(text, [](char c) { return (c >= 0 && c < ' ') || c == 127; });
 }
 
+// Code points: the files are UTF-8.
+size_t characters_of(std::string_view text) {
+  return static_cast<size_t>(
+      std::ranges::count_if(text, [](char c) { return (static_cast<uint8_t>(c) & 0xc0) != 0x80; }));
+}
+
 // "contoso.com", "*.contoso.com;5", "SMTP:*;10" (exchange-reference.md section 7.6).
 std::expected<SendConnector::AddressSpace, std::string_view> parse_address_space(
     std::string_view text) {
@@ -114,8 +120,8 @@ std::optional<std::string> check_connector_name(const Value& value, const Place&
   if (name == nullptr) return std::nullopt;
   if (name->empty()) {
     place.wrong("'' is empty");
-  } else if (name->size() > kNameMax) {
-    place.wrong(fmt::format("'{}' has {} characters", *name, name->size()));
+  } else if (const size_t length = characters_of(*name); length > kNameMax) {
+    place.wrong(fmt::format("'{}' has {} characters", *name, length));
   } else if (!is_plain_text(*name)) {
     place.wrong("a name may not hold control characters");
   } else {

@@ -53,9 +53,12 @@ constexpr RuleText kRules[] = {
      "or an IPv6 /48 has addresses.",
      "So many addresses are nobody's list of machines: sooner or later one of them sends spam "
      "through "
-     "this server, and the server ends on block lists. Counted is the union of the connector's "
-     "ranges, and of all such connectors of a binding together; addresses of the machine itself "
-     "(127.0.0.0/8, ::1) do not count.",
+     "this server, and the server ends on block lists. Counted are the addresses that the "
+     "connector "
+     "really serves (not those that more specific ranges of others take on its bindings), and "
+     "those of all such connectors of a binding together, with the ones on the wildcard of its "
+     "port; addresses of the machine itself (127.0.0.0/8, ::1) do not count, and IPv6 that stands "
+     "for IPv4 (64:ff9b::/96, ::/96) counts as IPv4.",
      "Name the hosts that must relay, or take ms-Exch-SMTP-Accept-Any-Recipient away. Who has to "
      "do "
      "it writes i_know_this_is_an_open_relay = true into the connector."},
@@ -64,7 +67,9 @@ constexpr RuleText kRules[] = {
      "addresses.",
      "Anybody on the Internet who gets an address of the range may use this server to send spam. "
      "Public is every address outside the blocks for private networks, carrier NAT, link-local, "
-     "loopback, documentation, benchmarks, multicast and future use. Single public addresses that "
+     "loopback, documentation, benchmarks, multicast and future use, also IPv6 that stands for "
+     "IPv4 "
+     "(64:ff9b::/96, ::/96). Single public addresses that "
      "are "
      "listed one by one are only a warning, R015.",
      "List the public hosts one by one, leave them out, or let them authenticate. Who has to do it "
@@ -74,7 +79,7 @@ constexpr RuleText kRules[] = {
      "addresses or more than one IPv6 /64 has.",
      "Every machine in such a range may relay, also the one that is put there tomorrow, and one "
      "that "
-     "is infected is enough. Counted is the union of the ranges, without the addresses of the "
+     "is infected is enough. Counted is what the connector serves, without the addresses of the "
      "machine "
      "itself. (A warning; above a /16 or /48 it is the error R012.)",
      "Name the hosts that must relay. Who has to do it writes i_know_this_is_an_open_relay = true "
@@ -107,8 +112,11 @@ constexpr RuleText kRules[] = {
      "open relay of every such connector.",
      "Name the domains, or give Accept-Any-Recipient to one connector. Who has to do it writes "
      "i_know_this_is_an_open_relay = true beside the name."},
-    {Rule::kWholeTopLevel, "An accepted domain covers everything below a top level domain.",
-     "\"*.com\" is half the Internet, and mail for all of it would be taken from everybody.",
+    {Rule::kWholeTopLevel,
+     "An accepted domain covers everything below a top level domain or a public suffix.",
+     "\"*.com\" is half the Internet, and mail for all of it would be taken from everybody; "
+     "\"*.co.uk\" is most of a country. (Known are co, com, net, org, ac, gov and edu below two "
+     "letters.)",
      "Name the domains; \"*.contoso.com\" covers what is below contoso.com."},
     {Rule::kAuthMechanism, "auth_mechanism contradicts itself or another key.",
      "Exchange's rules: None stands alone; BasicAuthRequireTLS needs BasicAuth and Tls; "
@@ -116,8 +124,12 @@ constexpr RuleText kRules[] = {
      "require_tls and domain_secure_enabled need Tls.",
      "Write the combination that the message names."},
     {Rule::kNobodySubmits, "An enabled connector serves clients that may not submit mail.",
-     "MAIL is answered 530 5.7.1. A Custom connector without permission groups is born like this.",
-     "Write permission_groups = [\"AnonymousUsers\"], or disable the connector."},
+     "MAIL is answered 530 5.7.1. A Custom connector without permission groups is born like this; "
+     "one for clients that authenticate waits for AUTH, which is not there yet; and a "
+     "[[permission]] "
+     "entry that denies ms-Exch-SMTP-Submit beats every group.",
+     "Write what the message names: permission_groups = [\"AnonymousUsers\"] where clients need no "
+     "proof, no denying entry, or enabled = false."},
 
     {Rule::kNeverMatches, "A range is of an address family that no binding has.",
      "An IPv6 client never arrives on an IPv4 binding, so the range serves nobody.",

@@ -16,17 +16,6 @@ AddressSet blocks(std::initializer_list<std::string_view> texts) {
   return union_of(std::move(ranges));
 }
 
-// The IANA special-purpose registries of IPv4; of IPv6 everything outside 2000::/3 and the two
-// blocks for documentation.
-const AddressSet& special_blocks() {
-  static const AddressSet set =
-      blocks({"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
-              "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16",
-              "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3", "::/3",
-              "2001:db8::/32", "3fff::/20", "4000::/2", "8000::/1"});
-  return set;
-}
-
 bool comes_before(const AddressRange& a, const AddressRange& b) {
   return a.first != b.first ? a.first < b.first : a.last < b.last;
 }
@@ -41,7 +30,7 @@ bool continues(const AddressRange& a, const AddressRange& b) {
 }  // namespace
 
 AddressSet union_of(std::vector<AddressRange> ranges) {
-  std::ranges::sort(ranges, comes_before);
+  if (!std::ranges::is_sorted(ranges, comes_before)) std::ranges::sort(ranges, comes_before);
   AddressSet set;
   for (const AddressRange& range : ranges) {
     if (!set.empty() && continues(set.back(), range)) {
@@ -75,12 +64,52 @@ AddressSet difference(const AddressSet& from, const AddressSet& without) {
   return rest;
 }
 
+namespace {
+
+// IPv6 that stands for IPv4; :: and ::1 have their own meaning.
+const AddressSet& embedded_blocks() {
+  static const AddressSet set = blocks({"::2-::ffff:ffff", "64:ff9b::/96"});
+  return set;
+}
+
+// The IANA special-purpose registries of IPv4; of IPv6 everything outside 2000::/3 and the two
+// blocks for documentation. What stands for IPv4 is as public as that.
+const AddressSet& special_blocks() {
+  static const AddressSet set = difference(
+      blocks({"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
+              "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16",
+              "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3", "::/3",
+              "2001:db8::/32", "3fff::/20", "4000::/2", "8000::/1"}),
+      embedded_blocks());
+  return set;
+}
+
+}  // namespace
+
 AddressSet without_loopback(const AddressSet& set) {
   static const AddressSet loopback = blocks({"127.0.0.0/8", "::1"});
   return difference(set, loopback);
 }
 
 AddressSet public_part(const AddressSet& set) { return difference(set, special_blocks()); }
+
+AddressSet with_embedded_ipv4(AddressSet set) {
+  if (std::ranges::none_of(set, holds_embedded_ipv4)) return set;
+  const AddressSet others = difference(set, embedded_blocks());
+  std::vector<AddressRange> ranges = others;
+  for (const AddressRange& range : difference(set, others)) {
+    ranges.push_back({IpAddress::v4(static_cast<uint32_t>(range.first.low())),
+                      IpAddress::v4(static_cast<uint32_t>(range.last.low()))});
+  }
+  return union_of(std::move(ranges));
+}
+
+bool holds_embedded_ipv4(const AddressRange& range) {
+  if (range.first.is_v4()) return false;
+  return std::ranges::any_of(embedded_blocks(), [&](const AddressRange& block) {
+    return block.first <= range.last && range.first <= block.last;
+  });
+}
 
 AddressNumber count(const AddressSet& set, IpAddress::Family family) {
   AddressNumber sum = 0;

@@ -20,8 +20,15 @@ using AddressSet = std::vector<AddressRange>;  // sorted, apart; IPv4 first
 // Without 127.0.0.0/8 and ::1: nobody else can come from there.
 [[nodiscard]] AddressSet without_loopback(const AddressSet& set);
 // The part that is reachable over the Internet: not private (RFC 1918, 4193), carrier NAT (6598),
-// link-local, loopback, documentation, benchmark, multicast or reserved.
+// link-local, loopback, documentation, benchmark, multicast or reserved. IPv6 that stands for IPv4
+// (below) is public: nobody may number private hosts with it.
 [[nodiscard]] AddressSet public_part(const AddressSet& set);
+
+// 64:ff9b::/96 (RFC 6052, a translator in front of IPv4 hosts) and ::/96 (IPv4-compatible) replaced
+// by the IPv4 addresses that they stand for.
+[[nodiscard]] AddressSet with_embedded_ipv4(AddressSet set);
+// Some of the range is such an address.
+[[nodiscard]] bool holds_embedded_ipv4(const AddressRange& range);
 
 // How many of one family; saturated.
 [[nodiscard]] AddressNumber count(const AddressSet& set, IpAddress::Family family);

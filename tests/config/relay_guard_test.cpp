@@ -58,6 +58,63 @@ TEST(RelayGuard, KnowsWhatIsPublic) {
   EXPECT_EQ(rules_for("\"2a00::/64\""), Texts{"W R015"});  // one network of a site
 }
 
+TEST(RelayGuard, CountsIPv6ThatStandsForIPv4AsThat) {
+  for (const char* range :
+       {"64:ff9b::/96", "::/96", "64:ff9b::a00:0/111", "2002::/16", "2001::/32", "::/0"}) {
+    EXPECT_EQ(rules_for('"' + std::string(range) + '"').at(0), "E R012") << range;
+  }
+  EXPECT_EQ(rules_for("\"64:ff9b::808:800/120\""), Texts{"E R013"});
+  EXPECT_EQ(rules_for("\"64:ff9b::808:808\""), Texts{"W R015"});
+  EXPECT_EQ(rules_for("\"64:ff9b:1::/64\""), Texts{});  // of the site's own
+}
+
+constexpr std::string_view kMayRelay =
+    "[[permission]]\nuser = 'NT AUTHORITY\\ANONYMOUS LOGON'\n"
+    "extended_rights = [\"ms-Exch-SMTP-Accept-Any-Recipient\"]\n";
+
+std::string on(const std::string& name, const std::string& binding, const std::string& ranges,
+               std::string_view more = {}) {
+  return "name = \"" + name + "\"\nbindings = [" + binding + "]\nremote_ip_ranges = [" + ranges +
+         "]\npermission_groups = [\"AnonymousUsers\"]\n" + std::string(more);
+}
+
+TEST(RelayGuard, WhatOthersTakeAwayDoesNotCount) {
+  Folder folder;
+  folder.write("relais.toml", kGoodMain);
+  folder.write("connectors/a.toml",
+               on("A", "\"0.0.0.0:25\"", "\"10.0.0.0/15\", \"8.8.8.0/30\"", kMayRelay));
+  folder.write("connectors/b.toml", on("B", "\"0.0.0.0:25\"",
+                                       "\"10.0.0.0/16\", \"10.1.1.0/24\", \"8.8.8.0/31\", "
+                                       "\"8.8.8.2/31\""));
+  EXPECT_EQ(folder.findings(),
+            Texts{"DIR/connectors/a.toml:3: warning: remote_ip_ranges: anonymous clients at 65280 "
+                  "addresses may send to any recipient. Name the hosts that must relay, or write "
+                  "i_know_this_is_an_open_relay = true."});
+  // On another binding nothing is taken.
+  folder.write("connectors/a.toml",
+               on("A", "\"0.0.0.0:25\", \"0.0.0.0:587\"", "\"10.0.0.0/15\"", kMayRelay));
+  EXPECT_FALSE(folder.load().ok);
+  // A wider range takes nothing either.
+  folder.write("connectors/a.toml", on("A", "\"0.0.0.0:25\"", "\"10.0.0.0/15\"", kMayRelay));
+  folder.write("connectors/b.toml", on("B", "\"0.0.0.0:25\"", "\"10.0.0.0/8\""));
+  EXPECT_FALSE(folder.load().ok);
+}
+
+TEST(RelayGuard, AddsWhatTheWildcardServesOnASpecificBinding) {
+  Folder folder;
+  folder.write("relais.toml", kGoodMain);
+  folder.write("connectors/a.toml", on("A", "\"127.0.0.1:2530\"", "\"10.0.0.0/17\"", kMayRelay));
+  folder.write("connectors/b.toml", on("B", "\"0.0.0.0:2530\"", "\"10.1.0.0/16\"", kMayRelay));
+  const auto findings = folder.findings();
+  ASSERT_EQ(findings.size(), 3U);
+  EXPECT_EQ(findings[2].substr(0, findings[2].find(", more")),
+            "DIR/connectors/b.toml:3: remote_ip_ranges: an open relay: on binding 127.0.0.1:2530 "
+            "the connectors 'A', 'B' together let 98304 addresses send to any recipient");
+  // A third one that takes enough of it away.
+  folder.write("connectors/c.toml", on("C", "\"127.0.0.1:2530\"", "\"10.1.0.0/17\""));
+  EXPECT_TRUE(folder.load().ok);
+}
+
 TEST(RelayGuard, CountsWhatIsPublicAndNamesTheFirst) {
   Folder folder;
   folder.write("relais.toml", kGoodMain);

@@ -37,6 +37,12 @@ struct Example {
 
 const std::string kLan = "\"192.168.5.0/24\"";
 
+const std::string kBare =
+    "name = \"In\"\nbindings = [\"0.0.0.0:25\"]\nremote_ip_ranges = [\"10.0.0.1\"]\n";
+const std::string kDenied =
+    "[[permission]]\nuser = 'MS Exchange\\Externally Secured Servers'\ndeny = true\n"
+    "extended_rights = [\"ms-Exch-SMTP-Submit\"]\n";
+
 std::vector<Example> examples() {
   const std::string good = connector(kLan);
   const auto relay = [](const std::string& ranges, const std::string& more = {}) {
@@ -62,10 +68,16 @@ std::vector<Example> examples() {
       {Rule::kBothRelayMethods, false, "", external(kLan) + kRelayRight},
       {Rule::kAnyDomainAccepted, true, "[[accepted_domain]]\nname = \"*\"", good},
       {Rule::kWholeTopLevel, false, "[[accepted_domain]]\nname = \"*.com\"", good},
+      {Rule::kWholeTopLevel, false, "[[accepted_domain]]\nname = \"*.co.uk\"", good},
       {Rule::kAuthMechanism, true, "",
        connector(kLan, "auth_mechanism = [\"Tls\", \"BasicAuthRequireTLS\"]\n")},
       {Rule::kNobodySubmits, false, "",
        "name = \"In\"\nbindings = [\"0.0.0.0:25\"]\nremote_ip_ranges = [\"10.0.0.1\"]\n"},
+      {Rule::kNobodySubmits, false, "", external(kLan) + kDenied},
+      // Alone: what follows from an error is no finding of its own.
+      {Rule::kAuthMechanism, true, "",
+       connector(kLan, "auth_mechanism = [\"ExternalAuthoritative\"]\n") + kRelayRight},
+      {Rule::kNotAllowed, true, "", kBare + "permission_groups = [\"Anonymous\"]\n"},
       {Rule::kNeverMatches, false, "", connector("\"10.0.0.1\", \"fd00::1\"")},
       {Rule::kSameRange, true, "", good, connector(kLan, "", "Other")},
       {Rule::kPartialOverlap, true, "", connector("\"10.0.0.1-10.0.0.5\""),
@@ -114,6 +126,33 @@ TEST(Rules, EachHasAnExampleThatProvokesItAlone) {
   for (const RuleText& rule : all_rules()) {
     EXPECT_TRUE(shown.contains(rule.rule)) << id_of(rule.rule) << " has no example";
   }
+}
+
+TEST(Rules, WhoMaySubmitNowhereIsToldWhy) {
+  const auto told = [](const std::string& more) {
+    Folder folder;
+    folder.write("relais.toml", kGoodMain);
+    folder.write("connectors/a.toml", kBare + more);
+    return folder.findings();
+  };
+  using Texts = std::vector<std::string>;
+  const std::string none =
+      ": warning: permission_groups: nobody may submit mail here: anonymous clients have no "
+      "ms-Exch-SMTP-Submit";
+  EXPECT_EQ(told(""), Texts{"DIR/connectors/a.toml:1" + none +
+                            ". Write permission_groups = [\"AnonymousUsers\"]."});
+  const std::string later =
+      "; they would have to authenticate, and AUTH is not there yet. Write enabled = false until "
+      "it is.";
+  EXPECT_EQ(told("usage = \"Client\"\n"), Texts{"DIR/connectors/a.toml:1" + none + later});
+  EXPECT_EQ(told("permission_groups = [\"ExchangeUsers\"]\n"),
+            Texts{"DIR/connectors/a.toml:4" + none + later});
+  EXPECT_EQ(told("permission_groups = [\"AnonymousUsers\"]\n[[permission]]\n"
+                 "user = 'ANONYMOUS LOGON'\nextended_rights = [\"ms-Exch-SMTP-Submit\"]\n"
+                 "deny = true\n"),
+            Texts{"DIR/connectors/a.toml:5: warning: permission[0]: nobody may submit mail here: "
+                  "anonymous clients have no ms-Exch-SMTP-Submit: this entry denies it. Take the "
+                  "denying [[permission]] entry away, or ms-Exch-SMTP-Submit out of it."});
 }
 
 TEST(Rules, OfMissingFilesAndOfNoSendConnector) {
