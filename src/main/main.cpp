@@ -1,11 +1,46 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <string>
+#include <string_view>
+#include <vector>
 
+#include "admin/notices.h"
+#include "config/nearest.h"
 #include "main/commands.h"
+
+namespace {
+
+// The library says only that a command or an option is missing, not which word is not one.
+bool is_wrong_command(const CLI::App& app, std::string_view word) {
+  std::vector<std::string_view> names;
+  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+  if (word.starts_with('-') || std::ranges::find(names, word) != names.end()) return false;
+  const std::string_view near = relais::config::nearest(word, names);
+  relais::admin::say(
+      "relais: there is no command '{}'.{}\n", word,
+      near.empty() ? " See relais --help" : fmt::format(" Did you mean '{}'?", near));
+  return true;
+}
+
+bool is_wrong_option(const CLI::App& command, int argc, char** argv) {
+  for (int i = 2; i < argc && std::string_view(argv[i]) != "--"; ++i) {
+    const std::string_view word(argv[i]);
+    const std::string name(word.substr(0, word.find('=')));
+    if (!name.starts_with("--") || command.get_option_no_throw(name) != nullptr) continue;
+    relais::admin::say("relais {}: there is no option '{}'. See relais {} --help\n",
+                       command.get_name(), name, command.get_name());
+    return true;
+  }
+  return false;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   // A closed standard stream would lend its number to the next file that is opened, and what is
@@ -45,8 +80,10 @@ int main(int argc, char** argv) {
       ->add_option("--since", stats_options.since,
                    "with --unused: not used since this day (2026-01-31) or for so long (30d)")
       ->needs(unused);
-  stats->add_option("--top", stats_options.top,
-                    "so many ranges and clients a connector (10; all of them with --json)");
+  stats
+      ->add_option("--top", stats_options.top,
+                   "so many ranges and clients a connector (10; all of them with --json)")
+      ->check(CLI::NonNegativeNumber);
   stats->add_flag("--json", stats_options.json, "for machines");
   CLI::App* explain = with_config(app.add_subcommand(
       "explain", "what would happen to a client, and why; exit status 1 if it is refused"));
@@ -76,12 +113,17 @@ int main(int argc, char** argv) {
   shell->add_option("-c,--command", input.line, "a line to carry out, in place of standard input");
   shell->add_option("file", input.file, "a file with lines, in place of standard input");
   const CLI::App* version = app.add_subcommand("version", "print the version");
+  app.set_version_flag("--version", "relais " RELAIS_VERSION, "print the version");
+  if (argc > 1 && is_wrong_command(app, argv[1])) return 2;
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {
     return app.exit(success);  // --help
   } catch (const CLI::Error& error) {
-    app.exit(error);
+    const bool named = std::ranges::any_of(app.get_subcommands({}), [&](const CLI::App* command) {
+      return argc > 1 && command->get_name() == argv[1] && is_wrong_option(*command, argc, argv);
+    });
+    if (!named) app.exit(error);
     return 2;
   }
   if (serve->parsed()) return relais::serve(folder);

@@ -125,6 +125,13 @@ int stats(const StatsOptions& options) {
   }
   const std::string& data_dir = loaded.model.server.data_dir;
   const admin::UsageRead read = admin::read_usage_file(data_dir);
+  if (read.problem == "damaged") {
+    admin::say(
+        "relais: {} is damaged; a running server sets it aside at its next start. Restart the "
+        "server, or move the file away; counting begins anew\n",
+        admin::usage_path(data_dir));
+    return 1;
+  }
   if (!read.there || !read.problem.empty()) {
     admin::say("relais: {}: {}\n", admin::usage_path(data_dir),
                read.there ? read.problem : "not there: no server has counted anything yet");

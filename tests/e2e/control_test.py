@@ -133,6 +133,18 @@ class Control(harness.EndToEnd):
         harness.wait_until(lambda: self.hop.messages, 10, "the message")
         path.write_text(good)
 
+    def test_wrong_words_are_named(self):
+        def run(*arguments):
+            return harness.run([harness.BINARY, *arguments])
+        done = run("chek")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("there is no command 'chek'. Did you mean 'check'?", done.stderr)
+        done = run("explain", "--foo")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("there is no option '--foo'", done.stderr)
+        self.assertEqual(run("--version").stdout, run("version").stdout)
+        self.assertEqual(run("--version").returncode, 0)
+
     def test_many_sighups_under_load(self):
         self.relais.start()
         with Client(self.port) as client:

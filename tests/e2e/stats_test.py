@@ -295,9 +295,11 @@ class Stats(harness.EndToEnd):
         path.write_text(path.read_text()[:200])
         done = self.run_stats()
         self.assertEqual(done.returncode, 1)
-        self.assertIn("damaged", done.stderr)
+        self.assertIn("usage.json is damaged; a running server sets it aside at its next start",
+                      done.stderr)
+        self.assertNotIn("parse", done.stderr)
         self.relais.start()
-        self.assertTrue(self.relais.said(r"usage\.json: damaged: .*counting begins anew"))
+        self.assertTrue(self.relais.said(r"usage\.json: damaged\. .*counting begins anew"))
         self.send("127.0.0.12")
         self.relais.stop()
         self.expect(self.connector("Anonymous Relay"), connections=1, messages=1, recipients=1,
@@ -305,6 +307,7 @@ class Stats(harness.EndToEnd):
         self.assertTrue((self.relais.data_dir / "usage.json.damaged").exists())
 
     def test_wrong_use(self):
+        self.assertEqual(self.run_stats("--top", "-1").returncode, 2)
         done = self.run_stats()
         self.assertEqual(done.returncode, 1)
         self.assertIn("no server has counted anything yet", done.stderr)
