@@ -110,7 +110,8 @@ LineEditor::LineEditor(Complete complete) : state_(std::make_unique<State>()) {
   el_set(editor, EL_PROMPT, &State::give_prompt);
   el_set(editor, EL_EDITOR, "emacs");
   el_set(editor, EL_HIST, history, state_->history);
-  el_set(editor, EL_ADDFN, "complete", "Completes a word", &State::on_tab);
+  // el_set would copy the two names and never free them.
+  el_wset(editor, EL_ADDFN, L"complete", L"Completes a word", &State::on_tab);
   el_set(editor, EL_BIND, "^I", "complete", nullptr);
   el_set(editor, EL_BIND, "^R", "em-inc-search-prev", nullptr);
   el_source(editor, nullptr);
