@@ -287,6 +287,14 @@ Explanation explain(const config::Loaded& loaded, const Question& question) {
   ExplainedDialogue dialogue(serving, selection.connector_index, principal, model.server.fqdn,
                              loaded.lines[selection.connector_index], question);
   out.steps = dialogue.run();
+  const bool any_sender = has(serving.snapshot().rights(selection.connector_index, principal),
+                              policy::Right::kAcceptAnySender);
+  if (question.sender && !any_sender &&
+      std::ranges::all_of(out.steps, &Explanation::Step::accepted))
+    out.notes.push_back(
+        fmt::format("the addresses in From are looked at, too: without {} each must "
+                    "be of an accepted domain",
+                    name_of(policy::Right::kAcceptAnySender)));
   add_routes(model, dialogue, out);
   out.accepted = std::ranges::all_of(out.steps, &Explanation::Step::accepted);
   return out;
