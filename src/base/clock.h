@@ -25,6 +25,14 @@ constexpr Duration seconds(int64_t n) { return {n * 1'000'000'000}; }
 constexpr Duration minutes(int64_t n) { return seconds(n * 60); }
 constexpr Duration hours(int64_t n) { return minutes(n * 60); }
 
+// How long to leave something alone after so many failures in a row (from 1): twice as long after
+// each, but never longer than `longest`.
+constexpr Duration growing_wait(Duration first, Duration longest, uint32_t failures) {
+  Duration wait = first;
+  for (uint32_t i = 1; i < failures && wait < longest; ++i) wait = wait + wait;
+  return wait < longest ? wait : longest;
+}
+
 // Nanoseconds since an arbitrary start (boot). Zero means "never" or "not set" where a header says
 // so.
 struct Instant {

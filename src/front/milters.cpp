@@ -237,8 +237,7 @@ void Milters::mark_down(Pool& pool, std::string_view why) {
   // Connections that were made together fail together: that counts once.
   if (pool.retry_at > loop_.now() || draining_) return;
   ++pool.failures;
-  const uint32_t doublings = std::min(pool.failures - 1, 6U);
-  const Duration wait = std::min(kRetryMax, kRetryFirst * (int64_t{1} << doublings));
+  const Duration wait = growing_wait(kRetryFirst, kRetryMax, pool.failures);
   pool.retry_at = loop_.now() + wait;
   pool.trouble = why;
   observer_.on_milter(pool.name, false, why, loop_.wall_now() + wait);

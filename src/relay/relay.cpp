@@ -63,9 +63,7 @@ bool Relay::expired(WallTime received) const {
 }
 
 Duration Relay::backoff(uint32_t attempts) const {
-  Duration wait = options_.retry.first;
-  for (uint32_t i = 1; i < attempts && wait < options_.retry.max; ++i) wait = wait + wait;
-  return std::min(wait, options_.retry.max);
+  return growing_wait(options_.retry.first, options_.retry.max, attempts);
 }
 
 bool Relay::route_open(uint32_t route) const {

@@ -178,8 +178,7 @@ void SmartHosts::mark_down(Route& route, Host& host, std::string_view why) {
   // Connections that were made together fail together: that counts once.
   if (host.retry_at > desk_.loop.now()) return;
   ++host.failures;
-  const uint32_t doublings = std::min(host.failures - 1, 6U);
-  const Duration wait = std::min(kHostRetryMax, kHostRetryFirst * (int64_t{1} << doublings));
+  const Duration wait = growing_wait(kHostRetryFirst, kHostRetryMax, host.failures);
   host.retry_at = desk_.loop.now() + wait;
   desk_.observer.on_host(route.connector->name, host.name, false, why,
                          desk_.loop.wall_now() + wait);

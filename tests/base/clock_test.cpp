@@ -37,5 +37,14 @@ TEST(Duration, counts) {
   EXPECT_LT(Instant{5} - seconds(1), Instant{5});
 }
 
+TEST(GrowingWait, DoublesUpToTheLongest) {
+  EXPECT_EQ(growing_wait(seconds(1), seconds(60), 1), seconds(1));
+  EXPECT_EQ(growing_wait(seconds(1), seconds(60), 2), seconds(2));
+  EXPECT_EQ(growing_wait(seconds(1), seconds(60), 6), seconds(32));
+  EXPECT_EQ(growing_wait(seconds(1), seconds(60), 7), seconds(60));
+  EXPECT_EQ(growing_wait(seconds(1), seconds(60), UINT32_MAX), seconds(60));
+  EXPECT_EQ(growing_wait(seconds(5), seconds(3), 1), seconds(3));
+}
+
 }  // namespace
 }  // namespace relais
