@@ -121,7 +121,6 @@ class Front {
   void append_stamps(const Session& session);
   void on_body(Session& session, std::string_view bytes);
   void on_data_end(Session& session);
-  [[nodiscard]] policy::Decision header_sender(const Session& session) const;
   void drop_message(Session& session);
   void on_committed(Session& session);
   void on_write_failed(Session& session);

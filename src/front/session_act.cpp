@@ -154,28 +154,17 @@ void Front::on_body(Session& session, std::string_view bytes) {
   session.waits_for_space = true;
 }
 
-// Clients that may not send as anybody may not show just anybody either.
-policy::Decision Front::header_sender(const Session& session) const {
-  const auto& policy = *session.policy->policy;
-  constexpr policy::Decision kAllowed{true, 250, {2, 6, 0}, {}, {}};
-  if (!policy.options(session.connector).header.watch_from) return kAllowed;
-  const auto domains = session.server.header_from();
-  if (!domains) {
-    return policy.snapshot().unreadable_header_sender(session.connector, session.principal);
-  }
-  for (const std::string& domain : *domains) {
-    const auto decision =
-        policy.snapshot().header_sender(session.connector, session.principal, domain);
-    if (!decision.allowed) return decision;
-  }
-  return kAllowed;
-}
-
 void Front::on_data_end(Session& session) {
   if (session.write_failed) return on_write_failed(session);
-  if (const policy::Decision decision = header_sender(session); !decision.allowed) {
-    drop_message(session);
-    return answer(session, decision, {}, "DATA", {});
+  // Clients that may not send as anybody may not show just anybody either.
+  const auto& policy = *session.policy->policy;
+  if (policy.options(session.connector).header.watch_from) {
+    const policy::Decision decision = policy.snapshot().header_senders(
+        session.connector, session.principal, session.server.header_from());
+    if (!decision.allowed) {
+      drop_message(session);
+      return answer(session, decision, {}, "DATA", {});
+    }
   }
   if (!session.milter.talk.is_null()) return ask_about_end(session);
   if (spool_.find(session.message) != nullptr) spool_.commit(session.message);

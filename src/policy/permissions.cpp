@@ -1,5 +1,7 @@
 #include "policy/permissions.h"
 
+#include <array>
+
 #include "policy/ascii.h"
 
 namespace relais::policy {
@@ -32,28 +34,11 @@ constexpr RightName kRightNames[] = {
     {Right::kSendFastIndex, "ms-Exch-SMTP-Send-XMessageContext-FastIndex"},
 };
 
-constexpr Right kRights[] = {
-    Right::kSubmit,
-    Right::kAcceptAnyRecipient,
-    Right::kAcceptAnySender,
-    Right::kAcceptAuthoritativeSender,
-    Right::kAcceptAuthenticationFlag,
-    Right::kAcceptExch50,
-    Right::kAcceptHeadersRouting,
-    Right::kAcceptHeadersOrganization,
-    Right::kAcceptHeadersForest,
-    Right::kBypassAntiSpam,
-    Right::kBypassMessageSizeLimit,
-    Right::kAcceptXAttr,
-    Right::kAcceptXProxyFrom,
-    Right::kAcceptXSessionParams,
-    Right::kAcceptXShadow,
-    Right::kAcceptXSysProbe,
-    Right::kSendRecipientCache,
-    Right::kSendExtendedProperties,
-    Right::kSendFastIndex,
-};
-static_assert(std::size(kRights) == std::size(kRightNames));
+constexpr auto kRights = [] {
+  std::array<Right, std::size(kRightNames)> rights{};
+  for (size_t i = 0; i < rights.size(); ++i) rights[i] = kRightNames[i].right;
+  return rights;
+}();
 
 constexpr Principal kPrincipalList[] = {
     Principal::kAnonymous,           Principal::kAuthenticatedUsers,

@@ -1,5 +1,6 @@
 #include "policy/snapshot.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/assert.h"
@@ -102,21 +103,20 @@ Decision Snapshot::mail(uint32_t connector_index, Principal principal,
                               "ms-Exch-SMTP-Accept-Authoritative-Domain-Sender on this connector");
 }
 
-Decision Snapshot::header_sender(uint32_t connector_index, Principal principal,
-                                 std::string_view domain) const {
+Decision Snapshot::header_senders(uint32_t connector_index, Principal principal,
+                                  const std::optional<std::vector<std::string>>& domains) const {
   if (has(rights(connector_index, principal), Right::kAcceptAnySender))
     return sender_ok("ms-Exch-SMTP-Accept-Any-Sender");
-  if (domains_.find(domain) != nullptr) return sender_ok("the domain in From is accepted");
+  if (!domains) {
+    return refused_sender(principal, Right::kAcceptAnySender,
+                          "From cannot be read with certainty and the client has no "
+                          "ms-Exch-SMTP-Accept-Any-Sender on this connector");
+  }
+  const bool accepted = std::ranges::all_of(
+      *domains, [this](const std::string& domain) { return domains_.find(domain) != nullptr; });
+  if (accepted) return sender_ok("every domain in From is accepted");
   return refused_sender(principal, Right::kAcceptAnySender,
                         "the domain in From is not accepted and the client has no "
-                        "ms-Exch-SMTP-Accept-Any-Sender on this connector");
-}
-
-Decision Snapshot::unreadable_header_sender(uint32_t connector_index, Principal principal) const {
-  if (has(rights(connector_index, principal), Right::kAcceptAnySender))
-    return sender_ok("ms-Exch-SMTP-Accept-Any-Sender");
-  return refused_sender(principal, Right::kAcceptAnySender,
-                        "From cannot be read with certainty and the client has no "
                         "ms-Exch-SMTP-Accept-Any-Sender on this connector");
 }
 

@@ -6,6 +6,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -37,12 +39,11 @@ class Snapshot {
   // accepted.
   [[nodiscard]] Decision mail(uint32_t connector_index, Principal principal,
                               std::string_view sender_domain) const;
-  // The domain of an address in From, at the end of data: an accepted one, or Accept-Any-Sender.
-  [[nodiscard]] Decision header_sender(uint32_t connector_index, Principal principal,
-                                       std::string_view domain) const;
-  // ... and one that cannot be read.
-  [[nodiscard]] Decision unreadable_header_sender(uint32_t connector_index,
-                                                  Principal principal) const;
+  // At the end of data: the domains of the addresses in From, nullopt when it cannot be read; each
+  // an accepted one, or Accept-Any-Sender.
+  [[nodiscard]] Decision header_senders(
+      uint32_t connector_index, Principal principal,
+      const std::optional<std::vector<std::string>>& domains) const;
   [[nodiscard]] Decision recipient(uint32_t connector_index, Principal principal,
                                    std::string_view domain) const;
   [[nodiscard]] Rights rights(uint32_t connector_index, Principal principal) const;

@@ -74,6 +74,27 @@ TEST(Snapshot, WithoutAuthoritativeSenderOurOwnDomainIsRefused) {
   EXPECT_TRUE(snapshot.mail(0, Principal::kAnonymous, "fabrikam.com").allowed);
 }
 
+TEST(Snapshot, WithoutAnySenderEveryDomainInFromMustBeAccepted) {
+  using Domains = std::optional<std::vector<std::string>>;
+  const Snapshot with = snapshot_of(connector_with(true));
+  const Snapshot without = snapshot_of(connector_with(true, {ace(Right::kAcceptAnySender, true)}));
+  const auto allowed = [](const Snapshot& snapshot, const Domains& domains) {
+    return snapshot.header_senders(0, Principal::kAnonymous, domains).allowed;
+  };
+  for (const Domains& domains :
+       {Domains({"contoso.com"}), Domains({"Contoso.com", "partner.example"}),
+        Domains(std::vector<std::string>())}) {
+    EXPECT_TRUE(allowed(without, domains));
+  }
+  for (const Domains& domains :
+       {Domains(), Domains({"fabrikam.com"}), Domains({"contoso.com", "fabrikam.com"})}) {
+    EXPECT_FALSE(allowed(without, domains));
+    EXPECT_TRUE(allowed(with, domains));
+  }
+  EXPECT_EQ(reply(without.header_senders(0, Principal::kAnonymous, Domains())),
+            "550 5.7.1 Anonymous client does not have permission to send as this sender");
+}
+
 TEST(Snapshot, RecipientsOfAcceptedDomainsAreTakenFromEverybody) {
   const Snapshot snapshot = snapshot_of(connector_with(true));
   EXPECT_EQ(reply(snapshot.recipient(0, Principal::kAnonymous, "contoso.com")),
