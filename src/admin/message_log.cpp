@@ -68,20 +68,11 @@ void MessageLog::on_taken(const front::Client& client, const smtp::Transaction& 
                           const Guid& id, uint64_t octets, const smtp::Reply& reply,
                           Duration since_mail) {
   if (!room()) return;
-  std::vector<std::string_view> recipients;
-  for (size_t i = 0; i < transaction.recipient_count(); ++i)
-    recipients.push_back(transaction.recipient(i));
+  JsonLine line(waiting_);
+  line.text("time", iso8601(loop_.wall_now())).text("event", "message");
+  message_fields(line, client, transaction);
   const Guid::Text text = id.text();
-  JsonLine(waiting_)
-      .text("time", iso8601(loop_.wall_now()))
-      .text("event", "message")
-      .text("connector", client.connector)
-      .text("range", range_text(client))
-      .text("client", client.remote.to_string())
-      .text("helo", client.hello)
-      .text("from", transaction.sender())
-      .texts("to", recipients)
-      .number("size", octets)
+  line.number("size", octets)
       .text("id", view(text))
       .text("reply", reply_text(reply))
       .text("reason", "accepted")
@@ -106,17 +97,16 @@ void MessageLog::on_refused(const front::Client& client, std::string_view comman
 }
 
 void MessageLog::message_fields(JsonLine& line, const front::Client& client,
-                                const smtp::Transaction& transaction, const Guid& id) const {
+                                const smtp::Transaction& transaction) const {
   std::vector<std::string_view> recipients;
   for (size_t i = 0; i < transaction.recipient_count(); ++i)
     recipients.push_back(transaction.recipient(i));
-  const Guid::Text text = id.text();
   line.text("connector", client.connector)
+      .text("range", range_text(client))
       .text("client", client.remote.to_string())
       .text("helo", client.hello)
       .text("from", transaction.sender())
-      .texts("to", recipients)
-      .text("id", view(text));
+      .texts("to", recipients);
 }
 
 void MessageLog::on_discarded(const front::Client& client, const smtp::Transaction& transaction,
@@ -124,8 +114,9 @@ void MessageLog::on_discarded(const front::Client& client, const smtp::Transacti
   if (!room()) return;
   JsonLine line(waiting_);
   line.text("time", iso8601(loop_.wall_now())).text("event", "discarded");
-  message_fields(line, client, transaction, id);
-  line.number("size", octets).text("reason", reason);
+  message_fields(line, client, transaction);
+  const Guid::Text text = id.text();
+  line.text("id", view(text)).number("size", octets).text("reason", reason);
 }
 
 void MessageLog::on_unfiltered(const front::Client& client, const smtp::Transaction& transaction,
@@ -133,8 +124,9 @@ void MessageLog::on_unfiltered(const front::Client& client, const smtp::Transact
   if (!room()) return;
   JsonLine line(waiting_);
   line.text("time", iso8601(loop_.wall_now())).text("event", "unfiltered");
-  message_fields(line, client, transaction, id);
-  line.text("reason", reason);
+  message_fields(line, client, transaction);
+  const Guid::Text text = id.text();
+  line.text("id", view(text)).text("reason", reason);
 }
 
 void MessageLog::on_milter(std::string_view milter, bool usable, std::string_view why,

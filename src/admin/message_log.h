@@ -51,7 +51,7 @@ class MessageLog final : public front::Observer, public relay::Observer {
   [[nodiscard]] bool room();
   void write();
   void message_fields(class JsonLine& line, const front::Client& client,
-                      const smtp::Transaction& transaction, const Guid& id) const;
+                      const smtp::Transaction& transaction) const;
   void delivery_fields(class JsonLine& line, const relay::Delivery& delivery) const;
 
   ring::Loop& loop_;
