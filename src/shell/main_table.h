@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <expected>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,28 +40,35 @@ Draft draft_new_table(const Call& call, const Folder& folder, const MainTable& k
   return change;
 }
 
+// The one that -Identity names, and the file's text. Unexpected: what to say.
+struct FoundTable {
+  config::Table table;
+  size_t index;
+  config::FileEdit text;
+};
+[[nodiscard]] std::expected<FoundTable, std::string> find_table_to_change(
+    const Folder& folder, const MainTable& kind, std::string_view identity);
+
 // `object_of(table, index)`: what Get- shows of it.
 template <class Owner, class ObjectOf>
 Draft draft_set_table(const Call& call, const Folder& folder, const MainTable& kind,
                       std::span<const config::Parameter<Owner>> rows, ObjectOf object_of) {
   const std::string identity = call.arguments.text("Identity");
-  const auto tables = tables_of(folder, kind.section);
-  const auto index = find_table(tables, "name", identity);
-  if (!index) return std::unexpected(there_is_none(kind, identity));
-  auto text = folder.edit(kMainFile);
-  if (!text) return std::unexpected(text.error());
+  auto found = find_table_to_change(folder, kind, identity);
+  if (!found) return std::unexpected(found.error());
   Change change;
   change.what = fmt::format("Setting {} \"{}\"", kind.noun, identity);
   change.file = kMainFile;
-  const Object object = object_of(tables[*index], *index);
-  const auto written = write_arguments<Owner>(
-      call, change, rows, *text, {std::string(kind.section), *index}, tables[*index], &object);
+  const Object object = object_of(found->table, found->index);
+  const auto written =
+      write_arguments<Owner>(call, change, rows, found->text,
+                             {std::string(kind.section), found->index}, found->table, &object);
   if (!written) return std::unexpected(written.error());
-  if (!text->is_changed()) {
+  if (!found->text.is_changed()) {
     call.warn(fmt::format("nothing has changed: {} '{}' was like that", kind.noun, identity));
     return std::nullopt;
   }
-  if (auto taken = folder.take(change, *text); !taken) return std::unexpected(taken.error());
+  if (auto taken = folder.take(change, found->text); !taken) return std::unexpected(taken.error());
   return change;
 }
 
