@@ -4,9 +4,15 @@
 
 #include <fmt/format.h>
 
+#include <string>
 #include <string_view>
 
 namespace relais::admin {
+
+// "1 error", "2 errors"
+[[nodiscard]] inline std::string plural(size_t count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
 
 void write_notice(std::string_view text);
 // As it is, to standard error; one that cannot be written to is no reason to stop.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "policy/ascii.h"
 
 namespace relais::front {
 namespace {
@@ -13,8 +14,7 @@ std::vector<std::string> own_names_of(const policy::ReceiveConnector& connector,
                                       const std::string& fqdn) {
   std::vector<std::string> names;
   const auto add = [&](std::string name) {
-    std::transform(name.begin(), name.end(), name.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
+    name = policy::ascii_lower(name);
     if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end())
       names.push_back(std::move(name));
   };

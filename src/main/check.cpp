@@ -12,14 +12,12 @@
 namespace relais {
 namespace {
 
+using admin::plural;
+
 struct Count {
   size_t errors = 0;
   size_t warnings = 0;
 };
-
-std::string plural(size_t count, std::string_view what) {
-  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
-}
 
 void say_findings(const config::Loaded& loaded, const Count& count, const std::string& folder) {
   for (const config::Finding& finding : loaded.findings)

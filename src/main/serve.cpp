@@ -29,6 +29,7 @@ namespace relais {
 namespace {
 
 using admin::notice;
+using admin::plural;
 
 // What a core's thread tells the main thread once it stands, or cannot.
 struct Started {
@@ -211,8 +212,8 @@ void Server::post(ring::Letter::Kind kind) {
 }
 
 void Server::print_start() const {
-  admin::say("relais {} as {}, {} core{}\n", RELAIS_VERSION, model_.server.fqdn, cores_.size(),
-             cores_.size() == 1 ? "" : "s");
+  admin::say("relais {} as {}, {}\n", RELAIS_VERSION, model_.server.fqdn,
+             plural(cores_.size(), "core"));
   for (const front::Listener& listener : listeners_.of_core(0)) {
     std::string names;
     for (const auto& connector : model_.receive_connectors) {
@@ -241,8 +242,8 @@ void Server::print_start() const {
     sum.unacknowledged += core.recovered.unacknowledged;
     sum.lost_records += core.recovered.lost_records;
   }
-  admin::say("  spool      {}: recovered {} message{}", model_.server.data_dir, sum.messages,
-             sum.messages == 1 ? "" : "s");
+  admin::say("  spool      {}: recovered {}", model_.server.data_dir,
+             plural(sum.messages, "message"));
   if (sum.untried > 0) admin::say(", of which at most {} may be sent twice", sum.untried);
   if (sum.unacknowledged > 0)
     admin::say("; dropped {} unfinished (never acknowledged)", sum.unacknowledged);
@@ -344,9 +345,9 @@ void Server::reload() {
     return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
   };
   notice(
-      "reload: {} connector{} and {} accepted domain{} are in force for new sessions (read in {} "
-      "ms, compiled and handed over in {} ms; the connector table takes {} KiB)",
-      connectors, connectors == 1 ? "" : "s", domains, domains == 1 ? "" : "s", ms(read - begin),
+      "reload: {} and {} are in force for new sessions (read in {} ms, compiled and handed over in "
+      "{} ms; the connector table takes {} KiB)",
+      plural(connectors, "connector"), plural(domains, "accepted domain"), ms(read - begin),
       ms(posted - read), (octets + 1023) / 1024);
   const std::string later = needs_restart(loaded.model, model_);
   if (!later.empty()) notice("reload: changes in {} take effect at the next start", later);

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 
 #include "admin/json.h"
@@ -12,6 +11,8 @@
 #include "admin/when.h"
 #include "config/load.h"
 #include "main/commands.h"
+#include "policy/ascii.h"
+#include "ring/linux_kernel.h"
 
 namespace relais {
 namespace {
@@ -21,26 +22,15 @@ using admin::UsageView;
 
 void print(const std::string& text) { std::fputs(text.c_str(), stdout); }
 
-WallTime wall_now() {
-  return {std::chrono::duration_cast<std::chrono::nanoseconds>(
-              std::chrono::system_clock::now().time_since_epoch())
-              .count()};
-}
-
-bool same_name(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::ranges::equal(a, b, {}, lower, lower);
-}
-
 // As the configuration or the counts spell it; empty: unknown, and that was said.
 std::string find_connector(const std::string& name, const UsageView& view) {
   std::string known;
   for (const auto& connector : view.model.receive_connectors) {
-    if (same_name(connector.name, name)) return connector.name;
+    if (policy::equal_ignoring_case(connector.name, name)) return connector.name;
     known += (known.empty() ? "\"" : ", \"") + connector.name + '"';
   }
   for (const auto& [counted, figures] : view.totals.connectors) {
-    if (!counted.empty() && same_name(counted, name)) return counted;
+    if (!counted.empty() && policy::equal_ignoring_case(counted, name)) return counted;
   }
   admin::say("relais: no connector is called \"{}\"; there are {}\n", name, known);
   return {};
@@ -105,7 +95,7 @@ void print_unused(const config::Loaded& loaded, const UsageView& view, WallTime 
 }  // namespace
 
 int stats(const StatsOptions& options) {
-  const WallTime now = wall_now();
+  const WallTime now = ring::LinuxKernel().wall_now();
   std::optional<WallTime> since;
   if (!options.since.empty()) {
     since = admin::parse_time_or_age(options.since, now);

@@ -1,7 +1,8 @@
 #include "relay/routing.h"
 
-#include <algorithm>
 #include <tuple>
+
+#include "policy/ascii.h"
 
 namespace relais::relay {
 
@@ -46,11 +47,8 @@ std::string domain_of(std::string_view address) {
   const size_t at = address.rfind('@');
   // In a quoted local part without a domain an @ may be the last thing inside the quotes.
   if (at == std::string_view::npos || address.find('"', at) != std::string_view::npos) return {};
-  std::string domain(address.substr(at + 1));
+  std::string domain = policy::ascii_lower(address.substr(at + 1));
   while (!domain.empty() && domain.back() == '.') domain.pop_back();
-  std::ranges::transform(domain, domain.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  });
   return domain;
 }
 
