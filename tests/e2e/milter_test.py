@@ -379,7 +379,7 @@ class Trouble(MilterTest, harness.EndToEnd):
             def work():
                 for _ in range(4):
                     yield packet("p")
-                    time.sleep(0.8)
+                    time.sleep(0.8)  # less than the time-out, more than it in sum
                 yield packet("c")
             return work()
         self.start_milter({"E": slowly})

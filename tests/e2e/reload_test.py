@@ -81,7 +81,7 @@ class Reload(harness.EndToEnd):
         senders = [Sender(self.port) for _ in range(SENDERS)]
         for sender in senders:
             sender.start()
-        time.sleep(3)
+        time.sleep(3)  # what the load is like without a reload
         windows = []
         for number in range(1, RELOADS + 1):
             begin = time.monotonic()
@@ -90,7 +90,7 @@ class Reload(harness.EndToEnd):
                                "the reload")
             time.sleep(0.5)  # the old table is freed
             windows.append((begin, time.monotonic()))
-            time.sleep(1.5)
+            time.sleep(1.5)  # and between two
         for sender in senders:
             sender.ended.set()
         for sender in senders:

@@ -163,7 +163,7 @@ class Stats(harness.EndToEnd):
             client.begin("chris@contoso.com", ["kate@contoso.com"])
             client.expect("DATA", 354)
             self.relais.signal(signal.SIGTERM)
-            time.sleep(0.3)
+            time.sleep(0.3)  # the drain has begun, and the message is still open
             client.send(BODY + b".\r\n")
             harness.guid_of(client.reply())
         self.assertEqual(self.relais.wait(), 0)
@@ -173,7 +173,7 @@ class Stats(harness.EndToEnd):
     def test_kill_loses_at_most_five_seconds(self):
         self.relais.start()
         self.send("127.0.0.11", 5)
-        time.sleep(5 * harness.PATIENCE)
+        time.sleep(5 * harness.PATIENCE)  # the promise under test: older than that is on disk
         self.send("127.0.0.11", 2)
         self.relais.kill()
         before = self.connector("Anonymous Relay")["messages"]
@@ -249,7 +249,7 @@ class Stats(harness.EndToEnd):
         self.relais.start()
         self.send("127.0.0.11")
         self.relais.stop()
-        time.sleep(1.1)
+        time.sleep(1.1)  # so that the use lies before a --since of now
         self.assertEqual(len(self.stats("--unused", "--since", "0s")["unused"]), 5)
         lately = self.stats("--unused", "--since", "1h")
         self.assertEqual(len(lately["unused"]), 4)
