@@ -97,8 +97,10 @@ class Rights(harness.EndToEnd):
                                    b"Subject: y\r\n\r\nthe session goes on\r\n")
                     client.quit()
         harness.wait_until(lambda: len(self.relais.events("refused")) == 3, 10, "three refusals")
-        reasons = [event["reason"] for event in self.relais.events("refused")]
-        self.assertIn("From cannot be read", reasons[2])
+        # Sessions of two cores: their lines reach the log in either order.
+        unread = [event["reason"] for event in self.relais.events("refused")
+                  if "From cannot be read" in event["reason"]]
+        self.assertEqual(len(unread), 1)
 
     def test_accept_any_sender_of_externally_secured(self):
         self.external("ms-Exch-SMTP-Accept-Any-Sender", True)
