@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/ip.h"
 #include "policy/address_range.h"
+#include "policy/limit.h"
 #include "policy/permissions.h"
 
 namespace relais::policy {
@@ -93,6 +94,7 @@ struct ReceiveConnector {
   uint32_t max_inbound_connection_percentage_per_source = 2;
   uint32_t message_rate_limit = UINT32_MAX;  // messages a minute
   MessageRateSource message_rate_source = MessageRateSource::kIpAddress;
+  std::vector<Limit> limits;  // [[limit]], in the order of the file
   bool protocol_logging_verbose = false;
 
   // Whom a session runs as that has not authenticated.

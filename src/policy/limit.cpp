@@ -1,0 +1,78 @@
+#include "policy/limit.h"
+
+#include <array>
+
+#include "base/assert.h"
+
+namespace relais::policy {
+namespace {
+
+constexpr std::array<std::string_view, kMeasures> kMeasureNames{
+    "connections", "concurrent", "messages",      "recipients",    "bytes",
+    "commands",    "errors",     "auth_failures", "tls_handshakes"};
+constexpr std::array<std::string_view, kLimitKeys> kKeyNames{
+    "connector", "source", "source/", "sender", "sender_domain", "user", "recipient_domain"};
+
+}  // namespace
+
+std::string_view name_of(Measure measure) { return kMeasureNames[static_cast<size_t>(measure)]; }
+
+std::string_view name_of(LimitKey key) { return kKeyNames[static_cast<size_t>(key)]; }
+
+std::string_view name_of(LimitAction action) {
+  switch (action) {
+    case LimitAction::kDelay:
+      return "delay";
+    case LimitAction::kDefer:
+      return "defer";
+    case LimitAction::kClose:
+      return "close";
+    case LimitAction::kShadow:
+      return "shadow";
+  }
+  ASSERT(false);
+}
+
+std::string to_string(const Rate& rate) {
+  std::string text = std::to_string(rate.count);
+  text += '/';
+  const int64_t whole = rate.period.seconds();
+  if (rate.period == seconds(1)) return text += "s";
+  if (rate.period == minutes(1)) return text += "min";
+  if (rate.period == hours(1)) return text += "h";
+  if (rate.period == hours(24)) return text += "d";
+  text += std::to_string(whole);
+  return text += 's';
+}
+
+std::string Limit::name() const {
+  std::string text(name_of(measure));
+  text += '/';
+  text += name_of(key);
+  if (key != LimitKey::kSourcePrefix) return text;
+  if (prefix_v4 < 32) text += std::to_string(prefix_v4);
+  if (prefix_v4 < 32 && prefix_v6 < 128) text += ',';
+  if (prefix_v6 < 128) text += std::to_string(prefix_v6);
+  return text;
+}
+
+// A connection has no sender yet, octets have no recipient of their own, and only a recipient has a
+// domain to be counted by.
+bool goes_with(Measure measure, LimitKey key) {
+  switch (key) {
+    case LimitKey::kConnector:
+    case LimitKey::kSource:
+    case LimitKey::kSourcePrefix:
+      return true;
+    case LimitKey::kSender:
+    case LimitKey::kSenderDomain:
+    case LimitKey::kUser:
+      return measure == Measure::kMessages || measure == Measure::kRecipients ||
+             measure == Measure::kBytes;
+    case LimitKey::kRecipientDomain:
+      return measure == Measure::kRecipients;
+  }
+  ASSERT(false);
+}
+
+}  // namespace relais::policy
