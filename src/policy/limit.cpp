@@ -50,9 +50,12 @@ std::string Limit::name() const {
   text += '/';
   text += name_of(key);
   if (key != LimitKey::kSourcePrefix) return text;
-  if (prefix_v4 < 32) text += std::to_string(prefix_v4);
-  if (prefix_v4 < 32 && prefix_v6 < 128) text += ',';
-  if (prefix_v6 < 128) text += std::to_string(prefix_v6);
+  // In the shortest form that a configuration would be read from (limit.h).
+  if (prefix_v6 == kUsualPrefixV6 && prefix_v4 < 32) return text += std::to_string(prefix_v4);
+  if (prefix_v4 == 32 && prefix_v6 > 32) return text += std::to_string(prefix_v6);
+  text += std::to_string(prefix_v4);
+  text += ',';
+  text += std::to_string(prefix_v6);
   return text;
 }
 

@@ -74,6 +74,10 @@ struct LimitStep {
   friend bool operator==(const LimitStep&, const LimitStep&) = default;
 };
 
+// What a client with IPv6 is counted by where only the prefix of IPv4 is written: a /64 is one
+// site's network, and whoever has one has all its addresses.
+inline constexpr uint8_t kUsualPrefixV6 = 64;
+
 struct Limit {
   Measure measure = Measure::kMessages;
   LimitKey key = LimitKey::kConnector;
@@ -81,12 +85,15 @@ struct Limit {
   uint8_t prefix_v6 = 128;  // and of an IPv6 client
   Rate rate;                // not of kConcurrent
   uint64_t burst = 0;       // events or octets, >= 1; kConcurrent: the most at one time
-  std::vector<LimitStep> steps{LimitStep{}};  // percent ascending, from 100
-  Duration max_delay = seconds(30);           // kDelay: beyond it the reply is a 4xx
+  // Percent ascending, from 100. (Not as {LimitStep{}}: GCC 12 warns of that without a reason.)
+  std::vector<LimitStep> steps = std::vector<LimitStep>(1);
+  Duration max_delay = seconds(30);  // kDelay: beyond it the reply is a 4xx
   LimitOrigin origin = LimitOrigin::kLimit;
   friend bool operator==(const Limit&, const Limit&) = default;
 
-  // "messages/source", "bytes/source/24": unique on a connector.
+  // "messages/source", "bytes/source/24", "bytes/source/24,48": unique among the connector's own
+  // limits. "source/24" is 24 bits of IPv4 and 64 of IPv6, "source/48" a whole IPv4 address and 48
+  // bits of IPv6.
   [[nodiscard]] std::string name() const;
 };
 
