@@ -75,7 +75,7 @@ What `usage` stands for where the file is silent:
 
 constexpr std::string_view kHeader = R"(# Configuration
 
-<!-- Printed from the table in src/config/parameters.cpp. Do not edit: change the table, then run
+<!-- Printed from the tables in src/config/parameters*.cpp. Do not edit: change a table, then run
      RELAIS_UPDATE=1 config_tests. -->
 
 A configuration is a folder: `relais.toml`, and `connectors/*.toml` with one Receive connector a
