@@ -70,13 +70,16 @@ class Bucket {
   }
   // Events that are missing from a full bucket, rounded up.
   [[nodiscard]] uint64_t used(uint64_t bucket, uint64_t now) const {
-    const Wide debt = debt_of(bucket, now);
-    return static_cast<uint64_t>((debt * count_ + period_ - 1) / period_);
+    const uint64_t debt = debt_of(bucket, now);
+    const Wide exact = debt - std::min(debt, slack());
+    return static_cast<uint64_t>((exact * count_ + period_ - 1) / period_);
   }
   // The same share of the burst is missing from the bucket of other rates.
   [[nodiscard]] uint64_t converted(uint64_t bucket, uint64_t now, const Bucket& from) const {
     const Wide debt = debt_of(bucket, now);
-    return pack(now + static_cast<uint64_t>(debt * tolerance_ / from.tolerance_), bucket);
+    const uint64_t whole = tolerance_ - slack();
+    return pack(now + static_cast<uint64_t>(debt * whole / (from.tolerance_ - from.slack())),
+                bucket);
   }
   // Ticks until it is full.
   [[nodiscard]] static uint64_t debt_of(uint64_t bucket, uint64_t now) {
@@ -95,11 +98,15 @@ class Bucket {
     return bucket == kBucketFull ? 1 : bucket;
   }
 
+  // Costs are rounded up, a tick at most for each charge; the tolerance takes those ticks back, but
+  // never as much as another event.
+  [[nodiscard]] uint64_t slack() const { return std::min(burst_, one_ / 2); }
+
   uint64_t burst_ = 1;
   uint64_t count_ = 1;      // events in
   uint64_t period_ = 1;     // ticks
   uint64_t one_ = 1;        // cost of one event
-  uint64_t tolerance_ = 1;  // of a burst
+  uint64_t tolerance_ = 1;  // a burst and the slack
 };
 
 }  // namespace relais::policy

@@ -75,6 +75,15 @@ bool LimitTable::idle(uint64_t tag, uint64_t value, uint64_t now) {
   return Bucket::debt_of(value, now) == 0;
 }
 
+// What an entry begins with must differ from all that a core may have read there shortly before: it
+// would take its compare-and-swap for its own key's. So the uses are counted on, in the bits that
+// say nothing else.
+uint64_t LimitTable::first_value(uint64_t tag, uint64_t value, uint64_t before, uint64_t now) {
+  if ((tag & kCountBit) != 0) return ((before >> 32) + 1) << 32 | (value & kCountMask);
+  const uint64_t full_at = value == kBucketFull ? now : value >> 8;
+  return full_at << 8 | ((before + 1) & 0xff);
+}
+
 LimitTable::Entry* LimitTable::find_or_insert(const LimitHash& hash, uint64_t value, uint64_t now) {
   const Group group = group_of(hash.line);
   Line* lines[2];
@@ -96,7 +105,7 @@ LimitTable::Entry* LimitTable::find_or_insert(const LimitHash& hash, uint64_t va
       // Whoever is about to charge the old owner fails at the frozen value, and looks for it again.
       if (!idle(tag, old, now) || !entry.value.compare_exchange_strong(old, kFrozen)) continue;
       entry.tag.store(hash.tag, std::memory_order_release);
-      entry.value.store(value, std::memory_order_release);
+      entry.value.store(first_value(hash.tag, value, old, now), std::memory_order_release);
       inserted_.fetch_add(1, std::memory_order_relaxed);
       if (tag != 0) taken_over_.fetch_add(1, std::memory_order_relaxed);
       return &entry;
@@ -124,7 +133,7 @@ size_t LimitTable::free_entries(Condition&& condition) {
         if (entry.tag.load() != tag || !entry.value.compare_exchange_strong(value, kFrozen))
           continue;
         entry.tag.store(0, std::memory_order_release);
-        entry.value.store(0, std::memory_order_release);
+        entry.value.store(first_value(tag, 0, value, 0), std::memory_order_release);
       }
     }
   }

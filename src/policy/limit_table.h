@@ -42,8 +42,8 @@ class LimitTable {
 
   // Null: it has none.
   [[nodiscard]] Entry* find(const LimitHash& hash);
-  // Its entry, perhaps a new one with `value`. `now`: ticks, tells which buckets are full. Null: no
-  // place.
+  // Its entry, perhaps a new one that begins with `value`. `now`: ticks, tells which buckets are
+  // full. Null: no place.
   [[nodiscard]] Entry* find_or_insert(const LimitHash& hash, uint64_t value, uint64_t now);
 
   // Stores what change(value, next) puts into `next`; kNo: it returned false. kGone: the entry is
@@ -95,6 +95,7 @@ class LimitTable {
   static void lines_of(const Group& group, uint64_t hash, Line* (&lines)[2]);
   static Entry* find_in(Line* const (&lines)[2], uint64_t tag);
   static bool idle(uint64_t tag, uint64_t value, uint64_t now);
+  static uint64_t first_value(uint64_t tag, uint64_t value, uint64_t before, uint64_t now);
   template <class Condition>
   size_t free_entries(Condition&& condition);
 

@@ -1,0 +1,123 @@
+// What a check of a limit costs: the bucket alone, a limit of the connector, a limit of each
+// source, and the same while other threads charge the same bucket (UseRealTime: each thread's own).
+#include <benchmark/benchmark.h>
+
+#include <vector>
+
+#include "base/prng.h"
+#include "policy/limits.h"
+
+namespace relais::policy {
+namespace {
+
+constexpr Instant kStart{5'000'000'000'000};
+
+struct Ground {
+  explicit Ground(std::vector<Limit> limits, size_t table = 64 << 20) : all(table, secret()) {
+    ReceiveConnector connector;
+    connector.name = "erp";
+    connector.limits = std::move(limits);
+    connector.max_inbound_connection = UINT32_MAX;
+    connector.max_inbound_connection_per_source = UINT32_MAX;
+    connector.max_inbound_connection_percentage_per_source = 100;
+    set = all.compile({connector}, kStart);
+  }
+  static std::array<char, 192> secret() {
+    std::array<char, 192> bytes{};
+    Prng random(7);
+    for (char& byte : bytes) byte = static_cast<char>(random.next());
+    return bytes;
+  }
+  Limits all;
+  std::shared_ptr<const LimitSet> set;
+};
+
+Limit limit(LimitKey key) {
+  Limit made;
+  made.key = key;
+  made.rate = {1'000'000'000, seconds(1)};
+  made.burst = 1'000'000;
+  return made;
+}
+
+void one_bucket(benchmark::State& state) {
+  static std::atomic<uint64_t> bucket{kBucketFull};
+  const Bucket shape{{1'000'000'000, seconds(1)}, 1'000'000};
+  Instant now = kStart;
+  for (auto _ : state) {
+    now = now + Duration{100};
+    uint64_t value = bucket.load(std::memory_order_acquire);
+    Bucket::Taken taken{};
+    do {
+      taken = shape.take(value, Bucket::ticks(now), shape.cost(1), 0);
+    } while (taken.taken &&
+             !bucket.compare_exchange_weak(value, taken.bucket, std::memory_order_acq_rel));
+    benchmark::DoNotOptimize(taken);
+  }
+}
+BENCHMARK(one_bucket)->Threads(1)->Threads(2);
+
+void charge(benchmark::State& state, LimitKey key) {
+  static const Ground grounds[2]{Ground({limit(LimitKey::kConnector)}),
+                                 Ground({limit(LimitKey::kSource)})};
+  const Ground& ground = grounds[key == LimitKey::kConnector ? 0 : 1];
+  LimitSubject subject;
+  subject.client = *IpAddress::parse("192.0.2.1");
+  Charges charges;
+  charges.reserve(4);
+  Instant now = kStart;
+  for (auto _ : state) {
+    now = now + Duration{100};
+    charges.clear();
+    benchmark::DoNotOptimize(ground.set->charge(0, Measure::kMessages, subject, 1, now, charges));
+  }
+}
+BENCHMARK_CAPTURE(charge, connector, LimitKey::kConnector)->Threads(1)->Threads(2);
+BENCHMARK_CAPTURE(charge, source, LimitKey::kSource)->Threads(1)->Threads(2);
+
+// A million sources that are all live, met at random: each check is a trip to memory.
+void charge_of_a_million(benchmark::State& state) {
+  static const Ground ground({limit(LimitKey::kSource)});
+  LimitSubject subject;
+  Charges charges;
+  charges.reserve(4);
+  for (uint32_t i = 0; i < 1'000'000; ++i) {
+    subject.client = IpAddress::v4(0x0a000000 + i);
+    charges.clear();
+    (void)ground.set->charge(0, Measure::kMessages, subject, 1, kStart, charges);
+  }
+  Prng random(1);
+  for (auto _ : state) {
+    subject.client = IpAddress::v4(0x0a000000 + static_cast<uint32_t>(random.below(1'000'000)));
+    charges.clear();
+    benchmark::DoNotOptimize(
+        ground.set->charge(0, Measure::kMessages, subject, 1, kStart, charges));
+  }
+}
+BENCHMARK(charge_of_a_million);
+
+// Twenty limits of which a message meets all.
+void twenty_limits(benchmark::State& state) {
+  std::vector<Limit> limits;
+  for (int bits = 13; bits < 32; ++bits) {
+    Limit network = limit(LimitKey::kSourcePrefix);
+    network.prefix_v4 = static_cast<uint8_t>(bits);
+    limits.push_back(network);
+  }
+  limits.push_back(limit(LimitKey::kConnector));
+  const Ground ground(limits);
+  LimitSubject subject;
+  subject.client = *IpAddress::parse("192.0.2.1");
+  Charges charges;
+  charges.reserve(32);
+  Instant now = kStart;
+  for (auto _ : state) {
+    now = now + Duration{1000};
+    charges.clear();
+    benchmark::DoNotOptimize(ground.set->charge(0, Measure::kMessages, subject, 1, now, charges));
+  }
+}
+BENCHMARK(twenty_limits);
+
+}  // namespace
+}  // namespace relais::policy
