@@ -162,6 +162,7 @@ void check_connector(ReceiveDraft& connector, const Place& place) {
   complete_preset(connector, place);
   check_auth_mechanism(connector, place);
   check_limits(connector, place);
+  check_limit_tables(connector, place);
   check_rights(connector, place);
   check_ranges(connector, place);
 }

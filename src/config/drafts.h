@@ -2,8 +2,10 @@
 // messages need.
 #pragma once
 
+#include <string>
 #include <vector>
 
+#include "config/document.h"
 #include "config/lines.h"
 #include "config/model.h"
 
@@ -23,17 +25,38 @@ struct PermissionDraft : policy::Ace {
   KeyLines lines;
 };
 
+// What its keys mean depends on the measure, which may stand below them; so some are only kept
+// until the whole table has been read.
+struct LimitDraft : policy::Limit {
+  bool refused = false;  // something that it needs could not be read
+  std::string rate_text;
+  Value burst_value;
+  uint64_t max = 0;
+  std::vector<policy::LimitAction> actions;
+  bool has_action_list = false;
+  std::vector<uint32_t> thresholds;
+  KeyLines lines;
+};
+
+// One of limits.
+struct LimitPlace {
+  size_t index = 0;  // among the tables of the file, of which wrong ones have been left out
+  KeyLines lines;
+};
+
 struct ReceiveDraft : policy::ReceiveConnector {
   bool rights_refused = false;  // some of what gives rights could not be read
   KeyLines lines;
   std::vector<RangeOrigin> range_origins;  // of each of remote_ranges
   std::vector<uint32_t> permission_lines;  // of each of permissions
+  std::vector<LimitPlace> limit_places;    // of each of limits
 };
 
 struct ModelDraft {
   ServerSettings server;
   SpoolSettings spool;
   RetrySettings retry;
+  LimitSettings limits;
   KeyLines spool_lines;
   KeyLines retry_lines;
   std::vector<AcceptedDomainDraft> accepted_domains;

@@ -41,6 +41,7 @@ struct ConnectorLines {
   KeyLines keys;
   std::vector<RangeOrigin> ranges;    // of each of remote_ranges
   std::vector<uint32_t> permissions;  // of each of permissions
+  std::vector<uint32_t> limits;       // of each of limits
 };
 
 }  // namespace relais::config

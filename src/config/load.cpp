@@ -100,6 +100,7 @@ Model finish(ModelDraft draft, std::vector<ConnectorFile> files) {
   model.server = std::move(draft.server);
   model.spool = draft.spool;
   model.retry = draft.retry;
+  model.limits = draft.limits;
   for (auto& domain : draft.accepted_domains) model.accepted_domains.push_back(std::move(domain));
   for (auto& connector : draft.send_connectors) {
     model.send_connectors.push_back(std::move(connector));
@@ -134,8 +135,12 @@ void complete(Loaded& loaded, ModelDraft draft, std::vector<ConnectorFile> files
     return finding.severity == Finding::Severity::kError;
   });
   for (auto& file : files) {
+    std::vector<uint32_t> limits;
+    for (const LimitPlace& limit : file.draft.limit_places) {
+      limits.push_back(limit.lines.section_line);
+    }
     loaded.lines.push_back({std::move(file.draft.lines), std::move(file.draft.range_origins),
-                            std::move(file.draft.permission_lines)});
+                            std::move(file.draft.permission_lines), std::move(limits)});
   }
   loaded.model = finish(std::move(draft), std::move(files));
 }

@@ -22,9 +22,11 @@ struct ServerSettings {
   std::string log_file;                      // JSON lines; empty: standard output
   std::string audit_log;                     // of the shell; empty: in data_dir
   Duration drain_timeout = seconds(30);
-  uint32_t max_sessions = 20'000;          // inbound, a core
-  uint64_t receive_buffers = 16ULL << 20;  // octets a core, inbound
-  uint64_t message_memory = 64ULL << 20;   // octets a core: messages in work and cached
+  bool watch_config = false;  // reload when a file of the configuration has changed
+  uint32_t max_connection_rate_per_minute = 1200;  // UINT32_MAX: unlimited
+  uint32_t max_sessions = 20'000;                  // inbound, a core
+  uint64_t receive_buffers = 16ULL << 20;          // octets a core, inbound
+  uint64_t message_memory = 64ULL << 20;           // octets a core: messages in work and cached
   friend bool operator==(const ServerSettings&, const ServerSettings&) = default;
 };
 
@@ -39,6 +41,11 @@ struct RetrySettings {
   Duration max = minutes(30);
   Duration expire_after = hours(48);  // then the message goes to the failed state
   friend bool operator==(const RetrySettings&, const RetrySettings&) = default;
+};
+
+struct LimitSettings {
+  uint64_t table_memory = 64ULL << 20;  // octets, all cores together: buckets by key
+  friend bool operator==(const LimitSettings&, const LimitSettings&) = default;
 };
 
 enum class DeliveryKind : uint8_t { kSmartHost, kMaildir };
@@ -65,6 +72,7 @@ struct Model {
   ServerSettings server;
   SpoolSettings spool;
   RetrySettings retry;
+  LimitSettings limits;
   std::vector<policy::AcceptedDomain> accepted_domains;
   std::vector<SendConnector> send_connectors;
   std::vector<policy::ReceiveConnector> receive_connectors;  // by file name

@@ -44,7 +44,8 @@ struct Parameter {
   bool may_be_unlimited = false;  // "unlimited" is UINT32_MAX in the member
   bool required = false;
   Takes takes = Takes::kReload;
-  bool is_list = false;  // with a Reader only: of strings
+  bool is_list = false;   // with a Reader only: of strings
+  bool is_table = false;  // with a Reader only: [[key]], which is no parameter of a cmdlet
   // With a Reader only: completes "Write ...", and the default in words.
   std::string_view allowed = {};
   std::string_view default_text = {};
@@ -57,9 +58,11 @@ struct Parameter {
 [[nodiscard]] std::span<const Parameter<ServerSettings>> server_parameters();
 [[nodiscard]] std::span<const Parameter<SpoolSettings>> spool_parameters();
 [[nodiscard]] std::span<const Parameter<RetrySettings>> retry_parameters();
+[[nodiscard]] std::span<const Parameter<LimitSettings>> limits_parameters();
 [[nodiscard]] std::span<const Parameter<AcceptedDomainDraft>> accepted_domain_parameters();
 [[nodiscard]] std::span<const Parameter<SendDraft>> send_connector_parameters();
 [[nodiscard]] std::span<const Parameter<ReceiveDraft>> receive_connector_parameters();
 [[nodiscard]] std::span<const Parameter<PermissionDraft>> permission_parameters();
+[[nodiscard]] std::span<const Parameter<LimitDraft>> limit_parameters();
 
 }  // namespace relais::config

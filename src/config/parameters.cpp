@@ -21,12 +21,18 @@ constexpr Parameter<ModelDraft> kMainFile[] = {
      .target = read_retry,
      .allowed = "a table: [retry]",
      .doc = "When a message that could not be delivered is tried again."},
+    {.key = "limits",
+     .target = read_limit_settings,
+     .allowed = "a table: [limits]",
+     .doc = "What limits need of the machine; the limits themselves stand in connectors/*.toml."},
     {.key = "accepted_domain",
      .target = read_accepted_domains,
+     .is_table = true,
      .allowed = "one table a domain: [[accepted_domain]]",
      .doc = "Domains that we accept mail for from every client."},
     {.key = "send_connector",
      .target = read_send_connectors,
+     .is_table = true,
      .allowed = "one table a connector: [[send_connector]]",
      .doc = "Where mail goes next."},
     {.key = "address_book",
@@ -74,6 +80,18 @@ constexpr Parameter<ServerSettings> kServer[] = {
      .max = ns(hours(1)),
      .takes = Takes::kRestart,
      .doc = "How long running sessions may go on after the order to stop."},
+    {.key = "watch_config",
+     .target = &ServerSettings::watch_config,
+     .effect = Effect::kNotYet,
+     .doc = "Reload when a file of the configuration has changed."},
+    {.key = "max_connection_rate_per_minute",
+     .exchange = "MaxConnectionRatePerMinute",
+     .target = &ServerSettings::max_connection_rate_per_minute,
+     .min = 1,
+     .max = kCountMax,
+     .may_be_unlimited = true,
+     .effect = Effect::kNotYet,
+     .doc = "Connections that the whole server accepts in a minute; more of them wait."},
     {.key = "max_sessions",
      .target = &ServerSettings::max_sessions,
      .min = 1,
@@ -133,6 +151,18 @@ constexpr Parameter<RetrySettings> kRetry[] = {
      .max = 90 * kDay,
      .takes = Takes::kRestart,
      .doc = "Age at which a message is given up; not below max."},
+};
+
+constexpr Parameter<LimitSettings> kLimits[] = {
+    {.key = "table_memory",
+     .target = &LimitSettings::table_memory,
+     .min = 1 * kMiB,
+     .max = 16 * kGiB,
+     .unit = Unit::kOctets,
+     .takes = Takes::kRestart,
+     .effect = Effect::kNotYet,
+     .doc = "Memory for the buckets of sources, senders and domains, all cores together; 64MB hold "
+            "1000000 of them."},
 };
 
 constexpr Parameter<AcceptedDomainDraft> kAcceptedDomain[] = {
@@ -223,6 +253,7 @@ std::span<const Parameter<ModelDraft>> main_file_parameters() { return kMainFile
 std::span<const Parameter<ServerSettings>> server_parameters() { return kServer; }
 std::span<const Parameter<SpoolSettings>> spool_parameters() { return kSpool; }
 std::span<const Parameter<RetrySettings>> retry_parameters() { return kRetry; }
+std::span<const Parameter<LimitSettings>> limits_parameters() { return kLimits; }
 std::span<const Parameter<AcceptedDomainDraft>> accepted_domain_parameters() {
   return kAcceptedDomain;
 }

@@ -73,6 +73,7 @@ constexpr Parameter<ReceiveDraft> kReceiveConnector[] = {
     {.key = "permission",
      .exchange = "Add-ADPermission",
      .target = read_permissions,
+     .is_table = true,
      .allowed = "one table an entry: [[permission]]",
      .default_text = "none",
      .doc = "Single rights in addition to the groups; see [[permission]]."},
@@ -255,14 +256,12 @@ constexpr Parameter<ReceiveDraft> kReceiveConnector[] = {
      .min = 1,
      .max = 10'000,
      .may_be_unlimited = true,
-     .effect = Effect::kNotYet,
      .doc = "Sessions of one client address at one time."},
     {.key = "max_inbound_connection_percentage_per_source",
      .exchange = "MaxInboundConnectionPercentagePerSource",
      .target = &ReceiveDraft::max_inbound_connection_percentage_per_source,
      .min = 1,
      .max = 100,
-     .effect = Effect::kNotYet,
      .doc = "The same as a share of what is left of max_inbound_connection."},
     {.key = "message_rate_limit",
      .exchange = "MessageRateLimit",
@@ -270,14 +269,12 @@ constexpr Parameter<ReceiveDraft> kReceiveConnector[] = {
      .min = 1,
      .max = kCountMax,
      .may_be_unlimited = true,
-     .effect = Effect::kNotYet,
      .doc = "Messages a minute from one source."},
     {.key = "message_rate_source",
      .exchange = "MessageRateSource",
      .target = read_message_rate_source,
      .allowed = "\"None\", \"IPAddress\", \"User\" or \"All\"",
      .default_text = "\"IPAddress\"",
-     .effect = Effect::kNotYet,
      .doc = "What a source of message_rate_limit is; the user is the sender's address."},
     {.key = "max_logon_failures",
      .exchange = "MaxLogonFailures",
@@ -300,6 +297,12 @@ constexpr Parameter<ReceiveDraft> kReceiveConnector[] = {
      .max = ns(minutes(10)),
      .effect = Effect::kNotYet,
      .doc = "How long the reply to a failed logon waits."},
+    {.key = "limit",
+     .target = read_limits,
+     .is_table = true,
+     .allowed = "one table a limit, at most 32: [[limit]]",
+     .default_text = "none",
+     .doc = "Limits of your own, beside those above; see [[limit]]."},
     {.key = "protocol_logging_level",
      .exchange = "ProtocolLoggingLevel",
      .target = read_protocol_logging,
@@ -345,11 +348,66 @@ constexpr Parameter<PermissionDraft> kPermission[] = {
      .doc = "Take the rights away instead; a denial beats every grant."},
 };
 
+constexpr Parameter<LimitDraft> kLimit[] = {
+    {.key = "measure",
+     .target = read_measure,
+     .required = true,
+     .allowed = "\"connections\", \"concurrent\", \"messages\", \"recipients\", \"bytes\", "
+                "\"commands\", \"errors\", \"auth_failures\" or \"tls_handshakes\"",
+     .doc = "What is counted. auth_failures and tls_handshakes are checked and kept, and nothing "
+            "counts them yet."},
+    {.key = "per",
+     .target = read_limit_key,
+     .allowed = "\"connector\", \"source\", a network such as \"source/24\", \"source/48\" or "
+                "\"source/24,48\", \"sender\", \"sender_domain\", \"user\" or "
+                "\"recipient_domain\"",
+     .default_text = "\"connector\"",
+     .doc = "Who shares one bucket. source/24 are the first 24 bits of an IPv4 address (and 64 of "
+            "IPv6), source/48 those of IPv6 (and a whole IPv4 address). A user is who has "
+            "authenticated, else the sender."},
+    {.key = "rate",
+     .target = read_rate,
+     .allowed = "a count and a time, such as \"600/min\", \"10/s\", \"100/h\", \"5000/d\", "
+                "\"10/15s\" or, of bytes, \"50MB/min\"",
+     .default_text = "required, but not with concurrent",
+     .doc = "How many in what time, from 1 in 365 days to 1000000000 a second."},
+    {.key = "burst",
+     .target = read_burst,
+     .allowed = "a whole number from 1 to 2147483648, or of bytes a size up to 1TB",
+     .default_text = "the count of rate",
+     .doc = "How many may come at once before the rate counts. It returns within 30 days."},
+    {.key = "max",
+     .target = &LimitDraft::max,
+     .min = 1,
+     .max = kCountMax,
+     .default_text = "required with concurrent, and only there",
+     .doc = "The most connections at one time."},
+    {.key = "action",
+     .target = read_actions,
+     .allowed = "\"delay\", \"defer\", \"close\" or \"shadow\", or a list of the first three in "
+                "that order, such as [\"delay\", \"defer\"]",
+     .default_text = "\"defer\"; with connections and concurrent \"close\"",
+     .doc = "What becomes of the rest: it waits, is refused for now (4xx), loses its connection "
+            "(421), or is only counted and logged."},
+    {.key = "thresholds",
+     .target = read_thresholds,
+     .allowed = "a list of percents from 100 to 10000, one an action, that begins with 100 and "
+                "rises, such as [100, 200]",
+     .default_text = "[100, 200, 400], as many as there are actions",
+     .doc = "Of the limit: where each action of a list begins."},
+    {.key = "max_delay",
+     .target = &LimitDraft::max_delay,
+     .min = ns(milliseconds(1)),
+     .max = ns(minutes(10)),
+     .doc = "The longest wait of delay; beyond it the answer is that of defer."},
+};
+
 }  // namespace
 
 std::span<const Parameter<ReceiveDraft>> receive_connector_parameters() {
   return kReceiveConnector;
 }
 std::span<const Parameter<PermissionDraft>> permission_parameters() { return kPermission; }
+std::span<const Parameter<LimitDraft>> limit_parameters() { return kLimit; }
 
 }  // namespace relais::config

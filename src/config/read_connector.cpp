@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <span>
 
+#include "config/choose.h"
 #include "config/readers.h"
 #include "config/section.h"
 #include "policy/ascii.h"
@@ -12,30 +13,6 @@ namespace relais::config {
 namespace {
 
 constexpr size_t kBannerMax = 510;  // a reply line without its CRLF, RFC 5321 section 4.5.3.1.5
-
-// A value that exists in Exchange and not here.
-struct Refused {
-  std::string_view name;
-  std::string_view why;
-  Rule rule = Rule::kNotAllowed;
-};
-
-// The value whose name the string is, ignoring case; or nullopt after a report.
-template <class Value>
-std::optional<Value> choose(std::string_view text, const Place& place,
-                            std::span<const Value> values, std::span<const Refused> refused = {}) {
-  for (const Value value : values) {
-    if (policy::equal_ignoring_case(text, name_of(value))) return value;
-  }
-  for (const Refused& entry : refused) {
-    if (policy::equal_ignoring_case(text, entry.name)) {
-      place.wrong(fmt::format("'{}': {}", text, entry.why), entry.rule);
-      return std::nullopt;
-    }
-  }
-  place.wrong(fmt::format("'{}' is not known", text));
-  return std::nullopt;
-}
 
 template <auto member, auto values>
 void choose_member(const Value& value, const Place& place, ReceiveDraft& connector,

@@ -166,6 +166,10 @@ void read_retry(const Value& value, const Place& place, ModelDraft& model) {
   model.retry_lines = read_table(retry_parameters(), value, place, model.retry);
 }
 
+void read_limit_settings(const Value& value, const Place& place, ModelDraft& model) {
+  read_table(limits_parameters(), value, place, model.limits);
+}
+
 void read_accepted_domains(const Value& value, const Place& place, ModelDraft& model) {
   model.accepted_domains = read_tables(accepted_domain_parameters(), value, place);
 }

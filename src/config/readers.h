@@ -1,4 +1,4 @@
-// The readers that rows of parameters.cpp name: what takes more than a type and a range. Each
+// The readers that rows of parameters*.cpp name: what takes more than a type and a range. Each
 // reports every mistake that it finds and leaves the owner's default where a value is wrong.
 #pragma once
 
@@ -57,6 +57,7 @@ bool for_each_string(const Value& value, const Place& place, Visit&& visit) {
 void read_server(const Value& value, const Place& place, ModelDraft& model);
 void read_spool(const Value& value, const Place& place, ModelDraft& model);
 void read_retry(const Value& value, const Place& place, ModelDraft& model);
+void read_limit_settings(const Value& value, const Place& place, ModelDraft& model);
 void read_accepted_domains(const Value& value, const Place& place, ModelDraft& model);
 void read_send_connectors(const Value& value, const Place& place, ModelDraft& model);
 void read_cores(const Value& value, const Place& place, ServerSettings& server);
@@ -74,6 +75,7 @@ void read_remote_ip_ranges(const Value& value, const Place& place, ReceiveDraft&
 void read_auth_mechanism(const Value& value, const Place& place, ReceiveDraft& connector);
 void read_permission_groups(const Value& value, const Place& place, ReceiveDraft& connector);
 void read_permissions(const Value& value, const Place& place, ReceiveDraft& connector);
+void read_limits(const Value& value, const Place& place, ReceiveDraft& connector);
 void read_delivery(const Value& value, const Place& place, ReceiveDraft& connector);
 void read_message_rate_source(const Value& value, const Place& place, ReceiveDraft& connector);
 void read_milter_action(const Value& value, const Place& place, ReceiveDraft& connector);
@@ -81,5 +83,13 @@ void read_protocol_logging(const Value& value, const Place& place, ReceiveDraft&
 void read_size_enabled(const Value& value, const Place& place, ReceiveDraft& connector);
 void read_user(const Value& value, const Place& place, PermissionDraft& permission);
 void read_extended_rights(const Value& value, const Place& place, PermissionDraft& permission);
+
+// [[limit]]
+void read_measure(const Value& value, const Place& place, LimitDraft& limit);
+void read_limit_key(const Value& value, const Place& place, LimitDraft& limit);
+void read_rate(const Value& value, const Place& place, LimitDraft& limit);
+void read_burst(const Value& value, const Place& place, LimitDraft& limit);
+void read_actions(const Value& value, const Place& place, LimitDraft& limit);
+void read_thresholds(const Value& value, const Place& place, LimitDraft& limit);
 
 }  // namespace relais::config

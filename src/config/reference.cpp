@@ -110,6 +110,8 @@ std::string reference_markdown() {
   append_section(out, "`[server]`", "In relais.toml.", server_parameters());
   append_section(out, "`[spool]`", "In relais.toml.", spool_parameters());
   append_section(out, "`[retry]`", "In relais.toml.", retry_parameters());
+  append_section(out, "`[limits]`", "In relais.toml. docs/limits.md is about limits as a whole.",
+                 limits_parameters());
   append_section(
       out, "`[[accepted_domain]]`",
       "In relais.toml, one table a domain. Mail for these domains is accepted from every "
@@ -126,6 +128,10 @@ std::string reference_markdown() {
   append_section(out, "`[[permission]]`",
                  "In connectors/*.toml, one table an entry: what `Add-ADPermission` does.",
                  permission_parameters());
+  append_section(out, "`[[limit]]`",
+                 "In connectors/*.toml, one table a limit, at most 32; no two of the same measure "
+                 "and key. docs/limits.md has examples and says what is counted when.",
+                 limit_parameters());
   return out;
 }
 

@@ -189,6 +189,35 @@ constexpr RuleText kRules[] = {
      "Write a smaller segment_size or a larger max_size."},
     {Rule::kExtensionNeedsAnother, "An SMTP extension is offered without one that it needs.",
      "BINARYMIME needs CHUNKING (RFC 3030).", "Switch off the first, or leave the second on."},
+
+    {Rule::kLimitStopsMail, "A limit of bytes can never let a message of an allowed size pass.",
+     "Its action is defer or close, and its burst is smaller than max_message_size: a larger "
+     "message is refused for now however long its sender waits, until it expires there.",
+     "Write a burst of at least max_message_size, a smaller max_message_size, or the action delay, "
+     "which lets every message pass at the pace of the limit."},
+    {Rule::kLimitWithoutEffect, "A limit measures what nothing counts yet.",
+     "AUTH and STARTTLS are not there yet, so there are no failed logons and no handshakes.",
+     "Leave the limit for later, or take it away."},
+    {Rule::kLimitBesideParameter,
+     "A [[limit]] and one of Exchange's parameters count the same thing by the same key.",
+     "Both are in force and the lower one binds; whoever changes the other sees no effect.",
+     "Leave it if both are meant; else take one of the two away."},
+    {Rule::kLongDelay, "A limit lets replies wait for longer than clients do.",
+     "RFC 5321 section 4.5.3.2 has clients wait 5 minutes for the answers to MAIL and RCPT, and "
+     "many are less patient: they hang up and try again, which costs more than it saves. Beside a "
+     "shorter connection_inactivity_timeout the wait that a client is granted is longer than the "
+     "one that it is allowed.",
+     "Write a max_delay of at most 5 minutes, or the action defer."},
+    {Rule::kClientChoosesBucket,
+     "A limit of anonymous clients counts by something that they choose themselves.",
+     "Nobody checks the sender of a client that has proved nothing (message_rate_source = \"User\" "
+     "counts by it as well): with another address in MAIL it gets another bucket, and no other "
+     "limit counts them together.",
+     "Count by the source as well: message_rate_source = \"All\", or a [[limit]] of the same "
+     "measure with per = \"source\"."},
+    {Rule::kShadowLimit, "A limit only counts and logs.",
+     "The action shadow is for trying a limit out; it holds nobody back.",
+     "Leave it as long as you watch the log; then write the action that is meant."},
 };
 
 constexpr bool in_order() {

@@ -52,6 +52,13 @@ enum class Rule : uint16_t {
   kLimitsContradict,
   kSpoolSegments,
   kExtensionNeedsAnother,
+  // [[limit]].
+  kLimitStopsMail,
+  kLimitWithoutEffect,
+  kLimitBesideParameter,
+  kLongDelay,
+  kClientChoosesBucket,
+  kShadowLimit,
 };
 
 struct RuleText {

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
+#include "config/rate.h"
 #include "config/section.h"
 
 namespace relais::config {
@@ -51,6 +53,47 @@ std::vector<std::string> permission_texts(const ReceiveConnector& connector) {
   return texts;
 }
 
+std::string what_it_allows(const policy::Limit& limit) {
+  const bool octets = limit.measure == policy::Measure::kBytes;
+  const std::string burst = octets ? print_size(limit.burst) : std::to_string(limit.burst);
+  std::string text = limit.measure == policy::Measure::kConcurrent
+                         ? fmt::format("at most {}", burst)
+                         : fmt::format("{} burst {}", print_rate(limit.rate, octets), burst);
+  for (const policy::LimitStep& step : limit.steps) {
+    text += &step == limit.steps.data() ? " " : ", ";
+    text += name_of(step.action);
+    if (step.action == policy::LimitAction::kDelay) {
+      text += fmt::format(" up to {}", print_duration(limit.max_delay));
+    }
+    if (step.percent != 100) text += fmt::format(" at {}%", step.percent);
+  }
+  return text;
+}
+
+std::vector<std::string> limit_texts(const ReceiveConnector& connector) {
+  std::vector<std::string> texts;
+  for (const auto& limit : connector.limits) texts.push_back(limit_text(limit));
+  return texts;
+}
+
+std::map<std::string, std::string> limits_by_name(const ReceiveConnector& connector) {
+  std::map<std::string, std::string> limits;
+  for (const auto& limit : connector.limits) limits[limit.name()] = what_it_allows(limit);
+  return limits;
+}
+
+// One that is not there has no text.
+void add_limit_changes(const ReceiveConnector& before, const ReceiveConnector& after,
+                       std::vector<SettingChange>& changes) {
+  auto old_ones = limits_by_name(before);
+  auto new_ones = limits_by_name(after);
+  for (const auto& [name, text] : new_ones) old_ones.try_emplace(name);
+  for (const auto& [name, text] : old_ones) {
+    const std::string& now = new_ones[name];
+    if (text != now) changes.push_back({fmt::format("limit {}", name), text, now});
+  }
+}
+
 std::vector<std::string> binding_texts(const ReceiveConnector& connector) {
   std::vector<std::string> texts;
   for (const auto& binding : connector.bindings)
@@ -69,6 +112,7 @@ std::string special_text(const ReceiveConnector& c, std::string_view key) {
   if (key == "permission_groups")
     return flags_text(c.permission_groups, policy::all_permission_groups());
   if (key == "permission") return list_of(permission_texts(c));
+  if (key == "limit") return list_of(limit_texts(c));
   if (key == "delivery") return quoted("queue");
   if (key == "fqdn") return quoted(c.fqdn);
   if (key == "banner") return quoted(c.banner);
@@ -99,6 +143,10 @@ std::string counted(const std::vector<std::string>& before, const std::vector<st
 }
 
 }  // namespace
+
+std::string limit_text(const policy::Limit& limit) {
+  return fmt::format("{} {}", limit.name(), what_it_allows(limit));
+}
 
 std::string setting_text(const ReceiveConnector& connector, const Parameter<ReceiveDraft>& row) {
   return std::visit(
@@ -131,6 +179,10 @@ std::vector<SettingChange> setting_changes(const ReceiveConnector& before,
       std::string text = ranges ? counted(range_texts(before), range_texts(after))
                                 : counted(permission_texts(before), permission_texts(after));
       if (!text.empty()) changes.push_back({std::string(row.key), {}, std::move(text)});
+      continue;
+    }
+    if (row.key == "limit") {
+      add_limit_changes(before, after, changes);
       continue;
     }
     std::string old_text = setting_text(before, row);

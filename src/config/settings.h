@@ -14,12 +14,16 @@ namespace relais::config {
 [[nodiscard]] std::string setting_text(const policy::ReceiveConnector& connector,
                                        const Parameter<ReceiveDraft>& row);
 
+// "messages/source 600/min burst 200 delay up to 30s, defer at 200%".
+[[nodiscard]] std::string limit_text(const policy::Limit& limit);
+
 struct SettingChange {
   std::string key;
   std::string before;
   std::string after;
 };
-// Of two versions of one connector. Ranges and entries are counted: "2 added, 1 removed".
+// Of two versions of one connector. Ranges and entries are counted: "2 added, 1 removed". Limits
+// are told one by one, with the key "limit messages/source".
 [[nodiscard]] std::vector<SettingChange> setting_changes(const policy::ReceiveConnector& before,
                                                          const policy::ReceiveConnector& after);
 

@@ -25,10 +25,10 @@ std::string name_of(const config::Parameter<Owner>& row) {
   return row.exchange.empty() ? camel_case(row.key) : std::string(row.exchange);
 }
 
-// False for tables in the file, which have cmdlets of their own.
+// False for tables in the file: they have cmdlets of their own, or stand in the file alone.
 template <class Owner>
 bool is_parameter(const config::Parameter<Owner>& row) {
-  return row.exchange.find('-') == std::string_view::npos;
+  return !row.is_table;
 }
 
 template <class Owner>

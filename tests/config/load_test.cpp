@@ -35,6 +35,9 @@ TEST(Load, TheLeastConfigurationHasTheDefaults) {
   EXPECT_EQ(model.server.data_dir, "/var/lib/relais");
   EXPECT_EQ(model.server.log_file, "");
   EXPECT_EQ(model.spool.max_size, 4ULL << 30);
+  EXPECT_FALSE(model.server.watch_config);
+  EXPECT_EQ(model.server.max_connection_rate_per_minute, 1200U);
+  EXPECT_EQ(model.limits.table_memory, 64ULL << 20);
   ASSERT_EQ(model.receive_connectors.size(), 1U);
   const auto& connector = model.receive_connectors[0];
   EXPECT_EQ(connector.name, "In");
@@ -56,6 +59,8 @@ cores = 1
 data_dir = "data"
 log_file = "../log/relais.log"
 drain_timeout = "5s"
+watch_config = true
+max_connection_rate_per_minute = "unlimited"
 max_sessions = 100
 receive_buffers = "1MB"
 message_memory = 2097152
@@ -66,6 +71,8 @@ segment_size = "16MB"
 first = "200ms"
 max = "00:00:02"
 expire_after = "2.00:00:00"
+[limits]
+table_memory = "1MB"
 [[accepted_domain]]
 name = "Contoso.com"
 [[accepted_domain]]
@@ -133,6 +140,9 @@ deny = true
   EXPECT_EQ(m.server.message_memory, 2U << 20);
   EXPECT_EQ(m.spool.max_size, 64U << 20);
   EXPECT_EQ(m.spool.segment_size, 16U << 20);
+  EXPECT_TRUE(m.server.watch_config);
+  EXPECT_EQ(m.server.max_connection_rate_per_minute, UINT32_MAX);
+  EXPECT_EQ(m.limits.table_memory, 1U << 20);
   EXPECT_EQ(m.retry.first, milliseconds(200));
   EXPECT_EQ(m.retry.max, seconds(2));
   EXPECT_EQ(m.retry.expire_after, hours(48));

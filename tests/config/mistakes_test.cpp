@@ -12,18 +12,18 @@ struct Mistake {
 };
 
 constexpr const char* kServerKeys =
-    "fqdn, cores, data_dir, log_file, audit_log, drain_timeout, max_sessions, receive_buffers, "
-    "message_memory";
+    "fqdn, cores, data_dir, log_file, audit_log, drain_timeout, watch_config, "
+    "max_connection_rate_per_minute, max_sessions, receive_buffers, message_memory";
 
 TEST(Mistakes, InTheSectionsOfTheMainFile) {
   const std::string known = std::string("Known here: ") + kServerKeys + '.';
   const std::pair<const char*, std::string> cases[] = {
       {"[servers]\nfqdn = \"a.b\"",
        "1: servers: unknown key. Did you mean 'server'? Known here: server, spool, retry, "
-       "accepted_domain, send_connector, address_book."},
+       "limits, accepted_domain, send_connector, address_book."},
       {"fqdn = \"a.b\"",
        "1: fqdn: unknown key. It belongs into [server]. Known here: server, spool, retry, "
-       "accepted_domain, send_connector, address_book."},
+       "limits, accepted_domain, send_connector, address_book."},
       {"server = 5", "1: server: found a whole number (5). Write a table: [server]."},
       {"[server]\nfqnd = 1", "2: server.fqnd: unknown key. Did you mean 'fqdn'? " + known},
       {"[server]\ncolour = 1", "2: server.colour: unknown key. " + known},
@@ -67,6 +67,19 @@ TEST(Mistakes, InTheSectionsOfTheMainFile) {
       {"[server]\nmessage_memory = -1",
        "2: server.message_memory: -1 is out of range. Write a size from 1MB to 1TB, in octets or "
        "as in \"64KB\" or \"36MB\"."},
+      {"[server]\nmax_connection_rate_per_minute = 0",
+       "2: server.max_connection_rate_per_minute: 0 is out of range. Write a whole number from 1 "
+       "to "
+       "2147483647, or \"unlimited\"."},
+      {"[server]\nwatch_config = \"yes\"",
+       "2: server.watch_config: found a string ('yes'). Write true or false."},
+      {"[limits]\ntable_memory = \"512KB\"",
+       "2: limits.table_memory: '512KB' is out of range. Write a size from 1MB to 16GB, in octets "
+       "or "
+       "as in \"64KB\" or \"36MB\"."},
+      {"table_memory = \"64MB\"",
+       "1: table_memory: unknown key. It belongs into [limits]. Known here: server, spool, retry, "
+       "limits, accepted_domain, send_connector, address_book."},
       {"[spool]\nmax_size = \"64MB\"\nsegment_size = \"32MB\"",
        "3: spool.segment_size: 32MB is more than a quarter of max_size (64MB). Write at most 16MB, "
        "or a larger max_size."},

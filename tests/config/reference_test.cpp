@@ -74,6 +74,8 @@ TEST(Reference, EveryParameterIsDocumented) {
   expect_complete(send_connector_parameters());
   expect_complete(receive_connector_parameters());
   expect_complete(permission_parameters());
+  expect_complete(limits_parameters());
+  expect_complete(limit_parameters());
 }
 
 // A default outside its own range could not be written down.
@@ -99,6 +101,7 @@ TEST(Reference, EveryDefaultIsAllowed) {
   expect_defaults_in_range(server_parameters());
   expect_defaults_in_range(spool_parameters());
   expect_defaults_in_range(retry_parameters());
+  expect_defaults_in_range(limits_parameters());
   expect_defaults_in_range(send_connector_parameters());
   expect_defaults_in_range(receive_connector_parameters());
 }

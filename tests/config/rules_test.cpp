@@ -43,6 +43,10 @@ const std::string kDenied =
     "[[permission]]\nuser = 'MS Exchange\\Externally Secured Servers'\ndeny = true\n"
     "extended_rights = [\"ms-Exch-SMTP-Submit\"]\n";
 
+std::string limit(const std::string& measure, const std::string& keys) {
+  return "[[limit]]\nmeasure = \"" + measure + "\"\n" + keys;
+}
+
 std::vector<Example> examples() {
   const std::string good = connector(kLan);
   const auto relay = [](const std::string& ranges, const std::string& more = {}) {
@@ -105,6 +109,22 @@ std::vector<Example> examples() {
       {Rule::kLimitsContradict, true, "", connector(kLan, "connection_timeout = \"1m\"\n")},
       {Rule::kSpoolSegments, true, "[spool]\nsegment_size = \"2GB\"", good},
       {Rule::kExtensionNeedsAnother, true, "", connector(kLan, "chunking_enabled = false\n")},
+      {Rule::kLimitNeverBinds, false, "",
+       connector(kLan, limit("messages", "per = \"source\"\nrate = \"600/min\"\n") +
+                           limit("messages", "rate = \"10/s\"\nburst = 100\n"))},
+      {Rule::kLimitStopsMail, true, "", connector(kLan, limit("bytes", "rate = \"1MB/s\"\n"))},
+      {Rule::kLimitWithoutEffect, false, "",
+       connector(kLan, limit("auth_failures", "rate = \"5/min\"\n"))},
+      {Rule::kLimitBesideParameter, false, "",
+       connector(kLan, "message_rate_limit = 600\n" +
+                           limit("messages", "per = \"source\"\nrate = \"10/s\"\n"))},
+      {Rule::kLongDelay, false, "",
+       connector(kLan,
+                 limit("commands", "rate = \"10/s\"\naction = \"delay\"\nmax_delay = \"6m\"\n"))},
+      {Rule::kClientChoosesBucket, false, "",
+       connector(kLan, "message_rate_limit = 600\nmessage_rate_source = \"User\"\n")},
+      {Rule::kShadowLimit, false, "",
+       connector(kLan, limit("errors", "rate = \"9/min\"\naction = \"shadow\"\n"))},
   };
 }
 

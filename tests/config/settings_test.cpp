@@ -43,5 +43,19 @@ TEST(Settings, ChangesAreNamedByKey) {
             Texts{"permission:  -> 1 added"});
 }
 
+TEST(Settings, LimitsAreToldOneByOne) {
+  using Texts = std::vector<std::string>;
+  const std::string bytes =
+      "[[limit]]\nmeasure = \"bytes\"\nper = \"source/24\"\nrate = \"50MB/min\"\n";
+  const std::string messages = "[[limit]]\nmeasure = \"messages\"\nrate = \"10/15s\"\n";
+  EXPECT_EQ(changes(bytes + messages, messages + bytes), Texts{});
+  EXPECT_EQ(changes(messages, messages + "burst = 5\naction = [\"delay\", \"close\"]\n" + bytes),
+            (Texts{"limit bytes/source/24:  -> 50MB/min burst 50MB defer",
+                   "limit messages/connector: 10/15s burst 10 defer -> 10/15s burst 5 delay up to "
+                   "30s, close at 200%"}));
+  EXPECT_EQ(changes("[[limit]]\nmeasure = \"concurrent\"\nmax = 7\n", ""),
+            Texts{"limit concurrent/connector: at most 7 close -> "});
+}
+
 }  // namespace
 }  // namespace relais::config
