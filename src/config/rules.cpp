@@ -192,9 +192,10 @@ constexpr RuleText kRules[] = {
 
     {Rule::kLimitStopsMail, "A limit of bytes can never let a message of an allowed size pass.",
      "Its action is defer or close, and its burst is smaller than max_message_size: a larger "
-     "message is refused for now however long its sender waits, until it expires there.",
-     "Write a burst of at least max_message_size, a smaller max_message_size, or the action delay, "
-     "which lets every message pass at the pace of the limit."},
+     "message is refused for now however long its sender waits, until it expires there. (A "
+     "warning where it is delay: only messages whose size is announced are refused, and only those "
+     "that could not arrive within max_delay.)",
+     "Write a burst of at least max_message_size, or a smaller max_message_size."},
     {Rule::kLimitWithoutEffect, "A limit measures what nothing counts yet.",
      "AUTH and STARTTLS are not there yet, so there are no failed logons and no handshakes.",
      "Leave the limit for later, or take it away."},

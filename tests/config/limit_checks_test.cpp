@@ -36,16 +36,25 @@ TEST(LimitChecks, BytesThatWouldStopMailForEver) {
           "message of that size would never pass. Write burst = \"18MB\" or more, or a "
           "max_message_size of at most 2MB."));
   EXPECT_EQ(findings(limit("bytes", "source",
-                           "rate = \"10MB/min\"\nburst = \"18MB\"\n"
+                           "rate = \"10MB/min\"\nburst = \"18MB\"\nmax_delay = \"2m\"\n"
                            "action = [\"delay\", \"close\"]\n")),
             Texts{});
   EXPECT_EQ(
       findings("max_message_size = \"10MB\"\n" + limit("bytes", "source", "rate = \"10MB/min\"\n")),
       Texts{});
-  for (const char* action : {"action = \"delay\"\n", "action = [\"delay\"]\n"}) {
-    EXPECT_EQ(findings(limit("bytes", "source", std::string("rate = \"1KB/min\"\n") + action)),
-              Texts{});
-  }
+}
+
+TEST(LimitChecks, BytesThatTakeTooLongToArrive) {
+  const std::string paced = "rate = \"1MB/s\"\naction = \"delay\"\n";
+  EXPECT_EQ(
+      findings(limit("bytes", "source", paced)),
+      one("8: warning: limit[0].rate: a message of max_message_size (36MB) would have to wait "
+          "for longer than max_delay (30s): where its size is announced, it would never pass. "
+          "Write burst = \"6MB\" or more, a longer max_delay, or a max_message_size of at "
+          "most 31MB."));
+  EXPECT_EQ(findings(limit("bytes", "source", paced + "burst = \"6MB\"\n")), Texts{});
+  EXPECT_EQ(findings(limit("bytes", "source", paced + "max_delay = \"35s\"\n")), Texts{});
+  EXPECT_EQ(findings("max_message_size = \"31MB\"\n" + limit("bytes", "source", paced)), Texts{});
 }
 
 TEST(LimitChecks, WhatNothingCountsYet) {

@@ -131,8 +131,8 @@ TEST(LimitTable, TheBoundsAreAllowed) {
   EXPECT_EQ(texts("[[limit]]\nmeasure = \"bytes\"\nrate = \"1MB/s\"\nburst = 1048576\n",
                   "max_message_size = \"1MB\"\n"),
             "bytes/connector 1MB/s burst 1MB defer");
-  EXPECT_EQ(texts("[[limit]]\nmeasure = \"bytes\"\nrate = \"1MB/s\"\naction = \"delay\"\n"),
-            "bytes/connector 1MB/s burst 1MB delay up to 30s");
+  EXPECT_EQ(texts("[[limit]]\nmeasure = \"bytes\"\nrate = \"2MB/s\"\naction = \"delay\"\n"),
+            "bytes/connector 2MB/s burst 2MB delay up to 30s");
   // Refused is what is more than twice the limit, so a message has room in twice the burst.
   EXPECT_EQ(texts("[[limit]]\nmeasure = \"bytes\"\nrate = \"18MB/s\"\n"
                   "action = [\"delay\", \"defer\"]\n"),

@@ -93,6 +93,69 @@ TEST(Shell, CommentsOfUntouchedLinesStay) {
             "comment = \"Floor 2\"\n");
 }
 
+// Limits have no cmdlet: whatever is changed in their file, they stay as they are written.
+TEST(Shell, LimitsStayWithEveryChangeOfTheirConnector) {
+  TestFolder folder;
+  const std::string keys =
+      "name = \"Relay\"\n"
+      "bindings = [\"0.0.0.0:25\"]\n"
+      "remote_ip_ranges = [\"192.168.5.10\"]\n"
+      "permission_groups = [\"AnonymousUsers\"]\n";
+  const std::string limits =
+      "\n"
+      "# The web server.\n"
+      "[[limit]]\n"
+      "measure = 'messages'   # MAIL\n"
+      "per = \"source/24\"\n"
+      "rate = \"600/min\"\n"
+      "action = [\n"
+      "  \"delay\",  # first\n"
+      "  \"defer\",\n"
+      "]\n"
+      "\n"
+      "[[limit]]\n"
+      "measure = \"concurrent\"\n"
+      "max = 100  # all of them\n";
+  folder.write("connectors/relay.toml", keys + limits);
+  const std::string right =
+      "-User 'NT AUTHORITY\\ANONYMOUS LOGON' -ExtendedRights ms-Exch-SMTP-Accept-Any-Recipient";
+  for (const std::string& line : std::vector<std::string>{
+           "Set-ReceiveConnector Relay -MessageRateLimit 900 -MaxInboundConnection 200",
+           "Set-ReceiveConnector Relay -RemoteIPRanges @{Add='192.168.5.11'}",
+           "Get-ReceiveConnector Relay | Add-ADPermission " + right + " | Out-Null",
+           "Set-ReceiveConnector Relay -MessageRateLimit $null -MaxInboundConnection $null",
+           "Remove-ADPermission Relay -Confirm:$false " + right,
+           "Set-ReceiveConnector Relay -RemoteIPRanges 192.168.5.10"}) {
+    folder.run(line);
+    EXPECT_FALSE(folder.failed) << line << '\n' << folder.console.said;
+    EXPECT_NE(folder.read("connectors/relay.toml").find(limits), std::string::npos)
+        << line << '\n'
+        << folder.read("connectors/relay.toml");
+    EXPECT_EQ(config::load(folder.path()).model.receive_connectors.at(0).limits.size(), 2U);
+  }
+  EXPECT_EQ(folder.read("connectors/relay.toml"), keys + limits);
+  folder.run(
+      "New-ReceiveConnector Other -Custom -Bindings 0.0.0.0:26 -RemoteIPRanges 10.0.0.1 "
+      "-PermissionGroups AnonymousUsers");
+  EXPECT_EQ(folder.read("connectors/relay.toml"), keys + limits);
+}
+
+// What a cmdlet makes of the connector is held against its limits, too.
+TEST(Shell, AChangeThatALimitForbidsIsRefused) {
+  TestFolder folder;
+  const std::string file = std::string(kRelayFile) +
+                           "max_message_size = \"10MB\"\n\n[[limit]]\nmeasure = \"bytes\"\n"
+                           "rate = \"10MB/min\"\n";
+  folder.write("connectors/relay.toml", file);
+  const std::string said = folder.run("Set-ReceiveConnector Relay -MaxMessageSize 11MB");
+  EXPECT_TRUE(folder.failed);
+  EXPECT_NE(said.find("limit[0].rate: the burst is 10MB and max_message_size 11MB: a message of "
+                      "that size would never pass."),
+            std::string::npos)
+      << said;
+  EXPECT_EQ(folder.read("connectors/relay.toml"), file);
+}
+
 TEST(Shell, NullTakesAKeyBackToItsDefault) {
   TestFolder folder;
   folder.run(kNewRelay);
