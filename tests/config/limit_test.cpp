@@ -1,6 +1,9 @@
 // What a good [[limit]] becomes.
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
+
 #include "config/settings.h"
 #include "folder.h"
 
@@ -137,6 +140,29 @@ TEST(LimitTable, TheBoundsAreAllowed) {
   EXPECT_EQ(texts("[[limit]]\nmeasure = \"bytes\"\nrate = \"18MB/s\"\n"
                   "action = [\"delay\", \"defer\"]\n"),
             "bytes/connector 18MB/s burst 18MB delay up to 30s, defer at 200%");
+}
+
+// The examples of the manual, each a whole connector, and the words that it quotes.
+TEST(LimitTable, TheManualIsTrue) {
+  std::ifstream file(RELAIS_SOURCE_DIR "/docs/limits.md");
+  const std::string manual(std::istreambuf_iterator<char>(file), {});
+  const std::string fence = "```toml\n# connectors/";
+  size_t examples = 0;
+  for (size_t at = manual.find(fence); at != std::string::npos; at = manual.find(fence, at + 1)) {
+    const size_t begin = manual.find('\n', at) + 1;
+    Folder folder;
+    folder.write("relais.toml", kGoodMain);
+    folder.write("connectors/in.toml", manual.substr(begin, manual.find("```", begin) - begin));
+    EXPECT_EQ(folder.findings(), std::vector<std::string>{}) << manual.substr(begin, 40);
+    const Loaded loaded = folder.load();
+    EXPECT_FALSE(loaded.model.receive_connectors.at(0).limits.empty());
+    ++examples;
+  }
+  EXPECT_EQ(examples, 4U);
+  for (const Rule rule : {Rule::kLimitNeverBinds, Rule::kLimitBesideParameter, Rule::kLongDelay,
+                          Rule::kClientChoosesBucket, Rule::kShadowLimit}) {
+    EXPECT_NE(manual.find('(' + id_of(rule) + ')'), std::string::npos) << id_of(rule);
+  }
 }
 
 TEST(LimitTable, ThereMayBe32) {
