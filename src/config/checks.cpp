@@ -22,6 +22,18 @@ void check_unique(const Entries& entries, NameOf name_of, Report report) {
   }
 }
 
+void check_admin(const ModelDraft& model, const Place& place) {
+  if (!model.admin.listen || model.admin.listen->address.is_loopback()) return;
+  place.key("admin", 0)
+      .key("listen", model.admin_lines.of("listen"))
+      .warning(
+          Rule::kAdminReachable,
+          fmt::format("{} is no loopback address: whoever reaches it reads who sends mail here",
+                      model.admin.listen->to_string()),
+          fmt::format("Write \"127.0.0.1:{}\", or let a firewall keep others away",
+                      model.admin.listen->port));
+}
+
 void check_send_connector(const SendDraft& connector, const Place& place) {
   const bool has_hosts = connector.lines.has("smart_hosts");
   const bool has_maildir = connector.lines.has("maildir");
@@ -122,6 +134,7 @@ std::string range_owner(const ConnectorFile& file, size_t range) {
 
 void check_main(const ModelDraft& model, const Place& place) {
   check_spool_and_retry(model, place);
+  check_admin(model, place);
   check_domains(model, place);
   const auto section = [&](std::string_view name, size_t index, const KeyLines& lines) {
     return place.key(name, 0).element(index, lines.section_line);

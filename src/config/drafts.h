@@ -57,8 +57,10 @@ struct ModelDraft {
   SpoolSettings spool;
   RetrySettings retry;
   LimitSettings limits;
+  AdminSettings admin;
   KeyLines spool_lines;
   KeyLines retry_lines;
+  KeyLines admin_lines;
   std::vector<AcceptedDomainDraft> accepted_domains;
   std::vector<SendDraft> send_connectors;
   std::string address_book;  // file; empty: none

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,11 @@ struct LimitSettings {
   friend bool operator==(const LimitSettings&, const LimitSettings&) = default;
 };
 
+struct AdminSettings {
+  std::optional<Endpoint> listen;  // of /metrics and /healthz; nothing: off
+  friend bool operator==(const AdminSettings&, const AdminSettings&) = default;
+};
+
 enum class DeliveryKind : uint8_t { kSmartHost, kMaildir };
 
 struct SendConnector {
@@ -73,6 +79,7 @@ struct Model {
   SpoolSettings spool;
   RetrySettings retry;
   LimitSettings limits;
+  AdminSettings admin;
   std::vector<policy::AcceptedDomain> accepted_domains;
   std::vector<SendConnector> send_connectors;
   std::vector<policy::ReceiveConnector> receive_connectors;  // by file name

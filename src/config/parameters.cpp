@@ -25,6 +25,10 @@ constexpr Parameter<ModelDraft> kMainFile[] = {
      .target = read_limit_settings,
      .allowed = "a table: [limits]",
      .doc = "What limits need of the machine; the limits themselves stand in connectors/*.toml."},
+    {.key = "admin",
+     .target = read_admin,
+     .allowed = "a table: [admin]",
+     .doc = "Figures for a monitoring system, over HTTP: docs/metrics.md."},
     {.key = "accepted_domain",
      .target = read_accepted_domains,
      .is_table = true,
@@ -165,6 +169,16 @@ constexpr Parameter<LimitSettings> kLimits[] = {
             "1000000 of them."},
 };
 
+constexpr Parameter<AdminSettings> kAdmin[] = {
+    {.key = "listen",
+     .target = read_admin_listen,
+     .takes = Takes::kRestart,
+     .allowed = "an IPv4 address and a port, such as \"127.0.0.1:8025\"",
+     .default_text = "none: off",
+     .doc = "Where /metrics (Prometheus) and /healthz answer. Whoever reaches it reads who sends "
+            "mail here, so it belongs on a loopback address or behind a firewall."},
+};
+
 constexpr Parameter<AcceptedDomainDraft> kAcceptedDomain[] = {
     {.key = "name",
      .exchange = "DomainName",
@@ -254,6 +268,7 @@ std::span<const Parameter<ServerSettings>> server_parameters() { return kServer;
 std::span<const Parameter<SpoolSettings>> spool_parameters() { return kSpool; }
 std::span<const Parameter<RetrySettings>> retry_parameters() { return kRetry; }
 std::span<const Parameter<LimitSettings>> limits_parameters() { return kLimits; }
+std::span<const Parameter<AdminSettings>> admin_parameters() { return kAdmin; }
 std::span<const Parameter<AcceptedDomainDraft>> accepted_domain_parameters() {
   return kAcceptedDomain;
 }

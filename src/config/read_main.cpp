@@ -170,6 +170,23 @@ void read_limit_settings(const Value& value, const Place& place, ModelDraft& mod
   read_table(limits_parameters(), value, place, model.limits);
 }
 
+void read_admin(const Value& value, const Place& place, ModelDraft& model) {
+  model.admin_lines = read_table(admin_parameters(), value, place, model.admin);
+}
+
+void read_admin_listen(const Value& value, const Place& place, AdminSettings& admin) {
+  const auto* text = read_string(value, place);
+  if (text == nullptr) return;
+  const auto endpoint = Endpoint::parse(*text);
+  if (!endpoint || endpoint->port == 0) {
+    place.wrong(fmt::format("'{}' is no IP address with a port", *text));
+  } else if (!endpoint->address.is_v4()) {
+    place.wrong(fmt::format("'{}': it is served over IPv4 only", *text));  // civetweb, in Debian
+  } else {
+    admin.listen = endpoint;
+  }
+}
+
 void read_accepted_domains(const Value& value, const Place& place, ModelDraft& model) {
   model.accepted_domains = read_tables(accepted_domain_parameters(), value, place);
 }

@@ -112,6 +112,7 @@ std::string reference_markdown() {
   append_section(out, "`[retry]`", "In relais.toml.", retry_parameters());
   append_section(out, "`[limits]`", "In relais.toml. docs/limits.md is about limits as a whole.",
                  limits_parameters());
+  append_section(out, "`[admin]`", "In relais.toml.", admin_parameters());
   append_section(
       out, "`[[accepted_domain]]`",
       "In relais.toml, one table a domain. Mail for these domains is accepted from every "

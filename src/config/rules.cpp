@@ -219,6 +219,12 @@ constexpr RuleText kRules[] = {
     {Rule::kShadowLimit, "A limit only counts and logs.",
      "The action shadow is for trying a limit out; it holds nobody back.",
      "Leave it as long as you watch the log; then write the action that is meant."},
+
+    {Rule::kAdminReachable, "[admin] listens on an address that other machines reach.",
+     "The page names connectors and the busiest clients to whoever asks; it asks for no password "
+     "and is not encrypted.",
+     "Write a loopback address and let the monitoring system's agent on this machine fetch it, or "
+     "see to it that a firewall lets nobody else through."},
 };
 
 constexpr bool in_order() {

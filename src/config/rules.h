@@ -59,6 +59,8 @@ enum class Rule : uint16_t {
   kLongDelay,
   kClientChoosesBucket,
   kShadowLimit,
+  // The server itself.
+  kAdminReachable,
 };
 
 struct RuleText {

@@ -12,6 +12,7 @@ std::string_view section_of(const std::string& key) {
   if (has(spool_parameters())) return "spool";
   if (has(retry_parameters())) return "retry";
   if (has(limits_parameters())) return "limits";
+  if (has(admin_parameters())) return "admin";
   return {};
 }
 

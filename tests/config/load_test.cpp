@@ -73,6 +73,8 @@ max = "00:00:02"
 expire_after = "2.00:00:00"
 [limits]
 table_memory = "1MB"
+[admin]
+listen = "127.0.0.1:8025"
 [[accepted_domain]]
 name = "Contoso.com"
 [[accepted_domain]]
@@ -146,6 +148,7 @@ deny = true
   EXPECT_EQ(m.retry.first, milliseconds(200));
   EXPECT_EQ(m.retry.max, seconds(2));
   EXPECT_EQ(m.retry.expire_after, hours(48));
+  EXPECT_EQ(m.admin.listen, Endpoint::parse("127.0.0.1:8025"));
   ASSERT_EQ(m.accepted_domains.size(), 2U);
   EXPECT_EQ(m.accepted_domains[0].name, "contoso.com");
   EXPECT_EQ(m.accepted_domains[0].type, DomainType::kAuthoritative);

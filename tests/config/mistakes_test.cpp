@@ -20,10 +20,10 @@ TEST(Mistakes, InTheSectionsOfTheMainFile) {
   const std::pair<const char*, std::string> cases[] = {
       {"[servers]\nfqdn = \"a.b\"",
        "1: servers: unknown key. Did you mean 'server'? Known here: server, spool, retry, "
-       "limits, accepted_domain, send_connector, address_book."},
+       "limits, admin, accepted_domain, send_connector, address_book."},
       {"fqdn = \"a.b\"",
        "1: fqdn: unknown key. It belongs into [server]. Known here: server, spool, retry, "
-       "limits, accepted_domain, send_connector, address_book."},
+       "limits, admin, accepted_domain, send_connector, address_book."},
       {"server = 5", "1: server: found a whole number (5). Write a table: [server]."},
       {"[server]\nfqnd = 1", "2: server.fqnd: unknown key. Did you mean 'fqdn'? " + known},
       {"[server]\ncolour = 1", "2: server.colour: unknown key. " + known},
@@ -79,7 +79,7 @@ TEST(Mistakes, InTheSectionsOfTheMainFile) {
        "as in \"64KB\" or \"36MB\"."},
       {"table_memory = \"64MB\"",
        "1: table_memory: unknown key. It belongs into [limits]. Known here: server, spool, retry, "
-       "limits, accepted_domain, send_connector, address_book."},
+       "limits, admin, accepted_domain, send_connector, address_book."},
       {"[spool]\nmax_size = \"64MB\"\nsegment_size = \"32MB\"",
        "3: spool.segment_size: 32MB is more than a quarter of max_size (64MB). Write at most 16MB, "
        "or a larger max_size."},
@@ -91,6 +91,22 @@ TEST(Mistakes, InTheSectionsOfTheMainFile) {
       {"[retry]\nexpire_after = \"1m\"",
        "2: retry.expire_after: 1m is shorter than max (30m). Write an expire_after that is not "
        "shorter than max."},
+      {"[admin]\nlisten = \"localhost:8025\"",
+       "2: admin.listen: 'localhost:8025' is no IP address with a port. Write an IPv4 address and "
+       "a "
+       "port, such as \"127.0.0.1:8025\"."},
+      {"[admin]\nlisten = \"127.0.0.1:0\"",
+       "2: admin.listen: '127.0.0.1:0' is no IP address with a port. Write an IPv4 address and a "
+       "port, such as \"127.0.0.1:8025\"."},
+      {"[admin]\nlisten = \"[::1]:8025\"",
+       "2: admin.listen: '[::1]:8025': it is served over IPv4 only. Write an IPv4 address and a "
+       "port, such as \"127.0.0.1:8025\"."},
+      {"[admin]\nlisten = 8025",
+       "2: admin.listen: found a whole number (8025). Write an IPv4 address and a port, such as "
+       "\"127.0.0.1:8025\"."},
+      {"[admin]\nlisten = \"10.0.0.5:8025\"",
+       "2: warning: admin.listen: 10.0.0.5:8025 is no loopback address: whoever reaches it reads "
+       "who sends mail here. Write \"127.0.0.1:8025\", or let a firewall keep others away."},
       {"[retry]\nfirst = 07:32:00",
        "2: retry.first: found a date or time (07:32:00). Write a duration from 10ms to 1d, such as "
        "\"90s\", \"5m\" or \"00:05:00\"."},

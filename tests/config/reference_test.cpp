@@ -70,6 +70,7 @@ TEST(Reference, EveryParameterIsDocumented) {
   expect_complete(server_parameters());
   expect_complete(spool_parameters());
   expect_complete(retry_parameters());
+  expect_complete(admin_parameters());
   expect_complete(accepted_domain_parameters());
   expect_complete(send_connector_parameters());
   expect_complete(receive_connector_parameters());

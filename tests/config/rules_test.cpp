@@ -125,6 +125,7 @@ std::vector<Example> examples() {
        connector(kLan, "message_rate_limit = 600\nmessage_rate_source = \"User\"\n")},
       {Rule::kShadowLimit, false, "",
        connector(kLan, limit("errors", "rate = \"9/min\"\naction = \"shadow\"\n"))},
+      {Rule::kAdminReachable, false, "[admin]\nlisten = \"0.0.0.0:8025\"", good},
   };
 }
 
