@@ -20,6 +20,16 @@ std::unique_ptr<UsageTable> UsageTray::exchange(std::unique_ptr<UsageTable> full
   return table;
 }
 
+void UsageTray::put(const CoreFigures& figures) {
+  const std::lock_guard lock(mutex_);
+  figures_ = figures;
+}
+
+CoreFigures UsageTray::figures() const {
+  const std::lock_guard lock(mutex_);
+  return figures_;
+}
+
 std::vector<std::unique_ptr<UsageTable>> UsageTray::take() {
   const std::lock_guard lock(mutex_);
   return std::exchange(full_, {});
@@ -39,10 +49,19 @@ Usage::~Usage() {
 
 void Usage::hand_over() { table_ = tray_->exchange(std::move(table_)); }
 
-UsageTable::Place Usage::at(const front::Client& client) {
-  if (table_->full()) hand_over();
+void Usage::arm() {
   if (timer_.is_null())
     timer_ = loop_.arm_timer(loop_.now() + kHandOver, {ring::Operation::kUsageTimer, {}});
+}
+
+void Usage::report(const CoreFigures& figures) {
+  tray_->put(figures);
+  if (figures.busy()) arm();
+}
+
+UsageTable::Place Usage::at(const front::Client& client) {
+  if (table_->full()) hand_over();
+  arm();
   return table_->at(client.connector, client.range);
 }
 

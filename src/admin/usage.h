@@ -1,31 +1,37 @@
 // Counts who uses which connector and which of its ranges: the front's observer on one core. It
 // counts into a table of its own, without lock or atomic, and hands the table to the main thread
 // about a second after the first event in it (UsageTray); the main thread sums the cores and writes
-// the file (usage_keeper.h). A core that nobody uses arms no timer. Cannot fail.
+// the file (usage_keeper.h). A core that nobody uses and whose queue is empty arms no timer. Cannot
+// fail.
 #pragma once
 
 #include <memory>
 #include <mutex>
 #include <vector>
 
+#include "admin/core_figures.h"
 #include "admin/usage_table.h"
 #include "front/observer.h"
 #include "ring/loop.h"
 
 namespace relais::admin {
 
-// Between one core and the main thread: full tables one way, empty ones back. Once a second at
-// most, so a lock does not matter. It outlives the core, whose last table lies here.
+// Between one core and the main thread: full tables one way, empty ones back, and how the core
+// stands. Once a second at most, so a lock does not matter. It outlives the core, whose last table
+// lies here.
 class UsageTray {
  public:
   // The core: an empty table for a full one.
   [[nodiscard]] std::unique_ptr<UsageTable> exchange(std::unique_ptr<UsageTable> full);
+  void put(const CoreFigures& figures);
   // The main thread.
   [[nodiscard]] std::vector<std::unique_ptr<UsageTable>> take();
   void give_back(std::unique_ptr<UsageTable> empty);
+  [[nodiscard]] CoreFigures figures() const;
 
  private:
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+  CoreFigures figures_;
   std::vector<std::unique_ptr<UsageTable>> full_;
   std::vector<std::unique_ptr<UsageTable>> empty_;
 };
@@ -45,11 +51,16 @@ class Usage final : public front::Observer {
                   const smtp::Transaction& transaction, std::string_view recipient,
                   const smtp::Reply& reply, std::string_view reason) override;
 
+  // The hand-over is due.
   void on_completion(const ring::Completion& completion);
+  // How the core stands, whenever a hand-over is due and at the start. While it is busy, the next
+  // one comes without a client's doing, too.
+  void report(const CoreFigures& figures);
 
  private:
   [[nodiscard]] UsageTable::Place at(const front::Client& client);
   void hand_over();
+  void arm();
 
   ring::Loop& loop_;
   std::shared_ptr<UsageTray> tray_;

@@ -37,11 +37,18 @@ void UsageKeeper::collect() {
   for (const auto& tray : trays_) {
     for (auto& table : tray->take()) {
       totals_.add(*table);
+      since_start_.add(*table, UsageTotals::Ranges::kLeaveOut);
       changed_ = true;
       table->clear();
       tray->give_back(std::move(table));
     }
   }
+}
+
+CoreFigures UsageKeeper::cores() const {
+  CoreFigures sum;
+  for (const auto& tray : trays_) sum.add(tray->figures());
+  return sum;
 }
 
 void UsageKeeper::tick() {

@@ -30,6 +30,10 @@ class UsageKeeper {
   void finish();
 
   [[nodiscard]] const UsageTotals& totals() const { return totals_; }
+  // Of this life alone, by connector, without ranges.
+  [[nodiscard]] const UsageTotals& since_start() const { return since_start_; }
+  // The sum of what the cores have said last.
+  [[nodiscard]] CoreFigures cores() const;
 
  private:
   void collect();
@@ -39,6 +43,7 @@ class UsageKeeper {
   std::string data_dir_;
   std::vector<std::shared_ptr<UsageTray>> trays_;
   UsageTotals totals_;
+  UsageTotals since_start_;
   Instant next_write_;
   WallTime next_forget_;
   bool changed_ = false;

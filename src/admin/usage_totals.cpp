@@ -5,7 +5,7 @@
 
 namespace relais::admin {
 
-void UsageTotals::add(const UsageTable& table) {
+void UsageTotals::add(const UsageTable& table, Ranges keep) {
   std::vector<Connector*> by_index;
   for (const UsageTable::Connector& counted : table.connectors()) {
     const auto known = connectors.find(counted.name);
@@ -16,7 +16,7 @@ void UsageTotals::add(const UsageTable& table) {
     // Names of earlier policies stay in the table; only those that were used come here.
     if (connector == nullptr) connector = &connectors[table.connectors()[entry.connector].name];
     connector->sum.add(entry.figures);
-    if (entry.has_range) connector->ranges[entry.range].add(entry.figures);
+    if (entry.has_range && keep == Ranges::kKeep) connector->ranges[entry.range].add(entry.figures);
   }
   for (size_t i = 0; i < by_index.size(); ++i) {
     if (by_index[i] == nullptr) continue;

@@ -40,7 +40,8 @@ struct UsageTotals {
   // "" stands for connections that no connector served.
   std::map<std::string, Connector, std::less<>> connectors;
 
-  void add(const UsageTable& table);
+  enum class Ranges : uint8_t { kKeep, kLeaveOut };
+  void add(const UsageTable& table, Ranges ranges = Ranges::kKeep);
   // The server is gone, and its sessions with it.
   void end_sessions();
   void forget(WallTime now, size_t ranges_max = kRangesMax);

@@ -74,6 +74,7 @@ Result<std::unique_ptr<Core>> Core::create(ring::Kernel& kernel, const config::M
   if (!relay) return std::unexpected(relay.error());
   core->relay_ = std::move(*relay);
   core->relay_->adopt(core->spool_->recovered());
+  core->report();
   return core;
 }
 
@@ -148,8 +149,24 @@ void Core::dispatch(const ring::Completion& completion) {
       return log_->on_completion(completion);
 
     case kUsageTimer:
-      return usage_->on_completion(completion);
+      usage_->on_completion(completion);
+      return report();
   }
+}
+
+void Core::report() {
+  const relay::Relay::Figures relay = relay_->figures();
+  const spool::Spool::Figures spool = spool_->figures();
+  usage_->report({.delivered = relay.delivered,
+                  .deferred = relay.deferred,
+                  .failed = relay.failed,
+                  .flushes = spool.groups,
+                  .failed_flushes = spool.failed_groups,
+                  .waiting = relay.waiting,
+                  .in_work = relay.in_work,
+                  .connections = relay.connections,
+                  .spooled = spool.messages,
+                  .segments = spool.segments});
 }
 
 void Core::on_letters() {

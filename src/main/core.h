@@ -64,6 +64,7 @@ class Core {
   Core() = default;
   void dispatch(const ring::Completion& completion);
   void on_letters();
+  void report();
   void on_spool_event(const spool::Event& event);
   void settle();
   [[nodiscard]] bool finished();

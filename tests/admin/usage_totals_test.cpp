@@ -239,11 +239,25 @@ TEST_F(UsageFile, the_keeper_goes_on_where_the_last_one_stopped) {
     keeper.tick();
     EXPECT_EQ(keeper.totals().connectors.at("c").sum.sessions(), 1U)
         << "sessions of an earlier life are over";
+    EXPECT_EQ(keeper.since_start().connectors.at("c").sum.messages, 1U) << "of this life alone";
+    EXPECT_TRUE(keeper.since_start().connectors.at("c").ranges.empty());
     keeper.finish();
     const UsageRead read = read_usage_file(folder());
     EXPECT_EQ(read.totals.connectors.at("c").ranges.at(a).messages, life);
     EXPECT_EQ(read.totals.connectors.at("c").sum.sessions(), 0U);
   }
+}
+
+TEST_F(UsageFile, what_the_cores_say_last_is_summed) {
+  ring::LinuxKernel kernel;
+  UsageKeeper keeper(kernel, folder());
+  for (uint64_t core = 1; core <= 2; ++core) {
+    auto tray = std::make_shared<UsageTray>();
+    tray->put({.delivered = 1000, .waiting = 1000});
+    tray->put({.delivered = core, .waiting = 10 * core});
+    keeper.add(tray);
+  }
+  EXPECT_EQ(keeper.cores(), (CoreFigures{.delivered = 3, .waiting = 30}));
 }
 
 TEST_F(UsageFile, a_damaged_one_is_set_aside) {

@@ -1,0 +1,42 @@
+// How a core's queue, log and deliveries stand, as it says about once a second (usage.h). A value.
+#pragma once
+
+#include <cstdint>
+
+namespace relais::admin {
+
+struct CoreFigures {
+  // Since the process started.
+  uint64_t delivered = 0;  // recipients
+  uint64_t deferred = 0;
+  uint64_t failed = 0;
+  uint64_t flushes = 0;
+  uint64_t failed_flushes = 0;
+  // Now.
+  uint64_t waiting = 0;      // messages that no delivery works on
+  uint64_t in_work = 0;      // messages
+  uint64_t connections = 0;  // to next hops
+  uint64_t spooled = 0;      // messages in the log or on their way in
+  uint64_t segments = 0;     // files of the log
+
+  void add(const CoreFigures& other) {
+    delivered += other.delivered;
+    deferred += other.deferred;
+    failed += other.failed;
+    flushes += other.flushes;
+    failed_flushes += other.failed_flushes;
+    waiting += other.waiting;
+    in_work += other.in_work;
+    connections += other.connections;
+    spooled += other.spooled;
+    segments += other.segments;
+  }
+  // Something is going on that changes these figures without a client's doing.
+  [[nodiscard]] bool busy() const {
+    return waiting != 0 || in_work != 0 || connections != 0 || spooled != 0;
+  }
+
+  friend bool operator==(const CoreFigures&, const CoreFigures&) = default;
+};
+
+}  // namespace relais::admin
