@@ -15,6 +15,7 @@
 #include <semaphore>
 #include <thread>
 
+#include "admin/metrics_server.h"
 #include "admin/notices.h"
 #include "admin/server_state.h"
 #include "admin/usage_keeper.h"
@@ -59,6 +60,7 @@ class Server {
 
  private:
   [[nodiscard]] bool prepare();
+  [[nodiscard]] bool start_metrics();
   [[nodiscard]] bool start_cores();
   void core_thread(uint16_t index, uint64_t salt, std::promise<Started>& started,
                    std::shared_future<bool> go);
@@ -72,14 +74,18 @@ class Server {
   [[nodiscard]] int next_signal(const sigset_t& signals);
   void tell_state(std::string problem, std::string needs_restart,
                   const std::vector<config::Finding>& findings);
+  void publish_metrics();
   void wait_for_end();
 
   std::string folder_;
   config::Model model_;
   uint64_t generation_ = 0;
+  bool last_reload_taken_ = true;
+  WallTime last_reload_;
   ring::LinuxKernel kernel_;
   Listeners listeners_;
   admin::UsageKeeper usage_;
+  std::unique_ptr<admin::MetricsServer> metrics_;  // null: [admin] listen is not written
   front::Neighbours neighbours_;
   std::vector<std::jthread> threads_;
   std::vector<Started> cores_;
@@ -135,8 +141,21 @@ bool Server::prepare() {
   }
   raise_descriptor_limit(model_);
   std::string problem;
-  if (listeners_.prepare(model_.receive_connectors, problem)) return true;
+  if (listeners_.prepare(model_.receive_connectors, problem)) return start_metrics();
   admin::say("relais: cannot start: {}\n", problem);
+  return false;
+}
+
+bool Server::start_metrics() {
+  const std::optional<Endpoint>& where = model_.admin.listen;
+  if (!where) return true;
+  std::string problem;
+  metrics_ = admin::MetricsServer::start(*where, problem);
+  if (metrics_ != nullptr) return true;
+  admin::say(
+      "relais: cannot start: [admin] listen = \"{}\": {}.\n  cure: end the program that has this "
+      "address, or write another one\n",
+      where->to_string(), problem);
   return false;
 }
 
@@ -235,6 +254,8 @@ void Server::print_start() const {
     admin::say("  mail for   {:<22} \"{}\" -> {}{}\n", spaces, connector.name,
                connector.kind == config::DeliveryKind::kMaildir ? "Maildir " : "", hosts);
   }
+  if (metrics_ != nullptr)
+    admin::say("  metrics    http://{}/metrics\n", model_.admin.listen->to_string());
   spool::Recovered::Report sum;
   for (const Started& core : cores_) {
     sum.messages += core.recovered.messages;
@@ -289,8 +310,8 @@ void Server::tell_state(std::string problem, std::string needs_restart,
   admin::ServerState state{.pid = getpid(),
                            .config = failed ? folder_ : folder.string(),
                            .generation = ++generation_,
-                           .ok = problem.empty(),
-                           .time = iso8601(kernel_.wall_now()),
+                           .ok = last_reload_taken_ = problem.empty(),
+                           .time = iso8601(last_reload_ = kernel_.wall_now()),
                            .problem = std::move(problem),
                            .needs_restart = std::move(needs_restart),
                            .findings = {}};
@@ -313,6 +334,7 @@ std::string needs_restart(const config::Model& fresh, const config::Model& runni
   add(server != running.server, "[server]");
   add(fresh.spool != running.spool, "[spool]");
   add(fresh.retry != running.retry, "[retry]");
+  add(fresh.admin != running.admin, "[admin]");
   add(fresh.send_connectors != running.send_connectors, "[[send_connector]]");
   return names;
 }
@@ -354,12 +376,28 @@ void Server::reload() {
   tell_state({}, later, loaded.findings);
 }
 
+void Server::publish_metrics() {
+  if (metrics_ == nullptr) return;
+  std::vector<std::string> names;
+  for (const auto& connector : policies_.back()->snapshot().connectors())
+    names.push_back(connector.name);
+  metrics_->publish(std::make_shared<const admin::Metrics>(
+      admin::Metrics{.version = RELAIS_VERSION,
+                     .gathered = kernel_.wall_now(),
+                     .config_generation = generation_,
+                     .last_reload_taken = last_reload_taken_,
+                     .last_reload = last_reload_,
+                     .connectors = admin::connector_metrics(usage_.since_start(), names),
+                     .cores = usage_.cores()}));
+}
+
 // While nothing else happens, what the cores count is gathered.
 int Server::next_signal(const sigset_t& signals) {
   while (true) {
     constexpr timespec kTick{.tv_sec = 1, .tv_nsec = 0};
     const int signal = sigtimedwait(&signals, nullptr, &kTick);
     usage_.tick();
+    publish_metrics();
     drop_unused_policies();
     if (signal > 0) return signal;
   }
@@ -376,6 +414,7 @@ void Server::wait_for_end() {
   }
   notice("stopping: no new connections; what is under way may finish within {} s",
          model_.server.drain_timeout.seconds());
+  if (metrics_ != nullptr) metrics_->set_health(admin::MetricsServer::Health::kDraining);
   post(ring::Letter::Kind::kDrain);
   // The last letter: from here on mailboxes may go.
   done_->count_down();
@@ -388,8 +427,10 @@ void Server::wait_for_end() {
   for (size_t gone = 0; gone < cores_.size();) {
     if (ended_.try_acquire_for(std::chrono::seconds(1))) ++gone;
     usage_.tick();
+    publish_metrics();
   }
   threads_.clear();
+  metrics_.reset();
   usage_.finish();
   notice("stopped");
 }
@@ -404,9 +445,11 @@ int Server::run() {
   if (!prepare() || !start_cores()) return 1;
   usage_.begin(getpid());
   post_policy(compile(model_.receive_connectors, model_));
+  tell_state({}, {}, {});
+  publish_metrics();
+  if (metrics_ != nullptr) metrics_->set_health(admin::MetricsServer::Health::kOk);
   print_start();
   go_.set_value(true);
-  tell_state({}, {}, {});
   wait_for_end();
   return 0;
 }

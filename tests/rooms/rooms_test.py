@@ -18,6 +18,7 @@ ROW_OF = {room: row for row, rooms in enumerate(ROWS) for room in rooms}
 # A library that only one room knows.
 OWNED = [(re.compile(r"^liburing"), "ring"), (re.compile(r"^linux/io_uring"), "ring"),
          (re.compile(r"^openssl/"), "tls"), (re.compile(r"^toml\+\+|^toml\.h"), "config"),
+         (re.compile(r"^prometheus/|^civetweb\.h"), "admin"),
          (re.compile(r"^histedit\.h|^editline/"), "main")]
 
 # Pure rooms know no socket, clock, file or environment.
@@ -84,6 +85,7 @@ def self_test():
         "base/c.h": '#include "smtp/path.h"\n',            # to the right
         "front/d.cpp": '#include "relay/queue.h"\n',       # same row
         "front/e.cpp": "#include <liburing.h>\n",
+        "main/e.cpp": "#include <civetweb.h>\n",
         "spool/f.cpp": "#include <toml++/toml.h>\n",
         "smtp/g.cpp": "#include <chrono>\n",
         "smtp/h.cpp": '#include "path.h"\n',

@@ -1,0 +1,148 @@
+#include "admin/metrics_server.h"
+
+#include <civetweb.h>
+#include <fmt/format.h>
+#include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <future>
+#include <utility>
+
+namespace relais::admin {
+namespace {
+
+constexpr int kNice = 10;  // a core that is busy gets about nine times as much of a CPU
+
+std::string_view reason_of(MetricsServer::Health health) {
+  switch (health) {
+    case MetricsServer::Health::kStarting:
+      return "starting";
+    case MetricsServer::Health::kOk:
+      return "ok";
+    case MetricsServer::Health::kDraining:
+      break;
+  }
+  return "draining";
+}
+
+void add_header(mg_connection* connection, const char* name, std::string_view value) {
+  mg_response_header_add(connection, name, value.data(), static_cast<int>(value.size()));
+}
+
+}  // namespace
+
+std::unique_ptr<MetricsServer> MetricsServer::start(const Endpoint& where, std::string& problem) {
+  static const unsigned kFeatures = mg_init_library(0);  // once for the process
+  static_cast<void>(kFeatures);
+  const std::string address = where.to_string();
+  const std::string threads = std::to_string(kThreads);
+  const std::string timeout = std::to_string(kRequestTimeout.ns / 1'000'000);
+  // A connection has a thread to its end, so one request each. No document_root: no files.
+  std::array options = {"listening_ports",
+                        address.c_str(),
+                        "num_threads",
+                        threads.c_str(),
+                        "request_timeout_ms",
+                        timeout.c_str(),
+                        "enable_keep_alive",
+                        "no",
+                        static_cast<const char*>(nullptr)};
+  mg_callbacks callbacks{};
+  callbacks.begin_request = on_request;
+  callbacks.log_message = on_log;
+  callbacks.init_thread = on_thread;
+  std::unique_ptr<MetricsServer> server(new MetricsServer(where));
+  mg_init_data init{
+      .callbacks = &callbacks, .user_data = server.get(), .configuration_options = options.data()};
+  server->context_ = mg_start2(&init, nullptr);
+  if (server->context_ != nullptr) return server;
+  const std::lock_guard lock(server->mutex_);
+  problem = server->first_problem_;
+  return nullptr;
+}
+
+// The library looks every two seconds whether it is to stop, and whenever somebody connects.
+MetricsServer::~MetricsServer() {
+  if (context_ == nullptr) return;
+  const auto stopped = std::async(std::launch::async, [this] { mg_stop(context_); });
+  while (stopped.wait_for(std::chrono::milliseconds(5)) != std::future_status::ready) {
+    const std::string host = where_.address.to_string();
+    std::array<char, 128> error{};
+    mg_connection* knock =
+        mg_connect_client(host.c_str(), where_.port, 0, error.data(), error.size());
+    if (knock != nullptr) mg_close_connection(knock);
+  }
+}
+
+void MetricsServer::publish(std::shared_ptr<const Metrics> metrics) {
+  const std::lock_guard lock(mutex_);
+  metrics_.swap(metrics);  // the old one is freed after the lock
+}
+
+void MetricsServer::set_health(Health health) {
+  const std::lock_guard lock(mutex_);
+  health_ = health;
+}
+
+MetricsServer::Answer MetricsServer::metrics_page() {
+  std::shared_ptr<const Metrics> metrics;
+  {
+    const std::lock_guard lock(mutex_);
+    metrics = metrics_;
+  }
+  if (metrics == nullptr) return {.status = 503, .body = "starting\n"};
+  ProcessFigures process = read_process_figures();
+  process.start_seconds = process_start_;
+  return {.type = kMetricsType, .body = metrics_text(*metrics, process)};
+}
+
+MetricsServer::Answer MetricsServer::health_page() {
+  const std::lock_guard lock(mutex_);
+  return {.status = health_ == Health::kOk ? 200 : 503,
+          .body = std::string(reason_of(health_)) + '\n'};
+}
+
+MetricsServer::Answer MetricsServer::answer(std::string_view method, std::string_view path) {
+  if (path != "/metrics" && path != "/healthz")
+    return {.status = 404, .body = "here are /metrics and /healthz\n"};
+  if (method != "GET" && method != "HEAD") return {.status = 405, .body = "GET or HEAD\n"};
+  return path == "/metrics" ? metrics_page() : health_page();
+}
+
+int MetricsServer::on_request(mg_connection* connection) {
+  const mg_request_info* request = mg_get_request_info(connection);
+  auto* server = static_cast<MetricsServer*>(request->user_data);
+  const auto text = [](const char* of) { return std::string_view(of == nullptr ? "" : of); };
+  const std::string_view method = text(request->request_method);
+  const Answer answer = server->answer(method, text(request->local_uri));
+  mg_response_header_start(connection, answer.status);
+  add_header(connection, "Content-Type", answer.type);
+  add_header(connection, "Content-Length", std::to_string(answer.body.size()));
+  add_header(connection, "Cache-Control", "no-store");
+  if (answer.status == 405) add_header(connection, "Allow", "GET, HEAD");
+  mg_response_header_send(connection);
+  if (method != "HEAD") mg_write(connection, answer.body.data(), answer.body.size());
+  return answer.status;
+}
+
+// What clients do wrong is nobody's business here; why the address cannot be had is.
+int MetricsServer::on_log(const mg_connection* connection, const char* message) {
+  if (connection == nullptr || message == nullptr) return 1;
+  const auto* context = mg_get_context(connection);
+  auto* server = static_cast<MetricsServer*>(mg_get_user_data(context));
+  if (server == nullptr) return 1;
+  const std::lock_guard lock(server->mutex_);
+  if (server->first_problem_.empty()) server->first_problem_ = message;
+  return 1;
+}
+
+void* MetricsServer::on_thread(const mg_context* /*context*/, int /*kind*/) {
+  pthread_setname_np(pthread_self(), "admin");
+  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);
+  return nullptr;
+}
+
+}  // namespace relais::admin
