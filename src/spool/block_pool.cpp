@@ -2,11 +2,13 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
+
 #include "base/assert.h"
 
 namespace relais::spool {
 
-BlockPool::BlockPool(uint32_t count) : count_(count), references_(count) {
+BlockPool::BlockPool(uint32_t count) : count_(count), references_(count), connectors_(count) {
   void* at = mmap(nullptr, size_t{count} * kBlockOctets, PROT_READ | PROT_WRITE,
                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   memory_ = at == MAP_FAILED ? nullptr : static_cast<std::byte*>(at);
@@ -17,15 +19,26 @@ BlockPool::~BlockPool() {
   if (memory_ != nullptr) munmap(memory_, size_t{count_} * kBlockOctets);
 }
 
-bool BlockPool::may_take(Purpose purpose) const {
-  const uint32_t reserve = purpose == Purpose::kBegin    ? count_ / 8
-                           : purpose == Purpose::kAppend ? count_ / 16
-                                                         : 0;
-  return free() > reserve;
+bool BlockPool::scarce(uint32_t part) const {
+  return free() < reserve_.kept_from(kNobody) + (count_ - reserve_.reserved()) / part;
 }
 
-std::optional<BlockId> BlockPool::take(Purpose purpose) {
-  if (!may_take(purpose)) return std::nullopt;
+bool BlockPool::may_take(Purpose purpose, ConnectorNumber connector, uint32_t blocks) const {
+  uint64_t left = reserve_.kept_from(connector);
+  // What the session itself puts in front of the content must find room, whatever happens.
+  const uint32_t ahead = purpose == Purpose::kBegin ? 1 : 0;
+  if (reserve_.covers(connector, blocks + ahead)) {
+    left += ahead;
+  } else {
+    const auto common = static_cast<uint32_t>(count_ - reserve_.reserved());
+    if (purpose == Purpose::kBegin) left += std::max(common / 8, 2U);
+    if (purpose == Purpose::kAppend) left += std::max(common / 16, 1U);
+  }
+  return free() >= left + blocks;
+}
+
+std::optional<BlockId> BlockPool::take(Purpose purpose, ConnectorNumber connector) {
+  if (!may_take(purpose, connector, 1)) return std::nullopt;
   BlockId block = 0;
   if (!free_.empty()) {
     block = free_.back();
@@ -35,6 +48,8 @@ std::optional<BlockId> BlockPool::take(Purpose purpose) {
   }
   ASSERT(references_[block] == 0);
   references_[block] = 1;
+  connectors_[block] = connector;
+  reserve_.take(connector, 1);
   return block;
 }
 
@@ -45,7 +60,9 @@ void BlockPool::hold(BlockId block) {
 
 void BlockPool::release(BlockId block) {
   ASSERT(block < count_ && references_[block] > 0);
-  if (--references_[block] == 0) free_.push_back(block);
+  if (--references_[block] > 0) return;
+  free_.push_back(block);
+  reserve_.give(connectors_[block], 1);
 }
 
 std::span<std::byte> BlockPool::bytes(BlockId block) {

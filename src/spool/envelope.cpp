@@ -85,14 +85,31 @@ std::optional<Envelope> read_envelope(std::string_view bytes) {
   return envelope;
 }
 
-WallTime peek_received(std::string_view bytes) {
+std::optional<EnvelopeFront> read_front(std::string_view bytes) {
   Reader reader(bytes);
-  if (reader.number<uint8_t>() != kVersion) return {};
+  if (reader.number<uint8_t>() != kVersion) return std::nullopt;
   reader.number<uint8_t>();
   reader.number<uint64_t>();
   reader.number<uint64_t>();
-  const WallTime received{reader.number<int64_t>()};
-  return reader.ok() ? received : WallTime{};
+  EnvelopeFront front;
+  front.received = {reader.number<int64_t>()};
+  front.connector = reader.string();
+  front.client = reader.string();
+  if (!reader.ok()) return std::nullopt;
+  return front;
+}
+
+// FNV-1a with a final mix. Whoever finds two addresses with one flow has them share what one has.
+uint64_t flow_of(std::string_view connector, std::string_view client) {
+  uint64_t hash = 0xcbf29ce484222325;
+  const auto add = [&hash](char c) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  };
+  for (const char c : connector) add(c);
+  add('\0');
+  for (const char c : client.substr(0, client.rfind(':'))) add(c);
+  hash = (hash ^ (hash >> 32)) * 0xd6e8feb86659fd93;
+  return hash ^ (hash >> 32);
 }
 
 }  // namespace relais::spool

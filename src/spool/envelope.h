@@ -31,7 +31,17 @@ struct Envelope {
 void append_envelope(std::string& out, const Envelope& envelope);
 // Nothing: the bytes are not an envelope. Views borrow `bytes`.
 [[nodiscard]] std::optional<Envelope> read_envelope(std::string_view bytes);
-// Only the time, from the front of an envelope that may be cut off. 0: not an envelope.
-[[nodiscard]] WallTime peek_received(std::string_view bytes);
+// Only what stands in front, also of an envelope that is cut off behind it. Nothing: not an
+// envelope.
+struct EnvelopeFront {
+  WallTime received;
+  std::string_view connector;
+  std::string_view client;
+};
+[[nodiscard]] std::optional<EnvelopeFront> read_front(std::string_view bytes);
+
+// What shares a next hop as one: the mail that one client address sends to one connector. `client`
+// is an endpoint; its port does not count.
+[[nodiscard]] uint64_t flow_of(std::string_view connector, std::string_view client);
 
 }  // namespace relais::spool

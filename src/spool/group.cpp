@@ -10,7 +10,7 @@ Group::Group() : own_(kJournalsMax + 1) {
   vectors_.reserve(kRecordsMax + kJournalsMax + 1);
   records_.reserve(kRecordsMax);
   for (uint32_t i = 0; i < kJournalsMax + 1; ++i) {
-    const auto block = own_.take(BlockPool::Purpose::kLog);
+    const auto block = own_.take(BlockPool::Purpose::kLog, kNobody);
     ASSERT(block.has_value());
     own_blocks_.push_back(*block);
   }

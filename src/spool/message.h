@@ -1,6 +1,6 @@
 // One message of this core's log, in memory: where its chunks are on disk and in which blocks they
 // still stand. The envelope is not here: it is read from chunk 0 when it is needed, so a message
-// that waits costs about 130 octets.
+// that waits costs about 140 octets.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 #include "spool/journal.h"
 #include "spool/record.h"
 #include "spool/segments.h"
+#include "spool/shares.h"
 
 namespace relais::spool {
 
@@ -35,6 +36,8 @@ struct Message {
   Handle owner;       // who is told about commit and failure (a session)
   Stage stage = Stage::kWriting;
   bool waits_for_space = false;
+  ConnectorNumber connector = kNobody;  // that took it
+  uint64_t flow = 0;                    // flow_of() the envelope
   MessageState state;
   Chunk first;
   std::vector<Chunk> more;

@@ -17,8 +17,11 @@ namespace {
 struct Found {
   RecordHeader header;
   uint32_t page;
-  bool behind_gap;      // something unreadable lies between this and the one before
-  WallTime received{};  // of a first chunk
+  bool behind_gap;  // something unreadable lies between this and the one before
+  // Of a first chunk:
+  WallTime received{};
+  ConnectorNumber connector = kNobody;
+  uint64_t flow = 0;
 };
 
 struct Scan {
@@ -63,9 +66,17 @@ class Window {
   std::unique_ptr<std::byte, decltype(&std::free)> memory_;
 };
 
+void read_source(std::string_view envelope, Found& found, Connectors& connectors) {
+  const auto front = read_front(envelope);
+  if (!front) return;
+  found.received = front->received;
+  found.connector = connectors.number_of(front->connector);
+  found.flow = flow_of(front->connector, front->client);
+}
+
 // Fills `scan` with what is valid in the file. An empty or foreign file has no records and used ==
 // 0.
-Result<void> scan_segment(ring::Kernel& kernel, Scan& scan) {
+Result<void> scan_segment(ring::Kernel& kernel, Scan& scan, Connectors& connectors) {
   Window window(kernel, scan.segment.fd, scan.segment.size);
   const auto front = window.at(0);
   if (!front) return std::unexpected(front.error());
@@ -93,7 +104,7 @@ Result<void> scan_segment(ring::Kernel& kernel, Scan& scan) {
     if (header->kind == RecordKind::kJournal) scan.journals.emplace_back(sequence, text);
     scan.records.push_back({*header, static_cast<uint32_t>(at / kAlignment), gap});
     if (header->kind == RecordKind::kChunk && header->chunk == 0) {
-      scan.records.back().received = peek_received(text);
+      read_source(text, scan.records.back(), connectors);
     }
     at += disk_octets(header->payload_octets);
     scan.segment.used = at;
@@ -104,7 +115,7 @@ Result<void> scan_segment(ring::Kernel& kernel, Scan& scan) {
 }
 
 Result<std::vector<Scan>> scan_folder(ring::Kernel& kernel, const std::string& folder,
-                                      uint64_t segment_octets) {
+                                      uint64_t segment_octets, Connectors& connectors) {
   const auto names = kernel.list(folder);
   if (!names) return std::unexpected(names.error());
   std::vector<Scan> scans;
@@ -117,7 +128,8 @@ Result<std::vector<Scan>> scan_folder(ring::Kernel& kernel, const std::string& f
     if (!size) return std::unexpected(size.error());
     Scan scan;
     scan.segment = {.name = name, .fd = *fd, .size = *size};
-    if (const auto done = scan_segment(kernel, scan); !done) return std::unexpected(done.error());
+    if (const auto done = scan_segment(kernel, scan, connectors); !done)
+      return std::unexpected(done.error());
     // A file that was still being filled with zeros, or of another size than is used now, is of no
     // use once empty.
     if (scan.segment.used == 0 && *size != segment_octets) {
@@ -171,7 +183,11 @@ void add_chunk(Partial& partial, const Found& found, SegmentIndex segment) {
   Chunk& chunk = message.chunks[header.chunk];
   if (chunk.segment == kNoSegment) ++partial.present;
   chunk = {.segment = segment, .page = found.page};  // the newest copy wins
-  if (header.chunk == 0) message.received = found.received;
+  if (header.chunk == 0) {
+    message.received = found.received;
+    message.connector = found.connector;
+    message.flow = found.flow;
+  }
   if (header.is_last()) {
     partial.complete = true;
     message.content_octets = header.content_octets;
@@ -224,9 +240,9 @@ void collect(std::vector<Scan>& scans, Recovered& out) {
 
 }  // namespace
 
-Result<Recovered> recover(ring::Kernel& kernel, const std::string& folder,
-                          uint64_t segment_octets) {
-  auto scans = scan_folder(kernel, folder, segment_octets);
+Result<Recovered> recover(ring::Kernel& kernel, const std::string& folder, uint64_t segment_octets,
+                          Connectors& connectors) {
+  auto scans = scan_folder(kernel, folder, segment_octets, connectors);
   if (!scans) return std::unexpected(scans.error());
   Recovered out;
   std::vector<Segment> free;

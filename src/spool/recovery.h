@@ -21,6 +21,8 @@ struct RecoveredMessage {
   uint32_t envelope_octets = 0;
   uint64_t content_octets = 0;
   WallTime received;
+  ConnectorNumber connector = kNobody;
+  uint64_t flow = 0;
   MessageState state;
   std::vector<Chunk> chunks;  // Chunk::segment indexes Recovered::segments
 };
@@ -43,7 +45,8 @@ struct Recovered {
   Report report;
 };
 
+// Connectors that the log knows get numbers.
 [[nodiscard]] Result<Recovered> recover(ring::Kernel& kernel, const std::string& folder,
-                                        uint64_t segment_octets);
+                                        uint64_t segment_octets, Connectors& connectors);
 
 }  // namespace relais::spool

@@ -160,6 +160,14 @@ uint32_t Segments::available() const {
   return idle + (options_.count_max > existing_ ? options_.count_max - existing_ : 0);
 }
 
+uint64_t Segments::room(uint32_t kept) const {
+  ASSERT(kept <= available());
+  const uint64_t room = (available() - kept) * (options_.segment_octets - kSegmentReserve);
+  if (!head_open_) return room;
+  const Segment& head = segments_[log_.back()];
+  return room + head.size - std::min(head.size, head.used + kSegmentReserve);
+}
+
 void Segments::prepare() {
   // A sealed head cannot take the note that would free others, so the budget bends rather than
   // locks up.

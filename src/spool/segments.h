@@ -94,6 +94,8 @@ class Segments {
   [[nodiscard]] bool cooling() const { return !cooling_.empty(); }
   // How many more segments could still be filled without freeing any.
   [[nodiscard]] uint32_t available() const;
+  // The same in octets, without `kept` of them, and with what is left of the head.
+  [[nodiscard]] uint64_t room(uint32_t kept) const;
   [[nodiscard]] uint32_t count() const { return existing_; }
 
  private:

@@ -43,7 +43,8 @@ Result<std::unique_ptr<Spool>> Spool::open(ring::Loop& loop, const Options& opti
   std::unique_ptr<Spool> spool(new Spool(loop, options));
   if (!spool->blocks_.usable()) return std::unexpected(Error::kNoMemory);
   if (auto opened = spool->segments_.open_folder(); !opened) return std::unexpected(opened.error());
-  auto recovered = recover(loop.kernel(), options.folder, options.segment_octets);
+  auto recovered =
+      recover(loop.kernel(), options.folder, options.segment_octets, spool->connectors_);
   if (!recovered) return std::unexpected(recovered.error());
   if (!spool->adopt(*recovered)) return std::unexpected(Error::kNoMemory);
   spool->segments_.free_dead();
@@ -63,6 +64,8 @@ bool Spool::adopt(Recovered& recovered) {
     ASSERT(message != nullptr);
     message->number = old.number;
     message->received = old.received;
+    message->connector = old.connector;
+    message->flow = old.flow;
     message->stream_octets = old.envelope_octets + old.content_octets;
     message->envelope_octets = old.envelope_octets;
     message->recipients = UINT32_MAX;  // known when the envelope is read: see relay
@@ -71,29 +74,43 @@ bool Spool::adopt(Recovered& recovered) {
     message->first = old.chunks.front();
     message->more.assign(old.chunks.begin() + 1, old.chunks.end());
     for (uint32_t i = 0; i < message->chunk_count(); ++i) {
-      segments_.at(message->chunk(i).segment).live += disk_octets(message->payload_octets(i));
+      const uint32_t octets = disk_octets(message->payload_octets(i));
+      segments_.at(message->chunk(i).segment).live += octets;
+      disk_.take(message->connector, octets);
     }
     recovered_.push_back(messages_.handle_of(message));
   }
   return true;
 }
 
-bool Spool::accepting() const {
+void Spool::set_shares(std::span<const Share> shares) {
+  connectors_.set_weights(shares);
+  disk_.set(shares, connectors_, options_.octets_max);
+  blocks_.reserve().set(shares, connectors_, blocks_.count());
+}
+
+bool Spool::accepting(std::string_view connector) const {
   // One segment is kept for delivery records and one for moving survivors.
-  return segments_.available() >= 2 && !messages_.full();
+  constexpr uint32_t kKept = 2;
+  if (segments_.available() < kKept || messages_.full()) return false;
+  return segments_.room(kKept) >= disk_.kept_from(connectors_.find(connector));
 }
 
 Handle Spool::begin(const Envelope& envelope, Handle owner) {
   scratch_.clear();
   append_envelope(scratch_, envelope);
-  const auto more_blocks = static_cast<uint32_t>(scratch_.size() / kPayloadMax);
-  if (messages_.full() || blocks_.free() <= blocks_.count() / 8 + more_blocks) return {};
-  const auto block = blocks_.take(BlockPool::Purpose::kBegin);
-  if (!block) return {};
+  const ConnectorNumber connector = connectors_.number_of(envelope.connector);
+  const auto blocks = static_cast<uint32_t>(scratch_.size() / kPayloadMax) + 1;
+  if (messages_.full()) return {};
+  if (!blocks_.may_take(BlockPool::Purpose::kBegin, connector, blocks)) return {};
+  const auto block = blocks_.take(BlockPool::Purpose::kBegin, connector);
+  ASSERT(block.has_value());
   Message* message = messages_.acquire();
   ASSERT(message != nullptr);
   message->number = next_message_++;
   message->received = envelope.received;
+  message->connector = connector;
+  message->flow = flow_of(envelope.connector, envelope.client);
   message->owner = owner;
   message->envelope_octets = static_cast<uint32_t>(scratch_.size());
   message->recipients = static_cast<uint32_t>(envelope.recipients.size());
@@ -111,7 +128,7 @@ size_t Spool::append(Handle handle, std::span<const char> bytes) {
   while (taken < bytes.size()) {
     uint64_t capacity = uint64_t{message->chunk_count()} * kPayloadMax;
     if (message->stream_octets == capacity) {
-      const auto block = blocks_.take(BlockPool::Purpose::kAppend);
+      const auto block = blocks_.take(BlockPool::Purpose::kAppend, message->connector);
       if (!block) {
         if (!message->waits_for_space) waiting_.push_back(handle);
         message->waits_for_space = true;
@@ -347,6 +364,7 @@ void Spool::finish_group() {
     if (pending.relocation) --moving_;
     if (Message* message = messages_.get(pending.message)) {
       Chunk& chunk = message->chunk(pending.chunk);
+      if (!pending.relocation) disk_.take(message->connector, record.octets);
       if (pending.relocation) {
         ++figures_.moved;
         segments_.at(chunk.segment).live -= record.octets;
@@ -356,14 +374,13 @@ void Spool::finish_group() {
       chunk.segment = group_.segment();
       chunk.page = record.page;
       segment.live += record.octets;
-      if (blocks_.free() < blocks_.count() / 2 && pending.chunk + 1 < message->chunk_count())
-        drop_cached(chunk);
+      if (blocks_.scarce(2) && pending.chunk + 1 < message->chunk_count()) drop_cached(chunk);
       if (message->stage == Message::Stage::kCommitting &&
           pending.chunk + 1 == message->chunk_count()) {
         message->stage = Message::Stage::kLive;
         events_.push_back(
             {.kind = Event::Kind::kCommitted, .message = pending.message, .owner = message->owner});
-        if (blocks_.free() < blocks_.count() / 4) uncache(pending.message);
+        if (blocks_.scarce(4)) uncache(pending.message);
       }
     }
     release(pending.block);
@@ -415,7 +432,9 @@ void Spool::forget(Message& message) {
   for (uint32_t i = 0; i < message.chunk_count(); ++i) {
     Chunk& chunk = message.chunk(i);
     if (chunk.segment != kNoSegment) {
-      segments_.at(chunk.segment).live -= disk_octets(message.payload_octets(i));
+      const uint32_t octets = disk_octets(message.payload_octets(i));
+      segments_.at(chunk.segment).live -= octets;
+      disk_.give(message.connector, octets);
     }
     drop_cached(chunk);
   }
@@ -446,19 +465,23 @@ void Spool::uncache(Handle handle, uint32_t index) {
 }
 
 void Spool::wake_waiting() {
-  // As many as there are blocks for: each needs one to go on.
-  const uint32_t reserve = blocks_.count() / 16;
-  uint32_t room = blocks_.free() > reserve ? blocks_.free() - reserve : 0;
-  while (room > 0 && !waiting_.empty()) {
-    Message* message = messages_.get(waiting_.front());
-    if (message != nullptr) {
-      message->waits_for_space = false;
-      events_.push_back(
-          {.kind = Event::Kind::kSpace, .message = waiting_.front(), .owner = message->owner});
-      --room;
+  // As many as there are blocks for: each needs one to go on. Whom a reservation keeps waiting does
+  // not keep others waiting.
+  uint32_t woken = 0;
+  bool full = false;
+  std::erase_if(waiting_, [&](Handle handle) {
+    if (full) return false;
+    Message* message = messages_.get(handle);
+    if (message == nullptr) return true;
+    if (!blocks_.may_take(BlockPool::Purpose::kAppend, message->connector, woken + 1)) {
+      full = blocks_.reserve().reserved() == 0;
+      return false;
     }
-    waiting_.pop_front();
-  }
+    message->waits_for_space = false;
+    events_.push_back({.kind = Event::Kind::kSpace, .message = handle, .owner = message->owner});
+    ++woken;
+    return true;
+  });
 }
 
 // ---- the core's turn
@@ -500,15 +523,20 @@ Spool::Figures Spool::figures() const {
 void Spool::invariants() const {
   std::vector<uint64_t> live;
   uint64_t total = 0;
+  std::vector<uint64_t> used(connectors_.count());
   messages_.for_each([&](Message& message) {
     ASSERT(message.envelope_octets <= message.stream_octets);
     for (uint32_t i = 0; i < message.chunk_count(); ++i) {
       const Chunk& chunk = message.chunk(i);
       ASSERT(chunk.segment != kNoSegment || chunk.block != kNoBlock);
       ASSERT(message.stage != Message::Stage::kLive || chunk.segment != kNoSegment);
-      if (chunk.segment != kNoSegment) total += disk_octets(message.payload_octets(i));
+      if (chunk.segment == kNoSegment) continue;
+      total += disk_octets(message.payload_octets(i));
+      used[message.connector] += disk_octets(message.payload_octets(i));
     }
   });
+  for (size_t i = 0; i < used.size(); ++i)
+    ASSERT(disk_.used(static_cast<ConnectorNumber>(i)) == used[i]);
   uint64_t counted = 0;
   for (const SegmentIndex index : segments_.log())
     counted += const_cast<Segments&>(segments_).at(index).live;

@@ -28,6 +28,7 @@
 #include "spool/message.h"
 #include "spool/recovery.h"
 #include "spool/segments.h"
+#include "spool/shares.h"
 
 namespace relais::spool {
 
@@ -68,8 +69,11 @@ class Spool {
   [[nodiscard]] std::vector<Handle> recovered() const { return recovered_; }
 
   // ---- taking mail
-  // There is disk for more: the question at MAIL.
-  [[nodiscard]] bool accepting() const;
+  // Weights and reservations of the connectors, from now on; also for mail that is here already.
+  void set_shares(std::span<const Share> shares);
+  // There is disk for more from this connector: the question at MAIL. One with a reservation is
+  // asked only to leave what others have reserved and do not use.
+  [[nodiscard]] bool accepting(std::string_view connector = {}) const;
   // Null: no memory or slot now. `owner` comes back with events.
   [[nodiscard]] Handle begin(const Envelope& envelope, Handle owner);
   // Octets of `bytes` that were taken. Fewer than given: no block is free; an Event::kSpace
@@ -80,6 +84,10 @@ class Spool {
 
   // ---- handing out. A null handle or a message that has gone is answered with false / nullptr.
   [[nodiscard]] const Message* find(Handle message) const;
+  // With which its flow shares a next hop.
+  [[nodiscard]] uint32_t weight(const Message& message) const {
+    return connectors_.weight(message.connector);
+  }
   // A recovered message does not know how many recipients it has until its envelope has been read:
   // the reader says so.
   void set_recipients(Handle message, uint32_t count);
@@ -180,7 +188,9 @@ class Spool {
 
   ring::Loop& loop_;
   Options options_;
+  Connectors connectors_;
   Segments segments_;
+  Reserve disk_;  // octets of messages in the log, by connector
   BlockPool blocks_;
   mutable Slab<Message> messages_;
   std::string scratch_;

@@ -37,7 +37,7 @@ bool Spool::start_read(Handle handle, uint32_t index, Handle reader, bool reloca
   const Chunk& chunk = message.chunk(index);
   ASSERT(chunk.segment != kNoSegment);
   if (reads_.full()) return false;
-  const auto block = blocks_.take(BlockPool::Purpose::kLog);
+  const auto block = blocks_.take(BlockPool::Purpose::kLog, message.connector);
   if (!block) return false;
   Read* read = reads_.acquire();
   ASSERT(read != nullptr);

@@ -96,7 +96,11 @@ TEST(envelope, comes_back_with_odd_addresses) {
   EXPECT_EQ(read->client, envelope.client);
   EXPECT_EQ(read->sender, "");
   EXPECT_EQ(read->recipients, envelope.recipients);
-  EXPECT_EQ(peek_received(bytes), envelope.received);
+  const auto front = read_front(bytes);
+  ASSERT_TRUE(front.has_value());
+  EXPECT_EQ(front->received, envelope.received);
+  EXPECT_EQ(front->connector, envelope.connector);
+  EXPECT_EQ(front->client, envelope.client);
 }
 
 TEST(envelope, cut_or_foreign_bytes_are_no_envelope_and_no_crash) {

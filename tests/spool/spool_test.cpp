@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,9 @@ class Rig {
     spool_ = std::move(*spool);
   }
   Spool& spool() { return *spool_; }
+  // Of what is submitted from now on.
+  std::string_view connector = "c";
+  std::string_view client = "192.0.2.1:1025";
   ring::Loop& loop() { return *loop_; }
 
   // Begins and commits a message; the answer comes with take_event().
@@ -38,8 +42,8 @@ class Rig {
                 std::vector<std::string_view> recipients = {"kate@fabrikam.com"}) {
     const Envelope envelope{.guid = {1, ++number_},
                             .received = loop_->wall_now(),
-                            .connector = "c",
-                            .client = "x",
+                            .connector = connector,
+                            .client = client,
                             .sender = "a@b",
                             .recipients = std::move(recipients)};
     const Handle message = spool_->begin(envelope, {});
@@ -357,6 +361,157 @@ TEST(spool, starts_on_a_full_disk_with_its_own_segments) {
     rig.keep(text(9000));
     rig.spool().invariants();
   }
+}
+
+TEST(spool, knows_whose_mail_it_holds_also_after_a_restart) {
+  SimWorld world(11);
+  std::vector<uint64_t> flows;
+  {
+    Rig rig(world);
+    const std::pair<std::string_view, std::string_view> sources[] = {
+        {"one", "192.0.2.1:1025"}, {"one", "192.0.2.1:80"},    {"two", "192.0.2.1:1025"},
+        {"one", "192.0.2.2:1025"}, {"one", "[2001:db8::1]:7"}, {"one", "[2001:db8::2]:7"}};
+    for (const auto& [connector, client] : sources) {
+      rig.connector = connector;
+      rig.client = client;
+      flows.push_back(rig.spool().find(rig.keep(text(100)))->flow);
+    }
+    EXPECT_EQ(flows[0], flows[1]);  // another port is the same source
+    EXPECT_EQ(std::set(flows.begin(), flows.end()).size(), 5U);
+    rig.rest();
+  }
+  Rig rig(world);
+  rig.spool().set_shares(std::vector<Share>{{.connector = "two", .weight = 700}});
+  const auto messages = rig.spool().recovered();
+  ASSERT_EQ(messages.size(), flows.size());
+  for (size_t i = 0; i < flows.size(); ++i) {
+    const Message* message = rig.spool().find(messages[i]);
+    EXPECT_EQ(message->flow, flows[i]);
+    EXPECT_EQ(rig.spool().weight(*message), i == 2 ? 700U : kDefaultWeight);
+  }
+  rig.spool().invariants();
+}
+
+uint64_t on_disk(const Message& message) {
+  uint64_t octets = 0;
+  for (uint32_t i = 0; i < message.chunk_count(); ++i)
+    octets += disk_octets(message.payload_octets(i));
+  return octets;
+}
+
+// Fills the log for one connector after the other and sees where each has to stop.
+TEST(spool, a_reserved_share_of_the_disk_is_there_when_the_rest_is_full) {
+  SimWorld world(12);
+  Rig rig(world);
+  rig.spool().set_shares(std::vector<Share>{{.connector = "alarm", .reserved_percent = 30}});
+  const auto fill = [&](std::string_view connector) {
+    rig.connector = connector;
+    uint64_t octets = 0;
+    while (rig.spool().accepting(connector)) {
+      octets += on_disk(*rig.spool().find(rig.keep(text(60'000))));
+    }
+    return octets;
+  };
+  const uint64_t share = kOptions.octets_max / 100 * 30;
+  const uint64_t of_others = fill("flood");
+  EXPECT_FALSE(rig.spool().accepting("flood"));
+  EXPECT_FALSE(rig.spool().accepting("another"));
+  EXPECT_GT(of_others, kOptions.octets_max / 100 * 30);  // less than 70 for what is kept back
+  const uint64_t reserved = fill("alarm");
+  EXPECT_GE(reserved, share / 100 * 95);  // the ends of segments are lost
+  EXPECT_FALSE(rig.spool().accepting("alarm"));
+  EXPECT_FALSE(rig.spool().accepting("flood"));
+  rig.spool().invariants();
+}
+
+TEST(spool, a_reserved_share_is_used_before_what_is_everybodys) {
+  SimWorld world(13);
+  Rig rig(world);
+  rig.spool().set_shares(std::vector<Share>{{.connector = "alarm", .reserved_percent = 30}});
+  rig.connector = "alarm";
+  uint64_t octets = 0;
+  while (octets < kOptions.octets_max / 100 * 30)
+    octets += on_disk(*rig.spool().find(rig.keep(text(60'000))));
+  // Its own share is used up: nothing is kept from others any more.
+  EXPECT_TRUE(rig.spool().accepting("flood"));
+  rig.connector = "flood";
+  int messages = 0;
+  for (; rig.spool().accepting("flood"); ++messages) ASSERT_FALSE(rig.keep(text(60'000)).is_null());
+  EXPECT_GT(messages, 30);
+  EXPECT_FALSE(rig.spool().accepting("alarm"));
+}
+
+TEST(spool, a_reserved_share_of_memory_is_there_when_the_rest_is_taken) {
+  SimWorld world(14);
+  Rig rig(world);
+  rig.spool().set_shares(std::vector<Share>{{.connector = "alarm", .reserved_percent = 25}});
+  const auto begin = [&](std::string_view connector) {
+    return rig.spool().begin({.guid = {},
+                              .received = {},
+                              .connector = connector,
+                              .client = "x",
+                              .sender = "",
+                              .recipients = {"r@s"}},
+                             {});
+  };
+  std::vector<Handle> flood;
+  for (Handle message = begin("flood"); !message.is_null(); message = begin("flood"))
+    flood.push_back(message);
+  EXPECT_EQ(flood.size(), 42U);  // of 48 that are not reserved an eighth is left
+  // Floods wait with their second block as well.
+  const std::string much = text(400'000);
+  size_t waiting = 0;
+  for (const Handle message : flood)
+    waiting += rig.spool().append(message, much) < much.size() ? 1 : 0;
+  EXPECT_EQ(waiting, flood.size());
+  std::vector<Handle> alarms;
+  for (Handle message = begin("alarm"); !message.is_null(); message = begin("alarm")) {
+    alarms.push_back(message);
+    EXPECT_EQ(rig.spool().append(message, text(1000)), 1002U);
+  }
+  EXPECT_EQ(alarms.size(), 15U);
+  rig.spool().commit(alarms.front());
+  Event event;
+  while (rig.take_event(event) && event.kind != Event::Kind::kCommitted) {
+  }
+  EXPECT_EQ(event.message, alarms.front());
+  for (const Handle message : flood) rig.spool().abort(message);
+  for (size_t i = 1; i < alarms.size(); ++i) rig.spool().abort(alarms[i]);
+  rig.settle(alarms.front());
+  rig.rest();
+  EXPECT_EQ(rig.spool().figures().free_blocks, 64U);
+}
+
+TEST(spool, whoever_waits_for_memory_does_not_keep_a_reserved_share_waiting) {
+  SimWorld world(15);
+  Rig rig(world);
+  rig.spool().set_shares(std::vector<Share>{{.connector = "alarm", .reserved_percent = 25}});
+  const std::string much = text(400'000);
+  const auto begin = [&](std::string_view connector) {
+    return rig.spool().begin({.guid = {},
+                              .received = {},
+                              .connector = connector,
+                              .client = "x",
+                              .sender = "",
+                              .recipients = {"r@s"}},
+                             {});
+  };
+  std::vector<Handle> flood;
+  for (Handle message = begin("flood"); !message.is_null(); message = begin("flood"))
+    flood.push_back(message);
+  for (const Handle message : flood) (void)rig.spool().append(message, much);
+  // As much as there is, and more: it waits behind the floods, and is woken before them.
+  const Handle alarm = begin("alarm");
+  size_t done = 0;
+  Event event;
+  for (int turns = 0; turns < 2000 && done < much.size(); ++turns) {
+    done += rig.spool().append(alarm, std::span(much).subspan(done));
+    if (done < much.size()) rig.turn();
+    while (rig.spool().next_event(event)) {
+      EXPECT_EQ(event.message, alarm);
+    }
+  }
+  EXPECT_EQ(done, much.size());
 }
 
 }  // namespace
