@@ -288,7 +288,7 @@ void SmartHosts::begin_close(HopSession& session, std::string_view why) {
     const bool untouched = std::ranges::all_of(
         job->results, [](const RecipientResult& r) { return r.fate == Fate::kOpen; });
     if (!uncertain && untouched && job->tries++ == 0 && !draining_) {
-      route.pending.push_front(desk_.jobs.handle_of(job));
+      route.pending.push_front(desk_.jobs.handle_of(job), job->claim);
     } else {
       job->conclude(Fate::kDeferred, why);
       desk_.finish(*job);

@@ -51,16 +51,15 @@ Result<void> Maildirs::open_folders(std::string& problem) {
 }
 
 void Maildirs::enqueue(Job& job) {
-  folders_[job.route].pending.push_back(desk_.jobs.handle_of(&job));
+  folders_[job.route].pending.push(desk_.jobs.handle_of(&job), job.claim);
 }
 
 void Maildirs::pump() {
   for (uint32_t route = 0; route < folders_.size(); ++route) {
     Folder& folder = folders_[route];
     while (!folder.pending.empty() && folder.active < kActiveMax) {
-      Job* job = desk_.jobs.get(folder.pending.front());
+      Job* job = desk_.jobs.get(folder.pending.pop());
       ASSERT(job != nullptr);
-      folder.pending.pop_front();
       begin(route, *job);
     }
   }

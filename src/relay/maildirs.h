@@ -7,13 +7,13 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "config/model.h"
+#include "relay/job_queue.h"
 #include "relay/work.h"
 #include "smtp/local_form.h"
 
@@ -22,7 +22,6 @@ namespace relais::relay {
 class Maildirs {
  public:
   static constexpr uint32_t kActiveMax = 16;
-  static constexpr uint32_t kPendingMax = 1000;
 
   // `failed_folder`: an absolute path; its route index is failed_route().
   Maildirs(Desk& desk, const std::vector<config::SendConnector>& connectors,
@@ -36,9 +35,11 @@ class Maildirs {
   [[nodiscard]] uint32_t failed_route() const { return static_cast<uint32_t>(folders_.size()) - 1; }
   [[nodiscard]] bool serves(uint32_t route) const { return !folders_[route].path.empty(); }
   [[nodiscard]] const std::string& path(uint32_t route) const { return folders_[route].path; }
-  [[nodiscard]] bool open(uint32_t route) const {
-    return folders_[route].pending.size() < kPendingMax;
+  [[nodiscard]] bool open(uint32_t route) const { return !folders_[route].pending.congested(); }
+  [[nodiscard]] bool takes(uint32_t route, const Claim& claim) const {
+    return folders_[route].pending.has_room(claim);
   }
+  [[nodiscard]] JobQueue& pending(uint32_t route) { return folders_[route].pending; }
 
   void enqueue(Job& job);
   void on_completion(const ring::Completion& completion);
@@ -51,7 +52,7 @@ class Maildirs {
     std::string path;  // empty: not a Maildir
     int fd = -1;
     int fd_new = -1;
-    std::deque<Handle> pending;
+    JobQueue pending;
     uint32_t active = 0;
   };
   struct Active {

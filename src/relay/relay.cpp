@@ -9,7 +9,7 @@ namespace relais::relay {
 namespace {
 
 // Readmitted at once when a route opens; the rest follows as these are finished.
-constexpr size_t kReadmitted = SmartHosts::kPendingMax / 2;
+constexpr size_t kReadmitted = JobQueue::kMax / 2;
 
 }  // namespace
 
@@ -47,7 +47,7 @@ void Relay::adopt(const std::vector<Handle>& messages) {
     const spool::Message* message = desk_.spool.find(handle);
     const Duration wait = message->state.next_attempt - desk_.loop.wall_now();
     if (wait.ns <= 0) {
-      ready_.push_back(handle);
+      make_ready(handle);
       continue;
     }
     ++deferred_;
@@ -70,16 +70,24 @@ bool Relay::route_open(uint32_t route) const {
   return maildirs_.serves(route) ? maildirs_.open(route) : smart_hosts_.open(route);
 }
 
+bool Relay::route_takes(uint32_t route, const Claim& claim) const {
+  return maildirs_.serves(route) ? maildirs_.takes(route, claim) : smart_hosts_.takes(route, claim);
+}
+
 // ---- beginning
+
+void Relay::make_ready(Handle handle) {
+  const spool::Message* message = desk_.spool.find(handle);
+  if (message == nullptr) return;
+  const Claim claim = claim_of(desk_.spool, *message);
+  ready_.push(claim.flow, claim.weight, claim.cost, handle);
+}
 
 void Relay::end_of_turn() {
   uint32_t checked = 0;
   while (smart_hosts_.take_retry(checked)) fail_expired(checked);
   for (uint32_t route = 0; route < parked_.size(); ++route) readmit(route);
-  while (!draining_ && !ready_.empty()) {
-    if (!start(ready_.front())) break;
-    ready_.pop_front();
-  }
+  while (!draining_ && !ready_.empty() && can_start()) start(ready_.pop());
   smart_hosts_.pump();
   maildirs_.pump();
   while (!desk_.finished.empty()) {
@@ -90,12 +98,14 @@ void Relay::end_of_turn() {
   }
 }
 
-// False: no room for more work now.
-bool Relay::start(Handle message_handle) {
+// A job for every two works is kept for failure copies.
+bool Relay::can_start() const {
+  return !desk_.works.full() && desk_.jobs.size() <= desk_.works.capacity();
+}
+
+void Relay::start(Handle message_handle) {
   const spool::Message* message = desk_.spool.find(message_handle);
-  if (message == nullptr) return true;
-  // A job for every two works is kept for failure copies.
-  if (desk_.works.full() || desk_.jobs.size() > desk_.works.capacity()) return false;
+  if (message == nullptr) return;
   Work* work = desk_.works.acquire();
   ASSERT(work != nullptr);
   const Handle handle = desk_.works.handle_of(work);
@@ -106,7 +116,6 @@ bool Relay::start(Handle message_handle) {
     if (!desk_.spool.load(message_handle, i, handle)) ++work->chunks_missing;
   }
   if (work->chunks_missing == 0) on_envelope(handle);
-  return true;
 }
 
 void Relay::on_spool_event(const spool::Event& event) {
@@ -164,6 +173,7 @@ void Relay::on_envelope(Handle handle) {
 void Relay::dispatch(Handle handle) {
   Work& work = *desk_.works.get(handle);
   const bool is_expired = expired(work.envelope.received);
+  const Claim claim = claim_of(desk_.spool, *desk_.spool.find(work.message));
   if (is_expired && (work.attempts > 0 || work.open.empty())) {
     fail_open(work, "550 4.4.7 message expired: it could not be delivered in time");
     return finish(handle);
@@ -177,7 +187,7 @@ void Relay::dispatch(Handle handle) {
       work.deferred = true;
       work.deferred_why = "no send connector has an address space for the domain";
       report(work, nullptr, recipients, Fate::kDeferred, {}, work.deferred_why);
-    } else if (!route_open(route) || desk_.jobs.size() + 1 >= desk_.jobs.capacity()) {
+    } else if (!route_takes(route, claim) || desk_.jobs.size() + 1 >= desk_.jobs.capacity()) {
       if (is_expired) {
         for (const uint32_t index : recipients) {
           work.failed.push_back(index);
@@ -204,7 +214,9 @@ void Relay::enqueue(Work& work, Handle handle, uint32_t route, std::vector<uint3
   job->is_failure_copy = failure_copy;
   job->recipients = std::move(recipients);
   job->results.resize(job->recipients.size());
-  job->content_octets = desk_.spool.find(work.message)->content_octets();
+  const spool::Message& message = *desk_.spool.find(work.message);
+  job->content_octets = message.content_octets();
+  job->claim = claim_of(desk_.spool, message);
   work.jobs.push_back(desk_.jobs.handle_of(job));
   if (maildirs_.serves(route)) {
     maildirs_.enqueue(*job);
@@ -335,7 +347,8 @@ void Relay::defer(Work& work) {
 }
 
 void Relay::park(Work& work) {
-  parked_[work.parked_on].push_back(work.message);
+  const Claim claim = claim_of(desk_.spool, *desk_.spool.find(work.message));
+  parked_[work.parked_on].push(claim.flow, claim.weight, claim.cost, work.message);
   desk_.spool.uncache(work.message);
   forget(work);
 }
@@ -349,32 +362,41 @@ void Relay::forget(Work& work) {
 }
 
 // Some of what was parked on a route may go once the route is open; the rest follows as these are
-// finished.
+// finished. While too much waits for the route, a source gets a place of its own back.
 void Relay::readmit(uint32_t route) {
+  JobQueue& pending =
+      maildirs_.serves(route) ? maildirs_.pending(route) : smart_hosts_.pending(route);
+  const std::vector<Claim> left = pending.take_left();
   auto& parked = parked_[route];
-  if (parked.empty() || !route_open(route)) return;
-  while (!parked.empty() && ready_.size() < kReadmitted) {
-    ready_.push_back(parked.front());
-    parked.pop_front();
+  if (!route_open(route)) {
+    for (const Claim& claim : left) {
+      if (parked.length(claim.flow) > 0 && route_takes(route, claim))
+        make_ready(parked.pop_of(claim.flow));
+    }
+    return;
+  }
+  // One at least, so that what is parked here has its turn also while what is ready is for others.
+  bool one = true;
+  while (!parked.empty() && (ready_.size() < kReadmitted || one)) {
+    make_ready(parked.pop());
+    one = false;
   }
 }
 
-// The route is still down: what has waited too long is let through, oldest first, to be failed.
+// The route is still down: what has waited too long is let through, to be failed.
 void Relay::fail_expired(uint32_t route) {
-  auto& parked = parked_[route];
-  while (!parked.empty()) {
-    const spool::Message* message = desk_.spool.find(parked.front());
-    if (message != nullptr && !expired(message->received)) return;
-    if (message != nullptr) ready_.push_back(parked.front());
-    parked.pop_front();
-  }
+  const auto is_due = [this](Handle handle) {
+    const spool::Message* message = desk_.spool.find(handle);
+    return message == nullptr || expired(message->received);
+  };
+  parked_[route].take_fronts(is_due, [this](Handle handle) { make_ready(handle); });
 }
 
 void Relay::on_completion(const ring::Completion& completion) {
   switch (completion.token.operation) {
     case ring::Operation::kMessageTimer:
       --deferred_;
-      ready_.push_back(completion.token.handle);
+      make_ready(completion.token.handle);
       return;
     case ring::Operation::kMaildirOpen:
     case ring::Operation::kMaildirWrite:

@@ -5,15 +5,18 @@
 //
 // Where a message waits: `ready` (a handle), a Work with Jobs (memory), parked on a route that is
 // down or has too much to do (a handle), or deferred (a handle and a timer). Limits: works_max
-// messages in work at once; everything else waits in the log and costs a handle.
+// messages in work at once; everything else waits in the log and costs a handle and a few words.
+// What waits for others to be finished (ready, parked, jobs of a next hop) is taken by fair
+// queueing: sources, which are a client address and the Receive connector that it came to, share
+// what there is by the connector's weight; a source's own messages go in order.
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "base/fair_queue.h"
 #include "config/model.h"
 #include "relay/maildirs.h"
 #include "relay/routing.h"
@@ -44,7 +47,7 @@ class Relay {
 
   // Everything that the spool recovered.
   void adopt(const std::vector<Handle>& messages);
-  void on_committed(Handle message) { ready_.push_back(message); }
+  void on_committed(Handle message) { make_ready(message); }
   void on_spool_event(const spool::Event& event);  // kLoaded, kUnreadable
   void on_completion(const ring::Completion& completion);
   // Starts and finishes what can be; once a turn.
@@ -69,7 +72,9 @@ class Relay {
         const std::vector<config::SendConnector>& connectors, const Options& options,
         ring::BufferGroup& buffers);
 
-  [[nodiscard]] bool start(Handle message);
+  void make_ready(Handle message);
+  [[nodiscard]] bool can_start() const;
+  void start(Handle message);
   void on_envelope(Handle handle);
   void dispatch(Handle handle);
   void enqueue(Work& work, Handle handle, uint32_t route, std::vector<uint32_t> recipients,
@@ -88,6 +93,7 @@ class Relay {
   [[nodiscard]] Duration backoff(uint32_t attempts) const;
   [[nodiscard]] bool expired(WallTime received) const;
   [[nodiscard]] bool route_open(uint32_t route) const;
+  [[nodiscard]] bool route_takes(uint32_t route, const Claim& claim) const;
 
   Desk desk_;
   const std::vector<config::SendConnector>& connectors_;
@@ -95,8 +101,8 @@ class Relay {
   Routing routing_;
   SmartHosts smart_hosts_;
   Maildirs maildirs_;
-  std::deque<Handle> ready_;
-  std::vector<std::deque<Handle>> parked_;  // by route
+  FairQueue<Handle> ready_;
+  std::vector<FairQueue<Handle>> parked_;  // by route
   uint64_t deferred_ = 0;
   bool draining_ = false;
   Figures figures_;

@@ -40,17 +40,19 @@ SmartHosts::~SmartHosts() {
 
 bool SmartHosts::open(uint32_t index) const {
   const Route& route = routes_[index];
-  return !draining_ && !route.down && !route.congested;
+  return !draining_ && !route.down && !route.pending.congested();
+}
+
+bool SmartHosts::takes(uint32_t index, const Claim& claim) const {
+  const Route& route = routes_[index];
+  return !draining_ && !route.down && route.pending.has_room(claim);
 }
 
 void SmartHosts::enqueue(Job& job) {
-  Route& route = routes_[job.route];
-  if (!open(job.route)) {
-    job.conclude(Fate::kParked, {});
-    return desk_.finish(job);
-  }
-  route.pending.push_back(desk_.jobs.handle_of(&job));
-  if (route.pending.size() >= kPendingMax) route.congested = true;
+  if (takes(job.route, job.claim))
+    return routes_[job.route].pending.push(desk_.jobs.handle_of(&job), job.claim);
+  job.conclude(Fate::kParked, {});
+  desk_.finish(job);
 }
 
 bool SmartHosts::take_retry(uint32_t& route) {
@@ -68,10 +70,8 @@ void SmartHosts::pump() {
 
 Job* SmartHosts::take_pending(Route& route) {
   if (route.pending.empty()) return nullptr;
-  Job* job = desk_.jobs.get(route.pending.front());
+  Job* job = desk_.jobs.get(route.pending.pop());
   ASSERT(job != nullptr);
-  route.pending.pop_front();
-  if (route.pending.size() < kPendingMax / 2) route.congested = false;
   return job;
 }
 
@@ -199,10 +199,7 @@ void SmartHosts::host_answered(HopSession& session) {
 void SmartHosts::park_all(uint32_t index) {
   Route& route = routes_[index];
   route.down = true;
-  route.congested = false;
-  while (!route.pending.empty()) {
-    Job* job = desk_.jobs.get(route.pending.front());
-    route.pending.pop_front();
+  while (Job* job = take_pending(route)) {
     job->conclude(Fate::kParked, {});
     desk_.finish(*job);
   }

@@ -5,8 +5,8 @@
 // (pipelining), so one send and one receive carry a message; a job waits a moment for such a place
 // before it takes an idle connection. A host that cannot be used is left alone for a growing time;
 // when none can, the route is down: its jobs are parked (they wait in the log, not in memory) until
-// one answers again. Limits: max_connections a Send connector and core; kPendingMax jobs wait in
-// memory.
+// one answers again. Limits: max_connections a Send connector and core; JobQueue's for jobs that
+// wait in memory.
 #pragma once
 
 #include <cstdint>
@@ -16,14 +16,13 @@
 
 #include "config/model.h"
 #include "relay/hop_session.h"
+#include "relay/job_queue.h"
 #include "relay/work.h"
 
 namespace relais::relay {
 
 class SmartHosts {
  public:
-  static constexpr uint32_t kPendingMax = 1000;
-
   struct Options {
     std::string ehlo_name;
     uint32_t sessions_max = 1000;  // over all routes of this core
@@ -37,8 +36,10 @@ class SmartHosts {
 
   // Takes the job, or concludes it at once as parked (down, or too much waits).
   void enqueue(Job& job);
-  // Jobs of this route may be enqueued.
+  // Jobs of everybody may be enqueued on this route, or of this source.
   [[nodiscard]] bool open(uint32_t route) const;
+  [[nodiscard]] bool takes(uint32_t route, const Claim& claim) const;
+  [[nodiscard]] JobQueue& pending(uint32_t route) { return routes_[route].pending; }
   // A route is down and has been tried again since the last call: the moment to look for what has
   // expired.
   [[nodiscard]] bool take_retry(uint32_t& route);
@@ -64,11 +65,10 @@ class SmartHosts {
   struct Route {
     const config::SendConnector* connector = nullptr;
     std::vector<Host> hosts;
-    std::deque<Handle> pending;
+    JobQueue pending;
     std::vector<Handle> sessions;
     uint32_t connecting = 0;
     bool down = false;
-    bool congested = false;
     ring::TimerId timer;
   };
 

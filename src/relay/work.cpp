@@ -2,6 +2,10 @@
 
 namespace relais::relay {
 
+Claim claim_of(const spool::Spool& spool, const spool::Message& message) {
+  return {message.flow, spool.weight(message), message.chunk_count()};
+}
+
 void Job::conclude(Fate fate, std::string_view reply) {
   for (RecipientResult& result : results) {
     if (result.fate == Fate::kOpen) result = {fate, std::string(reply)};

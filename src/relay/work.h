@@ -38,6 +38,15 @@ struct RecipientResult {
 // Who carries a job just now; told when a chunk that it asked for has been read.
 enum class Carrier : uint8_t { kNone, kSmartHost, kMaildir };
 
+// As what a message waits at a bottleneck: which source's it is, with what weight, and how much it
+// is (records in the log, so a large one counts as many small ones).
+struct Claim {
+  uint64_t flow = 0;
+  uint32_t weight = spool::kDefaultWeight;
+  uint32_t cost = 1;
+};
+[[nodiscard]] Claim claim_of(const spool::Spool& spool, const spool::Message& message);
+
 struct Work {
   Handle message;     // in the spool
   std::string bytes;  // of the envelope; `envelope` looks into it
@@ -62,6 +71,7 @@ struct Job final : smtp::ClientEnvelope {
   std::vector<RecipientResult> results;  // beside it
   std::string host;                      // where it went
   uint64_t content_octets = 0;
+  Claim claim;
   uint32_t tries = 0;  // connections that were lost under it
   Carrier carrier = Carrier::kNone;
   Handle carried_by;
