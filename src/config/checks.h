@@ -50,6 +50,7 @@ void check_reach(const std::vector<ConnectorFile>& files);
 void check_spool_and_retry(const ModelDraft& model, const Place& place);
 void check_limits(const ReceiveDraft& connector, const Place& place);
 void check_message_sizes(const ModelDraft& model, const std::vector<ConnectorFile>& files);
+void check_reserved_shares(const ModelDraft& model, const std::vector<ConnectorFile>& files);
 
 // checks_limit_tables.cpp: [[limit]] against the rest of its connector.
 void check_limit_tables(const ReceiveDraft& connector, const Place& place);

@@ -1,6 +1,8 @@
 // Limits that contradict each other, or that can never have an effect.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "config/checks.h"
 #include "config/values.h"
 
@@ -130,6 +132,38 @@ void check_message_sizes(const ModelDraft& model, const std::vector<ConnectorFil
             fmt::format("{} can never be reached: the spool of a core has {}",
                         print_size(file.draft.max_message_size), print_size(model.spool.max_size)),
             "Write a smaller size, or a larger max_size in [spool]");
+  }
+}
+
+// Those of enabled connectors; said once, at the last of them.
+void check_reserved_shares(const ModelDraft& model, const std::vector<ConnectorFile>& files) {
+  constexpr std::string_view kKey = "reserved_share";
+  constexpr uint32_t kMost = 90;
+  constexpr uint32_t kSegmentsLeft = 4;
+  uint32_t sum = 0;
+  std::string shares;
+  const ConnectorFile* last = nullptr;
+  for (const ConnectorFile& file : files) {
+    const uint32_t share = file.draft.reserved_share;
+    if (!file.draft.enabled || share == 0) continue;
+    sum += share;
+    shares += fmt::format("{}{}% of '{}' ({}:{})", last == nullptr ? "" : ", ", share,
+                          file.draft.name, file.place.file(), file.draft.lines.of(kKey));
+    last = &file;
+  }
+  if (last == nullptr) return;
+  const Place place = key_of(last->place, last->draft.lines, kKey);
+  const uint64_t left = model.spool.max_size / 100 * (100 - std::min(sum, 100U));
+  if (sum > kMost) {
+    place.error(Rule::kReservedShares, fmt::format("{} make {}%", shares, sum),
+                fmt::format("Write shares that make at most {}% together", kMost));
+  } else if (left < kSegmentsLeft * model.spool.segment_size) {
+    place.error(Rule::kReservedShares,
+                fmt::format("{} leave {} of spool.max_size ({}) to all others, fewer than {} "
+                            "segments of {}",
+                            shares, print_size(left), print_size(model.spool.max_size),
+                            kSegmentsLeft, print_size(model.spool.segment_size)),
+                "Write smaller shares, a larger max_size or a smaller segment_size");
   }
 }
 

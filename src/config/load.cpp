@@ -172,6 +172,7 @@ Loaded load(const std::string& directory, const std::vector<IpAddress>& addresse
   std::vector<ConnectorFile> files = read_folder(loaded, directory, folder, overlay);
   check_next_hops(draft, main_file, files);
   check_message_sizes(draft, files);
+  check_reserved_shares(draft, files);
   if (!addresses.empty()) check_interfaces(files, addresses);
 
   complete(loaded, std::move(draft), std::move(files), main_file.file());

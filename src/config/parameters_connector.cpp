@@ -236,6 +236,18 @@ constexpr Parameter<ReceiveDraft> kReceiveConnector[] = {
      .min = 0,
      .max = 50,
      .doc = "Received fields that name this server; one more is a loop. 0: never refused."},
+    {.key = "fair_weight",
+     .target = &ReceiveDraft::fair_weight,
+     .min = 1,
+     .max = 1000,
+     .doc = "How much of a next hop that is the bottleneck each source of this connector gets, "
+            "against those of others; a source is a client address."},
+    {.key = "reserved_share",
+     .target = &ReceiveDraft::reserved_share,
+     .min = 0,
+     .max = 50,
+     .doc = "Percent of the spool and of message_memory that only this connector may use when the "
+            "rest is full; of all connectors together at most 90."},
     {.key = "max_protocol_errors",
      .exchange = "MaxProtocolErrors",
      .target = &ReceiveDraft::max_protocol_errors,

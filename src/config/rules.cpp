@@ -225,6 +225,11 @@ constexpr RuleText kRules[] = {
      "and is not encrypted.",
      "Write a loopback address and let the monitoring system's agent on this machine fetch it, or "
      "see to it that a firewall lets nobody else through."},
+    {Rule::kReservedShares, "reserved_share leaves too little for everybody else.",
+     "What one connector has reserved no other can use. At most 90 percent may be reserved, and "
+     "what is left of spool.max_size must be four segments: with fewer, nobody else's mail would "
+     "be taken.",
+     "Write smaller shares, or for the spool a larger max_size or a smaller segment_size."},
 };
 
 constexpr bool in_order() {

@@ -61,6 +61,8 @@ enum class Rule : uint16_t {
   kShadowLimit,
   // The server itself.
   kAdminReachable,
+  // Shares.
+  kReservedShares,
 };
 
 struct RuleText {

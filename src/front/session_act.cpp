@@ -62,7 +62,7 @@ void Front::answer(Session& session, const policy::Decision& decision, const smt
 
 void Front::on_mail(Session& session, const smtp::Event& event) {
   session.mail_began = loop_.now();
-  if (!spool_.accepting()) {
+  if (!spool_.accepting(session.receive_connector().name)) {
     observer_.on_refused(client_of(session), "MAIL", session.server.transaction(), {},
                          smtp::replies::kInsufficientResources, "the spool is full");
     return session.server.answer({smtp::replies::kInsufficientResources});

@@ -34,6 +34,16 @@ relay::Relay::Options relay_options(const config::Model& model) {
           .retry = model.retry};
 }
 
+std::vector<spool::Share> shares_of(const std::vector<policy::ReceiveConnector>& connectors) {
+  std::vector<spool::Share> shares;
+  for (const policy::ReceiveConnector& connector : connectors) {
+    // What nobody can come to reserves nothing.
+    const uint32_t reserved = connector.enabled ? connector.reserved_share : 0;
+    shares.push_back({connector.name, connector.fair_weight, reserved});
+  }
+  return shares;
+}
+
 template <class T>
 std::unexpected<Error> give_up(const Result<T>& result, std::string& problem, std::string what) {
   problem = std::move(what);
@@ -65,6 +75,7 @@ Result<std::unique_ptr<Core>> Core::create(ring::Kernel& kernel, const config::M
   auto spool = spool::Spool::open(*core->loop_, in_spool);
   if (!spool) return give_up(spool, problem, "the spool in " + in_spool.folder);
   core->spool_ = std::move(*spool);
+  core->spool_->set_shares(shares_of(model.receive_connectors));
   auto front = front::Front::create(*core->loop_, *core->spool_, *core->observers_, neighbours,
                                     front_options(model, options));
   if (!front) return give_up(front, problem, "receive buffers");
@@ -79,6 +90,7 @@ Result<std::unique_ptr<Core>> Core::create(ring::Kernel& kernel, const config::M
 }
 
 void Core::apply(PolicyLetter letter) {
+  spool_->set_shares(shares_of(letter.policy->snapshot().connectors()));
   front_->apply(std::move(letter.policy));
   front_->listen(std::move(letter.listeners));
 }

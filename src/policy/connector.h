@@ -95,6 +95,9 @@ struct ReceiveConnector {
   uint32_t message_rate_limit = UINT32_MAX;  // messages a minute
   MessageRateSource message_rate_source = MessageRateSource::kIpAddress;
   std::vector<Limit> limits;  // [[limit]], in the order of the file
+  // ---- when the relay itself is the bottleneck
+  uint32_t fair_weight = 100;   // of each of its sources: 1 to 1000
+  uint32_t reserved_share = 0;  // percent of spool and message memory
   bool protocol_logging_verbose = false;
 
   // Whom a session runs as that has not authenticated.

@@ -116,6 +116,8 @@ max_message_size = "1MB"
 max_header_size = "16KB"
 max_recipients_per_message = 5
 max_hop_count = 7
+fair_weight = 900
+reserved_share = 10
 max_protocol_errors = "unlimited"
 max_inbound_connection = 8
 connection_timeout = "00:01:00"
@@ -200,6 +202,8 @@ deny = true
   EXPECT_EQ(c.max_header_size, 16U << 10);
   EXPECT_EQ(c.max_recipients, 5U);
   EXPECT_EQ(c.max_hop_count, 7U);
+  EXPECT_EQ(c.fair_weight, 900U);
+  EXPECT_EQ(c.reserved_share, 10U);
   EXPECT_EQ(c.max_protocol_errors, UINT32_MAX);
   EXPECT_EQ(c.max_inbound_connection, 8U);
   EXPECT_EQ(c.connection_timeout, minutes(1));

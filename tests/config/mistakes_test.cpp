@@ -418,6 +418,10 @@ TEST(Mistakes, InWhatTheConnectorDoes) {
        "5: size_enabled: found true. Write \"Enabled\", \"Disabled\" or "
        "\"EnabledWithoutValue\"."},
       {"enabled", "enabled = \"yes\"", "5: enabled: found a string ('yes'). Write true or false."},
+      {"fair_weight", "fair_weight = 0",
+       "5: fair_weight: 0 is out of range. Write a whole number from 1 to 1000."},
+      {"reserved_share", "reserved_share = 51",
+       "5: reserved_share: 51 is out of range. Write a whole number from 0 to 50."},
       {"max_hop_count", "max_hop_count = 501",
        "5: max_hop_count: 501 is out of range. Write a whole number from 1 to 500."},
       {"max_inbound", "max_inbound_connection = 0",

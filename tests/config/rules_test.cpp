@@ -126,6 +126,10 @@ std::vector<Example> examples() {
       {Rule::kShadowLimit, false, "",
        connector(kLan, limit("errors", "rate = \"9/min\"\naction = \"shadow\"\n"))},
       {Rule::kAdminReachable, false, "[admin]\nlisten = \"0.0.0.0:8025\"", good},
+      {Rule::kReservedShares, true, "", connector(kLan, "reserved_share = 50\n"),
+       connector("\"10.0.0.1\"", "reserved_share = 41\n", "Other")},
+      {Rule::kReservedShares, true, "[spool]\nmax_size = \"256MB\"",
+       connector(kLan, "reserved_share = 1\n")},
   };
 }
 
