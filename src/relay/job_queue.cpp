@@ -6,7 +6,7 @@ bool JobQueue::has_room(const Claim& claim) const {
   if (!congested_) return true;
   if (jobs_.size() >= size_t{2} * kMax) return false;
   const uint64_t waiting = jobs_.length(claim.flow);
-  return waiting == 0 || waiting * jobs_.weight() < uint64_t{kMax} * claim.weight;
+  return waiting == 0 || waiting * jobs_.weight() < uint64_t{kMax / 2} * claim.weight;
 }
 
 void JobQueue::push(Handle job, const Claim& claim) {

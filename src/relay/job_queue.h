@@ -1,7 +1,7 @@
 // The jobs that wait in memory for a place on one next hop. Sources share the places by weight
-// (base/fair_queue.h), and so they do the room to wait in: once it is full, only a source that has
-// less than its share of it comes in. What others have more waits in the log (Relay parks it) until
-// half of the room is empty, or until one of theirs has left.
+// (base/fair_queue.h), and so they do the room to wait in: once it is full, and until half of it is
+// empty, only a source that has less than half of its share comes in. What others have more waits
+// in the log (Relay parks it).
 //
 // Limit: 2 * kMax jobs, of which more than kMax only with many sources.
 #pragma once
