@@ -12,7 +12,10 @@ set(RELAIS_SANITIZE "" CACHE STRING "Comma-separated sanitizers: address,undefin
 
 find_program(CCACHE ccache)
 if(CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  # Precompiled headers are cached only with these (ccache's manual): none of our headers depends on
+  # a macro of the command line or on __TIME__.
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+    ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})
 endif()
 
 add_library(relais_flags INTERFACE)
