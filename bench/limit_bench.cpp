@@ -69,7 +69,7 @@ void charge(benchmark::State& state, LimitKey key) {
   for (auto _ : state) {
     now = now + Duration{100};
     charges.clear();
-    benchmark::DoNotOptimize(ground.set->charge(0, Measure::kMessages, subject, 1, now, charges));
+    benchmark::DoNotOptimize(ground.set->charge(1, Measure::kMessages, subject, 1, now, charges));
   }
 }
 BENCHMARK_CAPTURE(charge, connector, LimitKey::kConnector)->Threads(1)->Threads(2);
@@ -84,14 +84,14 @@ void charge_of_a_million(benchmark::State& state) {
   for (uint32_t i = 0; i < 1'000'000; ++i) {
     subject.client = IpAddress::v4(0x0a000000 + i);
     charges.clear();
-    (void)ground.set->charge(0, Measure::kMessages, subject, 1, kStart, charges);
+    (void)ground.set->charge(1, Measure::kMessages, subject, 1, kStart, charges);
   }
   Prng random(1);
   for (auto _ : state) {
     subject.client = IpAddress::v4(0x0a000000 + static_cast<uint32_t>(random.below(1'000'000)));
     charges.clear();
     benchmark::DoNotOptimize(
-        ground.set->charge(0, Measure::kMessages, subject, 1, kStart, charges));
+        ground.set->charge(1, Measure::kMessages, subject, 1, kStart, charges));
   }
 }
 BENCHMARK(charge_of_a_million);
@@ -114,7 +114,7 @@ void twenty_limits(benchmark::State& state) {
   for (auto _ : state) {
     now = now + Duration{1000};
     charges.clear();
-    benchmark::DoNotOptimize(ground.set->charge(0, Measure::kMessages, subject, 1, now, charges));
+    benchmark::DoNotOptimize(ground.set->charge(1, Measure::kMessages, subject, 1, now, charges));
   }
 }
 BENCHMARK(twenty_limits);

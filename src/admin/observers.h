@@ -38,6 +38,12 @@ class Observers final : public front::Observer {
     first_.on_unfiltered(client, transaction, id, reason);
     second_.on_unfiltered(client, transaction, id, reason);
   }
+  void on_limited(const front::Client& client, const smtp::Transaction& transaction,
+                  const policy::LiveLimit& limit, const policy::LimitLevel& level, Duration wait,
+                  bool shadow, std::string_view id) override {
+    first_.on_limited(client, transaction, limit, level, wait, shadow, id);
+    second_.on_limited(client, transaction, limit, level, wait, shadow, id);
+  }
   void on_milter(std::string_view milter, bool usable, std::string_view why,
                  WallTime next_attempt) override {
     first_.on_milter(milter, usable, why, next_attempt);

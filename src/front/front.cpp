@@ -13,10 +13,10 @@ constexpr Duration kLinger = seconds(2);
 // Handing over costs a wake-up, so it must pay: a difference of this many sessions and an eighth.
 constexpr uint32_t kHandOverMargin = 2;
 
-constexpr smtp::Reply kTooManyConnections{421,
-                                          {4, 3, 2},
-                                          "The maximum number of concurrent connections has "
-                                          "exceeded a limit, closing transmission channel"};
+constexpr smtp::Reply kTooManySessions{421,
+                                       {4, 3, 2},
+                                       "The maximum number of concurrent connections has "
+                                       "exceeded a limit, closing transmission channel"};
 
 }  // namespace
 
@@ -29,7 +29,8 @@ Front::Front(ring::Loop& loop, spool::Spool& spool, Observer& observer, Neighbou
       options_(options),
       buffers_(&buffers),
       sessions_(options.sessions_max),
-      milters_(loop, observer, options.sessions_max) {}
+      milters_(loop, observer, options.sessions_max),
+      ids_(options.guid_salt ^ options.core) {}
 
 Result<std::unique_ptr<Front>> Front::create(ring::Loop& loop, spool::Spool& spool,
                                              Observer& observer, Neighbours& neighbours,
@@ -46,7 +47,9 @@ Front::~Front() {
   sessions_.for_each([this](Session& session) { loop_.kernel().close(session.fd); });
 }
 
-void Front::apply(std::shared_ptr<const ServingPolicy> policy) {
+void Front::apply(std::shared_ptr<const ServingPolicy> policy,
+                  std::shared_ptr<const policy::LimitSet> limits) {
+  limits_ = std::move(limits);
   policies_.push_back({std::move(policy), 0});
   if (policies_.size() > 1) release_policy(&*std::prev(policies_.end(), 2));
 }
@@ -87,17 +90,33 @@ void Front::on_accept(const ring::Completion& completion) {
   if (completion.ok()) {
     if (draining_ || listener.fd < 0) {
       loop_.kernel().say_and_close(completion.result, "421 4.3.2 Service not active\r\n");
-    } else if (!hand_over(completion.result)) {
-      if (open(completion.result, &listener.endpoint))
-        my_load().fetch_add(1, std::memory_order_relaxed);
+    } else {
+      const Duration wait = pace_connection();
+      // Whoever must wait is counted on here, where accepting pauses.
+      if (wait.ns > 0 || !hand_over(completion.result)) {
+        if (open(completion.result, &listener.endpoint, wait))
+          my_load().fetch_add(1, std::memory_order_relaxed);
+      }
+      if (wait.ns > 0) pause_accepting(index, wait, completion.more);
     }
   }
   if (completion.more || draining_ || listener.fd < 0) return;
+  if (listener.paused_until > loop_.now()) return resume_accepting(index, listener.paused_until);
   if (completion.ok()) return arm_accept(index);
   // No descriptors, no memory, or a connection that was reset before we saw it: the first two need
   // a pause.
+  resume_accepting(index, loop_.now() + kAcceptPause);
+}
+
+// The kernel's queue holds those who come meanwhile, and beyond it they try again by themselves.
+void Front::pause_accepting(uint32_t listener, Duration wait, bool armed) {
+  listeners_[listener].paused_until = loop_.now() + wait;
+  if (armed) loop_.cancel({ring::Operation::kAccept, {listener, 0}});
+}
+
+void Front::resume_accepting(uint32_t listener, Instant when) {
   [[maybe_unused]] const auto timer =
-      loop_.arm_timer(loop_.now() + kAcceptPause, {ring::Operation::kAcceptRetry, {index, 0}});
+      loop_.arm_timer(when, {ring::Operation::kAcceptRetry, {listener, 0}});
 }
 
 // The kernel spreads connections over the cores by hash: with a few heavy sessions that is as good
@@ -123,11 +142,11 @@ bool Front::hand_over(int fd) {
 void Front::adopt(int fd) {
   if (draining_) loop_.kernel().say_and_close(fd, "421 4.3.2 Service not active\r\n");
   // It was counted as ours when it was handed over.
-  if (draining_ || !open(fd, nullptr)) my_load().fetch_sub(1, std::memory_order_relaxed);
+  if (draining_ || !open(fd, nullptr, {})) my_load().fetch_sub(1, std::memory_order_relaxed);
 }
 
 // True: there is a session for it now.
-bool Front::open(int fd, const Endpoint* listener) {
+bool Front::open(int fd, const Endpoint* listener, Duration wait) {
   auto& kernel = loop_.kernel();
   const auto remote = kernel.remote_endpoint(fd);
   Result<Endpoint> local = std::unexpected(Error::kOther);
@@ -148,15 +167,12 @@ bool Front::open(int fd, const Endpoint* listener) {
     return false;
   }
   if (sessions_.full()) {
-    refuse_connection(fd, *local, *remote, selection, kTooManyConnections,
+    refuse_connection(fd, *local, *remote, selection, kTooManySessions,
                       "max_sessions of this core is reached");
     return false;
   }
-  if (!policy.enter(selection.connector_index)) {
-    refuse_connection(fd, *local, *remote, selection, kTooManyConnections,
-                      "max_inbound_connection of the connector is reached");
-    return false;
-  }
+  Arrival arrival{.slot = 0, .charges = {}, .wait = wait};
+  if (!may_connect(fd, *local, *remote, selection, arrival)) return false;
   Session* session =
       sessions_.acquire(fd, use, selection.connector_index, remote->address.to_string());
   ASSERT(session != nullptr);
@@ -165,8 +181,14 @@ bool Front::open(int fd, const Endpoint* listener) {
   session->local = *local;
   session->remote = *remote;
   session->opened = session->last_input = loop_.now();
+  session->limit_slot = arrival.slot;
+  session->connection_charges = std::move(arrival.charges);
+  session->tarpitted = selection.connector->tarpit_interval.ns > 0 &&
+                       !has(policy.snapshot().rights(session->connector, session->principal),
+                            policy::Right::kAcceptAnyRecipient);
   arm_timer(*session, loop_.now() + selection.connector->connection_inactivity_timeout);
   observer_.on_opened(client_of(*session));
+  hold(*session, arrival.wait, 0);
   session->server.greet(rfc5322_date(loop_.wall_now()));
   step(*session);
   return true;
@@ -178,12 +200,18 @@ void Front::refuse_connection(int fd, const Endpoint& local, const Endpoint& rem
   scratch_.clear();
   append_reply(scratch_, reply, true);
   loop_.kernel().say_and_close(fd, scratch_);
+  observer_.on_refused(client_at_connect(local, remote, selection), "connect", {}, {}, reply,
+                       reason);
+}
+
+Client Front::client_at_connect(const Endpoint& local, const Endpoint& remote,
+                                const policy::Selection& selection) {
   Client client{.connector = {}, .remote = remote, .local = local, .hello = {}};
   if (selection.connector != nullptr) {
     client.connector = selection.connector->name;
     client.range = &selection.connector->remote_ranges[selection.range_index];
   }
-  observer_.on_refused(client, "connect", {}, {}, reply, reason);
+  return client;
 }
 
 void Front::arm_timer(Session& session, Instant when) {
@@ -195,6 +223,7 @@ void Front::arm_timer(Session& session, Instant when) {
 // One timer a session, looked at only when it fires: input costs no timer work.
 void Front::on_timer(Session& session) {
   session.timer = {};
+  if (session.held() && !session.closing) return on_held_long_enough(session);
   if (session.lingering || session.finishing) return begin_close(session);
   if (session.closing) return;
   const policy::ReceiveConnector& connector = session.receive_connector();
@@ -212,9 +241,22 @@ void Front::on_timer(Session& session) {
   observer_.on_refused(client_of(session), "timeout", session.server.transaction(), {}, reply,
                        timed_out ? "connection_timeout" : "connection_inactivity_timeout");
   drop_message(session);
+  release(session);
   session.server.shut(reply);
   step(session);
   arm_timer(session, now + kLinger);
+}
+
+// Not counted as its silence. What the step does may hold it again, or end it.
+void Front::on_held_long_enough(Session& session) {
+  if (loop_.now() < session.held_until) return arm_timer(session, session.held_until);
+  release(session);
+  session.last_input = loop_.now();
+  const policy::ReceiveConnector& connector = session.receive_connector();
+  const Instant end = session.opened + connector.connection_timeout;
+  const Instant idle = session.last_input + connector.connection_inactivity_timeout;
+  arm_timer(session, std::min(end, idle));
+  step(session);
 }
 
 // The descriptor is closed and nothing of the session is under way any more.
@@ -223,7 +265,8 @@ void Front::retire(Session& session) {
   loop_.cancel_timer(session.timer);
   observer_.on_closed(client_of(session));
   PolicyUse* use = session.policy;
-  use->policy->leave(session.connector);
+  if (!session.connection_charges.empty())
+    limits_->give_back(session.connection_charges, loop_.now());
   --use->sessions;
   sessions_.release(&session);
   release_policy(use);
@@ -266,6 +309,7 @@ void Front::on_completion(const ring::Completion& completion) {
       sessions_.for_each([this](Session& session) {
         if (session.closing) return;
         drop_message(session);
+        release(session);
         session.server.shut(smtp::replies::kShuttingDown);
         step(session);
         arm_timer(session, loop_.now() + kLinger);

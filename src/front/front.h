@@ -5,8 +5,9 @@
 // Invariants: a session has at most one receive and one send under way; a slot is retired only
 // after both have completed and the descriptor is closed; bytes are received only while the session
 // can take them (back pressure). Limits and answers: sessions_max (421), max_inbound_connection
-// (421), no descriptors (accepting pauses), no receive buffers (the session parks), no message
-// memory (452 at DATA, or the session waits in mid-message), no disk (452 at MAIL).
+// (421), no descriptors, or connections that come too fast (accepting pauses), no receive buffers
+// (the session parks), no message memory (452 at DATA, or the session waits in mid-message), no
+// disk (452 at MAIL).
 #pragma once
 
 #include <atomic>
@@ -17,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "base/prng.h"
 #include "base/slab.h"
 #include "front/milters.h"
 #include "front/observer.h"
@@ -31,6 +33,7 @@ namespace relais::front {
 struct Listener {
   Endpoint endpoint;
   int fd = -1;
+  Instant paused_until{};  // connections come too fast; 0: they do not
 };
 
 // How busy the cores are, and how to reach them: a core that has clearly more sessions than another
@@ -61,8 +64,10 @@ class Front {
   Front(const Front&) = delete;
   Front& operator=(const Front&) = delete;
 
-  // New sessions use it; running ones keep theirs.
-  void apply(std::shared_ptr<const ServingPolicy> policy);
+  // New sessions use the policy; running ones keep theirs. The limits, of the same configuration,
+  // are in force for all at once. Null: there are none.
+  void apply(std::shared_ptr<const ServingPolicy> policy,
+             std::shared_ptr<const policy::LimitSet> limits = {});
   // Serves exactly these endpoints from now on; takes over the descriptors. Running sessions stay.
   void listen(std::vector<Listener> listeners);
   // A connection that another core accepted on its listener of `local`'s port.
@@ -90,12 +95,15 @@ class Front {
   // front.cpp: listeners, beginning and end of sessions, timers
   void on_accept(const ring::Completion& completion);
   void arm_accept(uint32_t listener);
+  void pause_accepting(uint32_t listener, Duration wait, bool armed);
+  void resume_accepting(uint32_t listener, Instant when);
   [[nodiscard]] bool hand_over(int fd);
-  bool open(int fd, const Endpoint* listener);
+  bool open(int fd, const Endpoint* listener, Duration wait);
   void refuse_connection(int fd, const Endpoint& local, const Endpoint& remote,
                          const policy::Selection& selection, const smtp::Reply& reply,
                          std::string_view reason);
   void on_timer(Session& session);
+  void on_held_long_enough(Session& session);
   void arm_timer(Session& session, Instant when);
   void retire(Session& session);
   void release_policy(PolicyUse* use);
@@ -114,7 +122,7 @@ class Front {
   void close_when_quiet(Session& session);
 
   // session_act.cpp
-  void act(Session& session, const smtp::Event& event);
+  void act(Session& session, const smtp::Event& event, size_t replies_before);
   void on_mail(Session& session, const smtp::Event& event);
   void on_recipient(Session& session, const smtp::Event& event);
   void on_data(Session& session);
@@ -127,6 +135,33 @@ class Front {
   void answer(Session& session, const policy::Decision& decision, const smtp::Reply& accepted,
               std::string_view command, std::string_view recipient);
   void begin_content(Session& session);
+
+  // session_limits.cpp
+  struct Arrival {
+    uint32_t slot = 0;
+    policy::Charges charges;
+    Duration wait{};  // before the greeting
+  };
+  [[nodiscard]] policy::LimitSubject subject_of(const Session& session) const;
+  [[nodiscard]] std::string limit_id();
+  bool limited(Session& session, const policy::LimitVerdict& verdict, std::string_view command,
+               std::string_view recipient);
+  void tell_limited(Session& session, const policy::LiveLimit& limit,
+                    const policy::LimitLevel& level, Duration wait, bool shadow);
+  void hold(Session& session, Duration wait, size_t free);
+  void release(Session& session);
+  [[nodiscard]] bool may_connect(int fd, const Endpoint& local, const Endpoint& remote,
+                                 const policy::Selection& selection, Arrival& arrival);
+  [[nodiscard]] bool may_send(Session& session, const smtp::Event& event);
+  [[nodiscard]] bool may_address(Session& session, const smtp::Event& event);
+  [[nodiscard]] bool may_keep(Session& session);
+  void pace_content(Session& session, uint64_t octets);
+  [[nodiscard]] Duration pace_connection();
+  void give_back(Session& session, size_t from);
+  void count_commands(Session& session, size_t replies_before);
+  void charge_afterwards(Session& session, policy::Measure measure, uint64_t n,
+                         size_t replies_before, std::string_view command);
+  void on_error_reply(Session& session, size_t replies_before);
 
   // session_milter.cpp
   [[nodiscard]] bool has_milter(const Session& session) const;
@@ -144,6 +179,8 @@ class Front {
   void release_milter(Session& session);
 
   [[nodiscard]] Client client_of(const Session& session) const;
+  [[nodiscard]] static Client client_at_connect(const Endpoint& local, const Endpoint& remote,
+                                                const policy::Selection& selection);
 
   ring::Loop& loop_;
   spool::Spool& spool_;
@@ -155,6 +192,8 @@ class Front {
   Milters milters_;
   std::vector<Listener> listeners_;  // fd < 0: no longer served
   std::list<PolicyUse> policies_;    // back() is current
+  std::shared_ptr<const policy::LimitSet> limits_;
+  Prng ids_;  // of refusals by a limit
   uint64_t next_id_ = 1;
   uint32_t accepts_ = 0;  // multishot accepts that have not ended
   bool draining_ = false;

@@ -10,6 +10,7 @@
 #include "base/guid.h"
 #include "base/ip.h"
 #include "policy/address_range.h"
+#include "policy/limit_set.h"
 #include "smtp/reply.h"
 #include "smtp/transaction.h"
 
@@ -42,6 +43,11 @@ class Observer {
   // The milter could not be asked about a message (any more), and milter_default_action accepts it.
   virtual void on_unfiltered(const Client& /*client*/, const smtp::Transaction& /*transaction*/,
                              const Guid& /*id*/, std::string_view /*reason*/) {}
+  // A limit makes the client wait, or (`shadow`) would have done something; once a session and
+  // limit.
+  virtual void on_limited(const Client& /*client*/, const smtp::Transaction& /*transaction*/,
+                          const policy::LiveLimit& /*limit*/, const policy::LimitLevel& /*level*/,
+                          Duration /*wait*/, bool /*shadow*/, std::string_view /*id*/) {}
   // A milter cannot be used, or can again.
   virtual void on_milter(std::string_view /*milter*/, bool /*usable*/, std::string_view /*why*/,
                          WallTime /*next_attempt*/) {}

@@ -79,19 +79,6 @@ ServingPolicy::ServingPolicy(std::vector<policy::ReceiveConnector> connectors,
   const smtp::DisplayNames* names = names_.empty() ? nullptr : &names_;
   for (const auto& connector : snapshot_.connectors())
     options_.push_back(serving_options(connector, fqdn, connector.session_rights(), names));
-  sessions_ = std::make_unique<std::atomic<uint32_t>[]>(options_.size());
-}
-
-bool ServingPolicy::enter(uint32_t connector) const {
-  const uint32_t limit = snapshot_.connectors()[connector].max_inbound_connection;
-  if (sessions_[connector].fetch_add(1, std::memory_order_relaxed) < limit) return true;
-  leave(connector);
-  return false;
-}
-
-void ServingPolicy::leave(uint32_t connector) const {
-  const uint32_t before = sessions_[connector].fetch_sub(1, std::memory_order_relaxed);
-  ASSERT(before > 0);
 }
 
 }  // namespace relais::front

@@ -1,9 +1,7 @@
-// The policy in the form that serving needs: the compiled snapshot, each connector's SMTP options,
-// and the counters that all cores share. Made once for each (re)load, immutable but for the
-// counters.
+// The policy in the form that serving needs: the compiled snapshot and each connector's SMTP
+// options. Made once for each (re)load, immutable.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -38,9 +36,6 @@ class ServingPolicy {
   [[nodiscard]] const smtp::ServerOptions& options(uint32_t connector) const {
     return options_[connector];
   }
-  // Sessions of a connector over all cores. False: max_inbound_connection is reached.
-  [[nodiscard]] bool enter(uint32_t connector) const;
-  void leave(uint32_t connector) const;
 
  private:
   class Names : public smtp::DisplayNames {
@@ -58,7 +53,6 @@ class ServingPolicy {
   policy::Snapshot snapshot_;
   Names names_;
   std::vector<smtp::ServerOptions> options_;
-  mutable std::unique_ptr<std::atomic<uint32_t>[]> sessions_;
 };
 
 // One core's count of the sessions that still use a policy; the policy lives until the last one of

@@ -13,6 +13,7 @@
 #include "base/ip.h"
 #include "base/slab.h"
 #include "front/serving_policy.h"
+#include "policy/limit_set.h"
 #include "ring/timer_wheel.h"
 #include "smtp/server.h"
 
@@ -84,11 +85,23 @@ struct Session {
   std::string_view unwritten;    // body bytes of the server's last event
   Guid id;
   uint64_t content_octets = 0;
+  policy::Charges message_charges;      // given back when it is not taken
+  size_t charges_before_recipient = 0;  // of those, when RCPT was asked
   Instant mail_began;
   MilterUse milter;
 
-  // Somebody has no room for more content now.
-  [[nodiscard]] bool waits() const { return waits_for_space || milter.full; }
+  // ---- limits
+  uint32_t limit_slot = 0;
+  policy::Charges connection_charges;           // given back at its end
+  Instant held_until{};                         // replies and input wait until then; 0: they do not
+  size_t free_output = 0;                       // octets of the server's output that do not wait
+  bool tarpitted = false;                       // its errors wait
+  uint32_t commands = 0;                        // that have been counted
+  const policy::LimitState* told_of = nullptr;  // the last limit that the log heard of
+
+  [[nodiscard]] bool held() const { return held_until.ns != 0; }
+  // Somebody has no room for more content now, or a limit wants it to be slower.
+  [[nodiscard]] bool waits() const { return waits_for_space || milter.full || held(); }
   [[nodiscard]] const policy::ReceiveConnector& receive_connector() const {
     return policy->policy->snapshot().connectors()[connector];
   }

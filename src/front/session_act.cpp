@@ -18,10 +18,11 @@ Client Front::client_of(const Session& session) const {
           .hello = session.server.hello_name()};
 }
 
-void Front::act(Session& session, const smtp::Event& event) {
+void Front::act(Session& session, const smtp::Event& event, size_t replies_before) {
   switch (event.kind) {
     case smtp::Event::Kind::kNeedInput:
     case smtp::Event::Kind::kClose:
+    case smtp::Event::Kind::kAnswered:
       return;
     case smtp::Event::Kind::kHello:
       ++session.milter.hellos;
@@ -42,10 +43,12 @@ void Front::act(Session& session, const smtp::Event& event) {
       drop_message(session);
       observer_.on_refused(client_of(session), "DATA", session.server.transaction(), {},
                            event.reply, "content");
+      if (event.reply.permanent()) on_error_reply(session, replies_before);
       return;
     case smtp::Event::Kind::kRefused:
       observer_.on_refused(client_of(session), event.bytes, session.server.transaction(), {},
                            event.reply, "protocol");
+      if (event.reply.permanent()) on_error_reply(session, replies_before);
       return;
   }
 }
@@ -57,7 +60,9 @@ void Front::answer(Session& session, const policy::Decision& decision, const smt
     observer_.on_refused(client_of(session), command, session.server.transaction(), recipient,
                          reply, decision.reason);
   }
+  const size_t replies_before = session.server.output().size();
   session.server.answer({reply});
+  if (reply.permanent()) on_error_reply(session, replies_before);
 }
 
 void Front::on_mail(Session& session, const smtp::Event& event) {
@@ -69,6 +74,7 @@ void Front::on_mail(Session& session, const smtp::Event& event) {
   }
   const auto& snapshot = session.policy->policy->snapshot();
   const auto decision = snapshot.mail(session.connector, session.principal, event.path.domain);
+  if (decision.allowed && !may_send(session, event)) return;
   if (decision.allowed && has_milter(session)) return ask_about_mail(session, event);
   answer(session, decision, smtp::replies::kSenderOk, "MAIL", {});
 }
@@ -76,6 +82,7 @@ void Front::on_mail(Session& session, const smtp::Event& event) {
 void Front::on_recipient(Session& session, const smtp::Event& event) {
   const auto& snapshot = session.policy->policy->snapshot();
   const auto decision = snapshot.recipient(session.connector, session.principal, event.path.domain);
+  if (decision.allowed && !may_address(session, event)) return;
   if (decision.allowed && !session.milter.talk.is_null())
     return ask_about_recipient(session, event.path.address);
   answer(session, decision, smtp::replies::kRecipientOk, "RCPT", event.path.address);
@@ -149,6 +156,7 @@ void Front::on_body(Session& session, std::string_view bytes) {
     milters_.content(session.milter.talk, bytes.substr(0, taken));
     session.milter.full = milters_.full(session.milter.talk);
   }
+  pace_content(session, taken);
   if (taken == bytes.size()) return;
   session.unwritten = bytes.substr(taken);
   session.waits_for_space = true;
@@ -166,6 +174,7 @@ void Front::on_data_end(Session& session) {
       return answer(session, decision, {}, "DATA", {});
     }
   }
+  if (!may_keep(session)) return drop_message(session);
   if (!session.milter.talk.is_null()) return ask_about_end(session);
   if (spool_.find(session.message) != nullptr) spool_.commit(session.message);
 }
@@ -178,8 +187,10 @@ void Front::drop_message(Session& session) {
   session.waits_for_space = false;
   session.unwritten = {};
   const spool::Message* message = spool_.find(session.message);
-  if (message != nullptr && message->stage == spool::Message::Stage::kWriting)
-    spool_.abort(session.message);
+  const bool committing = message != nullptr && message->stage != spool::Message::Stage::kWriting;
+  if (message != nullptr && !committing) spool_.abort(session.message);
+  if (committing) session.message_charges.clear();
+  give_back(session, 0);
   session.message = {};
 }
 
@@ -217,12 +228,14 @@ void Front::on_committed(Session& session) {
   observer_.on_taken(client_of(session), session.server.transaction(), session.id,
                      session.content_octets, reply, loop_.now() - session.mail_began);
   session.message = {};
+  session.message_charges.clear();
   release_milter(session);
   session.server.answer({reply});
 }
 
 void Front::on_write_failed(Session& session) {
   release_milter(session);
+  give_back(session, 0);
   session.write_failed = false;
   observer_.on_refused(client_of(session), "DATA", session.server.transaction(), {},
                        smtp::replies::kWriteFailed, "the spool could not write the message");

@@ -73,7 +73,9 @@ void Front::run(Session& session) {
       flush(session);
       if (!session.server.output().empty()) return;
     }
+    const size_t replies_before = session.server.output().size();
     const smtp::Event event = session.server.next();
+    count_commands(session, replies_before);
     if (event.kind == smtp::Event::Kind::kNeedInput) {
       if (session.fed) {
         buffers_->give_back(session.input.front().buffer);
@@ -96,13 +98,19 @@ void Front::run(Session& session) {
       drop_input(session);
       return;
     }
-    act(session, event);
+    act(session, event, replies_before);
   }
 }
 
 void Front::flush(Session& session) {
   if (session.sending || session.closing || session.server.output().empty()) return;
-  std::swap(session.out, session.server.output_buffer());
+  if (session.held()) {
+    if (session.free_output == 0) return;
+    session.out.assign(session.server.output(), 0, session.free_output);
+    session.server.output_consumed(std::exchange(session.free_output, 0));
+  } else {
+    std::swap(session.out, session.server.output_buffer());
+  }
   session.out_sent = 0;
   session.sending = true;
   loop_.send(session.fd, session.out,

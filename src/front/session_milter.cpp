@@ -187,7 +187,10 @@ void Front::refuse(Session& session, Asked asked, const smtp::Reply& reply,
   observer_.on_refused(client_of(session), command_of(asked), session.server.transaction(),
                        asked == Asked::kRecipient ? session.milter.recipient : std::string_view{},
                        reply, reason);
+  const size_t replies_before = session.server.output().size();
   session.server.answer({.reply = reply, .close = reply.code == 421});
+  if (reply.permanent()) on_error_reply(session, replies_before);
+  if (asked == Asked::kRecipient) give_back(session, session.charges_before_recipient);
   // Without MAIL there is no transaction, and after the end of data none is left.
   if (asked == Asked::kMail || asked == Asked::kEnd) drop_message(session);
 }
@@ -200,6 +203,7 @@ void Front::discard(Session& session, std::string_view reason) {
   scratch_.clear();
   scratch_.append(1, '<').append(view(id)).append("> Queued mail for delivery");
   session.server.answer({smtp::Reply{250, {2, 6, 0}, scratch_}});
+  session.message_charges.clear();  // it has been taken, as far as the client knows
   drop_message(session);
 }
 

@@ -91,7 +91,7 @@ Result<std::unique_ptr<Core>> Core::create(ring::Kernel& kernel, const config::M
 
 void Core::apply(PolicyLetter letter) {
   spool_->set_shares(shares_of(letter.policy->snapshot().connectors()));
-  front_->apply(std::move(letter.policy));
+  front_->apply(std::move(letter.policy), std::move(letter.limits));
   front_->listen(std::move(letter.listeners));
 }
 

@@ -24,7 +24,8 @@ namespace relais {
 // What the mailbox brings with Letter::Kind::kPolicy.
 struct PolicyLetter {
   std::shared_ptr<const front::ServingPolicy> policy;
-  std::vector<front::Listener> listeners;  // of this core
+  std::vector<front::Listener> listeners;               // of this core
+  std::shared_ptr<const policy::LimitSet> limits = {};  // null: none
 };
 
 class Core {

@@ -24,6 +24,7 @@
 #include "main/commands.h"
 #include "main/core.h"
 #include "main/listeners.h"
+#include "policy/limits.h"
 #include "ring/linux_kernel.h"
 
 namespace relais {
@@ -39,6 +40,17 @@ struct Started {
   spool::Recovered::Report recovered;
 };
 
+// So that places of sources that are gone are free, and figures of the table true.
+constexpr Duration kSweepEvery = minutes(10);
+
+// What nobody outside can know (policy/limits.h).
+std::array<char, 192> random_secret() {
+  std::random_device random;
+  std::array<char, 192> bytes{};
+  for (char& byte : bytes) byte = static_cast<char>(random());
+  return bytes;
+}
+
 constexpr int kReadNice = 5;  // a quarter of a CPU that a core keeps busy
 
 std::shared_ptr<const front::ServingPolicy> compile(
@@ -53,6 +65,8 @@ class Server {
   Server(std::string folder, config::Model model)
       : folder_(std::move(folder)),
         model_(std::move(model)),
+        limits_(model_.limits.table_memory, random_secret()),
+        swept_(kernel_.now()),
         listeners_(kernel_, model_.server.cores.size()),
         usage_(kernel_, model_.server.data_dir) {}
 
@@ -66,8 +80,9 @@ class Server {
                    std::shared_future<bool> go);
   void print_start() const;
   void print_try() const;
-  void post_policy(std::shared_ptr<const front::ServingPolicy> policy);
+  void post_policy(std::shared_ptr<const front::ServingPolicy> policy, uint32_t connection_rate);
   void drop_unused_policies();
+  void sweep_limits();
   void post(ring::Letter::Kind kind);
   [[nodiscard]] config::Loaded read_gently() const;
   void reload();
@@ -83,6 +98,8 @@ class Server {
   bool last_reload_taken_ = true;
   WallTime last_reload_;
   ring::LinuxKernel kernel_;
+  policy::Limits limits_;
+  Instant swept_;
   Listeners listeners_;
   admin::UsageKeeper usage_;
   std::unique_ptr<admin::MetricsServer> metrics_;  // null: [admin] listen is not written
@@ -211,9 +228,13 @@ bool Server::start_cores() {
   return false;
 }
 
-void Server::post_policy(std::shared_ptr<const front::ServingPolicy> policy) {
+void Server::post_policy(std::shared_ptr<const front::ServingPolicy> policy,
+                         uint32_t connection_rate) {
+  const auto limits =
+      limits_.compile(policy->snapshot().connectors(), kernel_.now(), connection_rate);
   for (size_t i = 0; i < cores_.size(); ++i) {
-    auto letter = std::make_shared<PolicyLetter>(PolicyLetter{policy, listeners_.of_core(i)});
+    auto letter =
+        std::make_shared<PolicyLetter>(PolicyLetter{policy, listeners_.of_core(i), limits});
     cores_[i].core->mailbox().post(
         {.kind = ring::Letter::Kind::kPolicy, .object = std::move(letter)});
   }
@@ -224,6 +245,12 @@ void Server::post_policy(std::shared_ptr<const front::ServingPolicy> policy) {
 // policy has its last owner here.
 void Server::drop_unused_policies() {
   std::erase_if(policies_, [](const auto& policy) { return policy.use_count() == 1; });
+}
+
+void Server::sweep_limits() {
+  if (kernel_.now() - swept_ < kSweepEvery) return;
+  swept_ = kernel_.now();
+  limits_.sweep(swept_);
 }
 
 void Server::post(ring::Letter::Kind kind) {
@@ -360,7 +387,7 @@ void Server::reload() {
   const size_t connectors = policy->snapshot().connectors().size();
   const size_t octets = policy->snapshot().table_octets();
   const size_t domains = loaded.model.accepted_domains.size();
-  post_policy(std::move(policy));
+  post_policy(std::move(policy), loaded.model.server.max_connection_rate_per_minute);
   const auto posted = steady_clock::now();
   post(ring::Letter::Kind::kReopenLog);
   const auto ms = [](auto duration) {
@@ -399,6 +426,7 @@ int Server::next_signal(const sigset_t& signals) {
     usage_.tick();
     publish_metrics();
     drop_unused_policies();
+    sweep_limits();
     if (signal > 0) return signal;
   }
 }
@@ -444,7 +472,8 @@ int Server::run() {
   signal(SIGPIPE, SIG_IGN);
   if (!prepare() || !start_cores()) return 1;
   usage_.begin(getpid());
-  post_policy(compile(model_.receive_connectors, model_));
+  post_policy(compile(model_.receive_connectors, model_),
+              model_.server.max_connection_rate_per_minute);
   tell_state({}, {}, {});
   publish_metrics();
   if (metrics_ != nullptr) metrics_->set_health(admin::MetricsServer::Health::kOk);

@@ -57,6 +57,7 @@ enum class LimitOrigin : uint8_t {
   kMaxInbound,        // max_inbound_connection
   kMaxPerSource,      // max_inbound_connection_per_source
   kPercentPerSource,  // max_inbound_connection_percentage_per_source: burst is the percentage
+  kConnectionRate,    // max_connection_rate_per_minute, of the server
 };
 
 struct Rate {

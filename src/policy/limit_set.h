@@ -104,6 +104,8 @@ class LimitSet {
                                  Instant now) const;
   // Slots of connectors that the set was made for, by their index in its configuration.
   [[nodiscard]] const std::vector<uint32_t>& slots() const { return slot_of_connector_; }
+  // The whole server's connections: a limit that delays without end.
+  [[nodiscard]] static constexpr uint32_t server_slot() { return 0; }
 
  private:
   friend class Limits;

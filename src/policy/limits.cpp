@@ -26,6 +26,19 @@ Duration time_to_fill(const Bucket& bucket) {
   return Bucket::duration(bucket.cost(bucket.burst()));
 }
 
+// Connections that come too fast wait; nobody is refused, whatever the wait.
+std::vector<Limit> server_limits(uint32_t connection_rate) {
+  if (connection_rate == UINT32_MAX) return {};
+  Limit limit;
+  limit.measure = Measure::kConnections;
+  limit.rate = {connection_rate, minutes(1)};
+  limit.burst = connection_rate;
+  limit.steps = {{LimitAction::kDelay, 100}};
+  limit.max_delay = hours(24);
+  limit.origin = LimitOrigin::kConnectionRate;
+  return {limit};
+}
+
 }  // namespace
 
 Limits::Limits(size_t table_octets, const std::array<char, 192>& random)
@@ -101,21 +114,26 @@ LimitSet::Slot Limits::compile_slot(const std::string& connector, const std::vec
   return slot;
 }
 
+uint32_t Limits::slot_of(const std::string& connector, std::vector<Limit> limits) {
+  const auto [at, fresh] = slots_.try_emplace(connector, static_cast<uint32_t>(slots_.size()));
+  if (fresh) {
+    names_.push_back(connector);
+    limits_.emplace_back();
+  }
+  limits_[at->second] = std::make_shared<const std::vector<Limit>>(std::move(limits));
+  return at->second;
+}
+
 std::shared_ptr<const LimitSet> Limits::compile(const std::vector<ReceiveConnector>& connectors,
-                                                Instant now) {
+                                                Instant now, uint32_t connection_rate) {
   auto set = std::make_shared<LimitSet>();
   set->table_ = &table_;
   set->secret_ = secret_.data();
-  for (const ReceiveConnector& connector : connectors) {
-    const auto [at, fresh] =
-        slots_.try_emplace(connector.name, static_cast<uint32_t>(slots_.size()));
-    if (fresh) {
-      names_.push_back(connector.name);
-      limits_.emplace_back();
-    }
-    limits_[at->second] = std::make_shared<const std::vector<Limit>>(limits_of(connector));
-    set->slot_of_connector_.push_back(at->second);
-  }
+  // The empty name is no connector's.
+  const uint32_t server = slot_of({}, server_limits(connection_rate));
+  ASSERT(server == LimitSet::server_slot());
+  for (const ReceiveConnector& connector : connectors)
+    set->slot_of_connector_.push_back(slot_of(connector.name, limits_of(connector)));
   for (size_t slot = 0; slot < names_.size(); ++slot)
     set->slots_.push_back(compile_slot(names_[slot], *limits_[slot], now));
   set->owned_ = limits_;

@@ -26,8 +26,10 @@ class Limits {
 
   // The set of a configuration; `now` is when old levels are taken over. Sets must not outlive
   // Limits. Slots of connectors that are gone keep their last limits, for sessions that still run.
+  // `connection_rate`: connections a minute of the whole server; UINT32_MAX: no limit.
   [[nodiscard]] std::shared_ptr<const LimitSet> compile(
-      const std::vector<ReceiveConnector>& connectors, Instant now);
+      const std::vector<ReceiveConnector>& connectors, Instant now,
+      uint32_t connection_rate = UINT32_MAX);
   // Now and then (an hour is often enough): frees idle places. Returns how many keys are live.
   size_t sweep(Instant now);
   [[nodiscard]] LimitTable::Figures table() const { return table_.figures(); }
@@ -40,6 +42,7 @@ class Limits {
   };
   LimitState& new_state(bool counts, const Bucket& bucket);
   Known& known(const std::string& name, const Limit& limit, uint32_t step, Instant now);
+  uint32_t slot_of(const std::string& connector, std::vector<Limit> limits);
   [[nodiscard]] LimitSet::Slot compile_slot(const std::string& connector,
                                             const std::vector<Limit>& limits, Instant now);
 

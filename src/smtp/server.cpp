@@ -76,28 +76,21 @@ Event Server::next() {
 }
 
 Event Server::next_command() {
-  for (;;) {
-    if (skip_ > 0) {
-      const auto taken = static_cast<uint32_t>(std::min<size_t>(skip_, input_.size()));
-      input_.remove_prefix(taken);
-      skip_ -= taken;
-      if (skip_ > 0) return {};
-      queue(replies::kExch50Taken);
-    }
-    std::string_view line;
-    Event event;
-    switch (lines_.take(input_, line)) {
-      case LineReader::Got::kNothing:
-        return {};
-      case LineReader::Got::kTooLong:
-        return refuse(replies::kLineTooLong, {});
-      case LineReader::Got::kLine:
-        event = run(line);
-        break;
-    }
-    // NOOP and its like were answered and are no event.
-    if (event.kind != Event::Kind::kNeedInput) return event;
+  if (skip_ > 0) {
+    const auto taken = static_cast<uint32_t>(std::min<size_t>(skip_, input_.size()));
+    input_.remove_prefix(taken);
+    skip_ -= taken;
+    if (skip_ > 0) return {};
+    queue(replies::kExch50Taken);
   }
+  std::string_view line;
+  const LineReader::Got got = lines_.take(input_, line);
+  if (got == LineReader::Got::kNothing) return {};
+  ++commands_;
+  if (got == LineReader::Got::kTooLong) return refuse(replies::kLineTooLong, {});
+  Event event = run(line);
+  if (event.kind == Event::Kind::kNeedInput) event.kind = Event::Kind::kAnswered;
+  return event;
 }
 
 void Server::answer(const Verdict& verdict) {

@@ -70,10 +70,11 @@ struct Event {
     kDataEnd,    // question: content is complete and legal; Transaction is still there
     kDataRefused,  // content was illegal (reply already queued, in `reply`): drop what was stored
     kReset,        // RSET, HELO/EHLO inside a transaction: drop what was stored, if anything
-    kRefused,  // the dialogue itself refused a command: `reply`, `bytes` = the verb (for the log;
-               // printable, empty when it was not)
-    kHello,    // HELO/EHLO accepted: hello_name() is set (for the log; no answer wanted)
-    kClose,    // send what is in output(), then close; nothing follows. `reply` says why
+    kRefused,   // the dialogue itself refused a command: `reply`, `bytes` = the verb (for the log;
+                // printable, empty when it was not)
+    kAnswered,  // a command was answered that asks nobody (NOOP, VRFY ...)
+    kHello,     // HELO/EHLO accepted: hello_name() is set (for the log; no answer wanted)
+    kClose,     // send what is in output(), then close; nothing follows. `reply` says why
   };
   Kind kind = Kind::kNeedInput;
   Path path{};               // kMail, kRecipient: valid until answer()
@@ -131,6 +132,7 @@ class Server {
   [[nodiscard]] std::string_view hello_name() const { return hello_; }  // empty: none given
   [[nodiscard]] bool is_esmtp() const { return esmtp_; }
   [[nodiscard]] uint32_t errors() const { return errors_; }
+  [[nodiscard]] uint32_t commands() const { return commands_; }  // lines so far; may wrap
   [[nodiscard]] bool in_data() const;
   // At a command boundary outside a transaction: the moment for a polite 421.
   [[nodiscard]] bool idle() const;
@@ -213,6 +215,7 @@ class Server {
   bool hello_due_ = false;                          // kReset has gone out, kHello is next
   bool esmtp_ = false;
   uint32_t errors_ = 0;
+  uint32_t commands_ = 0;
   uint32_t skip_ = 0;     // octets of an XEXCH50 that are still to come
   uint32_t excused_ = 0;  // sequence errors to come that an earlier refusal explains
 

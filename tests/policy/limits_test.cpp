@@ -55,7 +55,7 @@ class LimitsTest : public testing::Test {
     set_ = limits_.compile({connector(std::move(limits))}, now);
   }
   LimitVerdict message(const LimitSubject& subject, Instant now = kStart) {
-    return set_->charge(0, Measure::kMessages, subject, 1, now, charges_);
+    return set_->charge(1, Measure::kMessages, subject, 1, now, charges_);
   }
   int passing(const LimitSubject& subject, Instant now = kStart) {
     int count = 0;
@@ -110,7 +110,7 @@ TEST_F(LimitsTest, OneRefusalTakesNothingFromTheOthers) {
            limit(Measure::kMessages, LimitKey::kSource, {1, hours(1)}, 3)});
   EXPECT_EQ(passing(from("192.0.2.1")), 3);
   for (int i = 0; i < 50; ++i) EXPECT_TRUE(message(from("192.0.2.1")).refused());
-  const LiveLimit& all = set_->limits(0, Measure::kMessages)[0];
+  const LiveLimit& all = set_->limits(1, Measure::kMessages)[0];
   EXPECT_EQ(set_->level(all, from("192.0.2.9"), kStart).used, 3U);
 }
 
@@ -160,7 +160,7 @@ TEST_F(LimitsTest, AShadowCountsAndLetsPass) {
     EXPECT_EQ(verdict.kind, LimitVerdict::Kind::kPass);
     EXPECT_EQ(verdict.shadow != nullptr, i >= 2);
   }
-  EXPECT_EQ(set_->limits(0, Measure::kMessages)[0].state->shadowed.load(), 3U);
+  EXPECT_EQ(set_->limits(1, Measure::kMessages)[0].state->shadowed.load(), 3U);
 }
 
 TEST_F(LimitsTest, ConcurrentCountsAndLetsGo) {
@@ -168,7 +168,7 @@ TEST_F(LimitsTest, ConcurrentCountsAndLetsGo) {
   Charges first;
   Charges second;
   const auto enter = [&](Charges& charges) {
-    return set_->charge(0, Measure::kConcurrent, from("192.0.2.1"), 1, kStart, charges);
+    return set_->charge(1, Measure::kConcurrent, from("192.0.2.1"), 1, kStart, charges);
   };
   EXPECT_FALSE(enter(first).refused());
   EXPECT_FALSE(enter(second).refused());
@@ -190,7 +190,7 @@ TEST_F(LimitsTest, ThePercentageIsOfWhatRemains) {
   busy.max_inbound_connection_percentage_per_source = 2;
   set_ = limits_.compile({busy}, kStart);
   const auto enter = [&](std::string_view address) {
-    return set_->charge(0, Measure::kConcurrent, from(address), 1, kStart, charges_);
+    return set_->charge(1, Measure::kConcurrent, from(address), 1, kStart, charges_);
   };
   int passed = 0;
   while (!enter("192.0.2.1").refused()) ++passed;
@@ -213,10 +213,10 @@ TEST_F(LimitsTest, AReloadKeepsLevelsScaledAndConnectionsCounted) {
   compile(with(60, 60, 1));
   for (int i = 0; i < 30; ++i) (void)message(from("192.0.2.1"));
   Charges session;
-  (void)set_->charge(0, Measure::kConcurrent, from("192.0.2.1"), 1, kStart, session);
+  (void)set_->charge(1, Measure::kConcurrent, from("192.0.2.1"), 1, kStart, session);
   compile(with(600, 200, 2));
   const auto level = [&](Measure measure, size_t index) {
-    return set_->level(set_->limits(0, measure)[index], from("192.0.2.1"), kStart).used;
+    return set_->level(set_->limits(1, measure)[index], from("192.0.2.1"), kStart).used;
   };
   EXPECT_EQ(level(Measure::kMessages, 0), 100U);
   EXPECT_EQ(level(Measure::kMessages, 1), 100U);
@@ -245,7 +245,7 @@ TEST_F(LimitsTest, AConnectorThatIsGoneKeepsItsLimitsForSessionsThatRun) {
   compile({limit(Measure::kMessages, LimitKey::kSource, {1, hours(1)}, 2)});
   EXPECT_EQ(passing(from("192.0.2.1")), 2);
   set_ = limits_.compile({connector({}, "another")}, kStart);
-  EXPECT_EQ(set_->slots()[0], 1U);
+  EXPECT_EQ(set_->slots()[0], 2U);
   EXPECT_TRUE(message(from("192.0.2.1")).refused());
 }
 
@@ -260,7 +260,7 @@ TEST_F(LimitsTest, WithoutAPlaceKeysShareOneBucketAndAreCounted) {
             ? 0
             : 1;
   EXPECT_EQ(passed, 257);  // 256 places, and one from the bucket that the others share
-  EXPECT_EQ(set_->limits(0, Measure::kMessages)[0].state->no_place.load(), 1000U - 256U);
+  EXPECT_EQ(set_->limits(1, Measure::kMessages)[0].state->no_place.load(), 1000U - 256U);
 }
 
 TEST_F(LimitsTest, ContentWaitsButIsNeverRefused) {
@@ -269,12 +269,12 @@ TEST_F(LimitsTest, ContentWaitsButIsNeverRefused) {
   bytes.max_delay = seconds(1);
   compile({bytes});
   const auto subject = from("192.0.2.1");
-  EXPECT_EQ(set_->content(0, subject, 100'000, kStart).kind, LimitVerdict::Kind::kPass);
-  EXPECT_EQ(set_->content(0, subject, 500'000, kStart).wait.ms(), 499);
-  EXPECT_EQ(set_->ask(0, Measure::kBytes, subject, 1, kStart).kind, LimitVerdict::Kind::kDelay);
-  EXPECT_EQ(set_->content(0, subject, 5'000'000, kStart).wait.ms(), 5499);
-  EXPECT_EQ(set_->ask(0, Measure::kBytes, subject, 1, kStart).kind, LimitVerdict::Kind::kDefer);
-  EXPECT_FALSE(set_->charge(0, Measure::kBytes, subject, 5'000'000, kStart, charges_).refused());
+  EXPECT_EQ(set_->content(1, subject, 100'000, kStart).kind, LimitVerdict::Kind::kPass);
+  EXPECT_EQ(set_->content(1, subject, 500'000, kStart).wait.ms(), 499);
+  EXPECT_EQ(set_->ask(1, Measure::kBytes, subject, 1, kStart).kind, LimitVerdict::Kind::kDelay);
+  EXPECT_EQ(set_->content(1, subject, 5'000'000, kStart).wait.ms(), 5499);
+  EXPECT_EQ(set_->ask(1, Measure::kBytes, subject, 1, kStart).kind, LimitVerdict::Kind::kDefer);
+  EXPECT_FALSE(set_->charge(1, Measure::kBytes, subject, 5'000'000, kStart, charges_).refused());
 }
 
 // The issue's own test: threads hammer one bucket, and exactly the burst passes.

@@ -280,6 +280,8 @@ void Replay::note(const Event& event) {
     case Kind::kRefused:
       trace_.push_back(with_word("? refused", event.bytes));
       break;
+    case Kind::kAnswered:
+      return;
     case Kind::kHello:
       trace_.push_back(with_word(server_.is_esmtp() ? "? ehlo" : "? helo", server_.hello_name()));
       break;

@@ -1,0 +1,29 @@
+// What a client is told when a limit refuses it, and what the log is told. Exchange's own limits
+// answer with Exchange's texts (exchange-reference.md section 4), all others with
+//
+//   451 4.7.1 connector="erp" limit=messages/min 600/600 retry in 3s (id 1f3a9c02)
+//
+// so that the client's log names the rule, its level, when to come back, and an id that is in ours.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "policy/limit_set.h"
+#include "smtp/reply.h"
+
+namespace relais::front {
+
+// "messages/min per source": the measure in its time, and the key unless it is the connector.
+[[nodiscard]] std::string describe(const policy::Limit& limit);
+
+// `text` holds the words and must live as long as the reply. `at_connect`: instead of the greeting.
+[[nodiscard]] smtp::Reply limit_reply(const policy::LimitVerdict& verdict,
+                                      std::string_view connector, std::string_view id,
+                                      bool at_connect, std::string& text);
+// For the log: "limit messages/source of connector "erp": 600/600, retry in 3 s (id 1f3a9c02)".
+[[nodiscard]] std::string limit_reason(const policy::LiveLimit& limit,
+                                       const policy::LimitLevel& level, Duration wait,
+                                       std::string_view id);
+
+}  // namespace relais::front

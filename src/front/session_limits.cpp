@@ -1,0 +1,218 @@
+// A session and its limits: what it is charged and given back, how it is held back, and how long
+// its errors wait (tarpit). Charges are made on the newest limits; sessions keep only their slot.
+#include <algorithm>
+
+#include "base/assert.h"
+#include "front/front.h"
+#include "front/limit_reply.h"
+
+namespace relais::front {
+namespace {
+
+using policy::LimitVerdict;
+using policy::Measure;
+
+}  // namespace
+
+policy::LimitSubject Front::subject_of(const Session& session) const {
+  policy::LimitSubject subject;
+  subject.client = session.remote.address;
+  const smtp::Transaction& transaction = session.server.transaction();
+  if (transaction.has_sender()) {
+    subject.sender = transaction.sender();
+    const size_t at = subject.sender.rfind('@');
+    if (at != std::string_view::npos) subject.sender_domain = subject.sender.substr(at + 1);
+  }
+  return subject;
+}
+
+std::string Front::limit_id() {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string id(8, '0');
+  uint64_t number = ids_.next();
+  for (char& digit : id) {
+    digit = kDigits[number & 15];
+    number >>= 4;
+  }
+  return id;
+}
+
+// Tells and counts what a verdict means; true: it has been refused, and answered.
+bool Front::limited(Session& session, const LimitVerdict& verdict, std::string_view command,
+                    std::string_view recipient) {
+  if (verdict.shadow != nullptr)
+    tell_limited(session, *verdict.shadow, verdict.shadow_level, {}, true);
+  if (verdict.kind == LimitVerdict::Kind::kPass) return false;
+  if (verdict.kind == LimitVerdict::Kind::kDelay) {
+    tell_limited(session, *verdict.by, verdict.level, verdict.wait, false);
+    hold(session, verdict.wait, session.server.output().size());
+    return false;
+  }
+  const std::string id = limit_id();
+  std::string text;
+  const smtp::Reply reply = limit_reply(verdict, session.receive_connector().name, id, false, text);
+  observer_.on_refused(client_of(session), command, session.server.transaction(), recipient, reply,
+                       limit_reason(*verdict.by, verdict.level, verdict.wait, id));
+  if (session.server.awaits_answer()) {
+    session.server.answer({.reply = reply, .close = reply.code == 421});
+  } else {
+    session.server.shut(reply);
+  }
+  return true;
+}
+
+// One line a session and limit: who is paced is paced at each message.
+void Front::tell_limited(Session& session, const policy::LiveLimit& limit,
+                         const policy::LimitLevel& level, Duration wait, bool shadow) {
+  if (session.told_of == limit.state) return;
+  session.told_of = limit.state;
+  observer_.on_limited(client_of(session), session.server.transaction(), limit, level, wait, shadow,
+                       limit_id());
+}
+
+// Replies behind the first `free` octets of output, and all input, wait.
+void Front::hold(Session& session, Duration wait, size_t free) {
+  if (wait.ns <= 0) return;
+  const Instant until = loop_.now() + wait;
+  if (!session.held()) {
+    session.free_output = free;
+  } else if (until <= session.held_until) {
+    return;
+  }
+  session.held_until = until;
+  arm_timer(session, until);
+}
+
+void Front::release(Session& session) {
+  session.held_until = {};
+  session.free_output = 0;
+}
+
+bool Front::may_send(Session& session, const smtp::Event& event) {
+  if (limits_ == nullptr) return true;
+  const uint32_t slot = session.limit_slot;
+  if (!limits_->has(slot, Measure::kMessages) && !limits_->has(slot, Measure::kBytes)) return true;
+  policy::LimitSubject subject = subject_of(session);
+  subject.sender = event.path.address;
+  subject.sender_domain = event.path.domain;
+  ASSERT(session.message_charges.empty());
+  if (limited(session,
+              limits_->charge(slot, Measure::kMessages, subject, 1, loop_.now(),
+                              session.message_charges),
+              "MAIL", {}))
+    return false;
+  const uint64_t octets = std::max<uint64_t>(event.size, 1);
+  const LimitVerdict bytes = limits_->ask(slot, Measure::kBytes, subject, octets, loop_.now());
+  if (!bytes.refused()) return true;
+  limited(session, bytes, "MAIL", {});
+  give_back(session, 0);
+  return false;
+}
+
+bool Front::may_address(Session& session, const smtp::Event& event) {
+  session.charges_before_recipient = session.message_charges.size();
+  if (limits_ == nullptr || !limits_->has(session.limit_slot, Measure::kRecipients)) return true;
+  policy::LimitSubject subject = subject_of(session);
+  subject.recipient_domain = event.path.domain;
+  return !limited(session,
+                  limits_->charge(session.limit_slot, Measure::kRecipients, subject, 1, loop_.now(),
+                                  session.message_charges),
+                  "RCPT", event.path.address);
+}
+
+// Whole messages, for the limits that refuse.
+bool Front::may_keep(Session& session) {
+  if (limits_ == nullptr || !limits_->has(session.limit_slot, Measure::kBytes)) return true;
+  return !limited(session,
+                  limits_->charge(session.limit_slot, Measure::kBytes, subject_of(session),
+                                  session.content_octets, loop_.now(), session.message_charges),
+                  "DATA", {});
+}
+
+void Front::pace_content(Session& session, uint64_t octets) {
+  if (limits_ == nullptr || octets == 0) return;
+  const LimitVerdict verdict =
+      limits_->content(session.limit_slot, subject_of(session), octets, loop_.now());
+  if (verdict.kind == LimitVerdict::Kind::kDelay)
+    hold(session, verdict.wait, session.server.output().size());
+}
+
+// Charges of the message that is being taken, from the index on.
+void Front::give_back(Session& session, size_t from) {
+  if (session.message_charges.size() <= from) return;
+  policy::Charges charges(session.message_charges.begin() + static_cast<std::ptrdiff_t>(from),
+                          session.message_charges.end());
+  session.message_charges.resize(from);
+  limits_->give_back(charges, loop_.now());
+}
+
+// `replies_before`: octets of output before the command's reply.
+void Front::count_commands(Session& session, size_t replies_before) {
+  const uint32_t commands = session.server.commands();
+  const uint32_t fresh = commands - std::exchange(session.commands, commands);
+  if (fresh == 0 || limits_ == nullptr || !limits_->has(session.limit_slot, Measure::kCommands))
+    return;
+  charge_afterwards(session, Measure::kCommands, fresh, replies_before, "command");
+}
+
+// What cannot be refused any more can be delayed, or be the last.
+void Front::charge_afterwards(Session& session, Measure measure, uint64_t n, size_t replies_before,
+                              std::string_view command) {
+  policy::Charges kept;
+  const LimitVerdict verdict =
+      limits_->charge(session.limit_slot, measure, subject_of(session), n, loop_.now(), kept);
+  if (verdict.kind != LimitVerdict::Kind::kDelay) {
+    limited(session, verdict, command, {});
+    return;
+  }
+  tell_limited(session, *verdict.by, verdict.level, verdict.wait, false);
+  hold(session, verdict.wait, replies_before);
+}
+
+// A 5xx has been answered.
+void Front::on_error_reply(Session& session, size_t replies_before) {
+  if (limits_ != nullptr && limits_->has(session.limit_slot, Measure::kErrors))
+    charge_afterwards(session, Measure::kErrors, 1, replies_before, "error");
+  if (session.tarpitted) hold(session, session.receive_connector().tarpit_interval, replies_before);
+}
+
+// At accept: how many connections there may be, and how many may begin. False: refused and closed.
+bool Front::may_connect(int fd, const Endpoint& local, const Endpoint& remote,
+                        const policy::Selection& selection, Arrival& arrival) {
+  if (limits_ == nullptr) return true;
+  arrival.slot = limits_->slots()[selection.connector_index];
+  policy::LimitSubject subject;
+  subject.client = remote.address;
+  policy::Charges unkept;
+  for (const Measure measure : {Measure::kConcurrent, Measure::kConnections}) {
+    policy::Charges& charges = measure == Measure::kConcurrent ? arrival.charges : unkept;
+    LimitVerdict verdict = limits_->charge(arrival.slot, measure, subject, 1, loop_.now(), charges);
+    if (verdict.shadow != nullptr) {
+      observer_.on_limited(client_at_connect(local, remote, selection), {}, *verdict.shadow,
+                           verdict.shadow_level, {}, true, limit_id());
+    }
+    if (verdict.kind == LimitVerdict::Kind::kDelay) {
+      arrival.wait = std::max(arrival.wait, verdict.wait);
+      continue;
+    }
+    if (!verdict.refused()) continue;
+    limits_->give_back(arrival.charges, loop_.now());
+    const std::string id = limit_id();
+    std::string text;
+    const smtp::Reply reply = limit_reply(verdict, selection.connector->name, id, true, text);
+    refuse_connection(fd, local, remote, selection, reply,
+                      limit_reason(*verdict.by, verdict.level, verdict.wait, id));
+    return false;
+  }
+  return true;
+}
+
+// The server-wide rate of connections: how long the next ones wait. Nobody is refused.
+Duration Front::pace_connection() {
+  if (limits_ == nullptr) return {};
+  policy::Charges unkept;
+  constexpr uint32_t kServer = policy::LimitSet::server_slot();
+  return limits_->charge(kServer, Measure::kConnections, {}, 1, loop_.now(), unkept).wait;
+}
+
+}  // namespace relais::front
