@@ -30,22 +30,6 @@ Place key_of(const ReceiveDraft& connector, const Place& file, size_t limit, std
   return key_of(place_of(connector, file, limit), connector.limit_places[limit].lines, key);
 }
 
-std::string_view parameter_of(LimitOrigin origin) {
-  switch (origin) {
-    case LimitOrigin::kLimit:
-      break;
-    case LimitOrigin::kMessageRate:
-      return "message_rate_limit";
-    case LimitOrigin::kMaxInbound:
-      return "max_inbound_connection";
-    case LimitOrigin::kMaxPerSource:
-      return "max_inbound_connection_per_source";
-    case LimitOrigin::kPercentPerSource:
-      return "max_inbound_connection_percentage_per_source";
-  }
-  return {};
-}
-
 bool has_action(const Limit& limit, LimitAction action) {
   return std::ranges::find(limit.steps, action, &policy::LimitStep::action) != limit.steps.end();
 }
@@ -55,7 +39,7 @@ bool is_shadow(const Limit& limit) { return has_action(limit, LimitAction::kShad
 // "messages/connector is 300/min with a burst of 50"
 std::string said(const Limit& limit) {
   const bool octets = limit.measure == Measure::kBytes;
-  const std::string_view parameter = parameter_of(limit.origin);
+  const std::string_view parameter = policy::parameter_of(limit.origin);
   std::string text = parameter.empty() ? limit.name() : std::string(parameter);
   if (limit.measure == Measure::kConcurrent) return text + fmt::format(" is {}", limit.burst);
   text += fmt::format(" is {}", print_rate(limit.rate, octets));
@@ -217,7 +201,7 @@ void check_others(const ReceiveDraft& connector, const Place& file, size_t i) {
                  "Write lower numbers, or take the limit away");
   }
   for (const Limit& other : all) {
-    const std::string_view key = parameter_of(other.origin);
+    const std::string_view key = policy::parameter_of(other.origin);
     if (key.empty() || !connector.lines.has(key) || !is_same_key(other, limit)) continue;
     place_of(connector, file, i)
         .warning(Rule::kLimitBesideParameter,
@@ -259,7 +243,7 @@ void check_senders(const ReceiveDraft& connector, const Place& file) {
   const auto all = policy::limits_of(connector);
   for (size_t i = 0; i < all.size(); ++i) {
     const Limit& limit = all[i];
-    const std::string_view parameter = parameter_of(limit.origin);
+    const std::string_view parameter = policy::parameter_of(limit.origin);
     if (!is_chosen_by_client(limit) || is_shadow(limit)) continue;
     if (!parameter.empty() && !connector.lines.has(parameter)) continue;
     const bool bounded = std::ranges::any_of(all, [&](const Limit& other) {

@@ -43,24 +43,6 @@ std::string_view exchange_text(LimitOrigin origin) {
   return {};
 }
 
-std::string_view parameter_of(LimitOrigin origin) {
-  switch (origin) {
-    case LimitOrigin::kLimit:
-      return {};
-    case LimitOrigin::kMessageRate:
-      return "message_rate_limit";
-    case LimitOrigin::kMaxInbound:
-      return "max_inbound_connection";
-    case LimitOrigin::kMaxPerSource:
-      return "max_inbound_connection_per_source";
-    case LimitOrigin::kPercentPerSource:
-      return "max_inbound_connection_percentage_per_source";
-    case LimitOrigin::kConnectionRate:
-      return "max_connection_rate_per_minute";
-  }
-  return {};
-}
-
 }  // namespace
 
 std::string describe(const policy::Limit& limit) {
@@ -112,7 +94,7 @@ smtp::Reply limit_reply(const policy::LimitVerdict& verdict, std::string_view co
 std::string limit_reason(const policy::LiveLimit& live, const policy::LimitLevel& level,
                          Duration wait, std::string_view id) {
   std::string text = "limit ";
-  const std::string_view parameter = parameter_of(live.limit->origin);
+  const std::string_view parameter = policy::parameter_of(live.limit->origin);
   text += parameter.empty() ? live.limit->name() : std::string(parameter);
   text += ": ";
   text += std::to_string(level.used);

@@ -19,6 +19,24 @@ std::string_view name_of(Measure measure) { return kMeasureNames[static_cast<siz
 
 std::string_view name_of(LimitKey key) { return kKeyNames[static_cast<size_t>(key)]; }
 
+std::string_view parameter_of(LimitOrigin origin) {
+  switch (origin) {
+    case LimitOrigin::kLimit:
+      return {};
+    case LimitOrigin::kMessageRate:
+      return "message_rate_limit";
+    case LimitOrigin::kMaxInbound:
+      return "max_inbound_connection";
+    case LimitOrigin::kMaxPerSource:
+      return "max_inbound_connection_per_source";
+    case LimitOrigin::kPercentPerSource:
+      return "max_inbound_connection_percentage_per_source";
+    case LimitOrigin::kConnectionRate:
+      return "max_connection_rate_per_minute";
+  }
+  return {};
+}
+
 std::string_view name_of(LimitAction action) {
   switch (action) {
     case LimitAction::kDelay:

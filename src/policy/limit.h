@@ -102,6 +102,8 @@ struct Limit {
 [[nodiscard]] std::string_view name_of(Measure measure);
 [[nodiscard]] std::string_view name_of(LimitKey key);
 [[nodiscard]] std::string_view name_of(LimitAction action);
+// "message_rate_limit": the parameter that is its origin; empty: [[limit]].
+[[nodiscard]] std::string_view parameter_of(LimitOrigin origin);
 // "600/min", "5/s", "10/15s".
 [[nodiscard]] std::string to_string(const Rate& rate);
 
