@@ -67,14 +67,15 @@ Place burst_of(const ReceiveDraft& connector, const Place& file, size_t i) {
 }
 
 // A message comes whole or not at all: what never fits is refused for ever.
-bool check_refused_octets(const ReceiveDraft& connector, const Place& file, size_t i) {
+void check_octets(const ReceiveDraft& connector, const Place& file, size_t i) {
   const Limit& limit = connector.limits[i];
+  if (limit.measure != Measure::kBytes) return;
   const auto step = std::ranges::find_if(limit.steps, [](const policy::LimitStep& s) {
     return s.action == LimitAction::kDefer || s.action == LimitAction::kClose;
   });
-  if (step == limit.steps.end()) return true;
+  if (step == limit.steps.end()) return;
   const uint64_t most = limit.burst * step->percent / 100;
-  if (most >= connector.max_message_size) return true;
+  if (most >= connector.max_message_size) return;
   const uint64_t needed = (connector.max_message_size * 100 + step->percent - 1) / step->percent;
   const std::string share = step->percent == 100
                                 ? std::string()
@@ -86,32 +87,6 @@ bool check_refused_octets(const ReceiveDraft& connector, const Place& file, size
                          print_size(limit.burst), share, print_size(connector.max_message_size)),
              fmt::format("Write burst = \"{}\" or more, or a max_message_size of at most {}",
                          print_size(needed), print_size(most)));
-  return false;
-}
-
-// A size that MAIL announces is held against max_delay at once, as if it were there already.
-void check_delayed_octets(const ReceiveDraft& connector, const Place& file, size_t i) {
-  const Limit& limit = connector.limits[i];
-  if (!has_action(limit, LimitAction::kDelay)) return;
-  using Wide = unsigned __int128;
-  const Wide meanwhile = Wide{limit.rate.count} * static_cast<uint64_t>(limit.max_delay.ns) /
-                         static_cast<uint64_t>(limit.rate.period.ns);
-  if (meanwhile + limit.burst >= connector.max_message_size) return;
-  const auto most = static_cast<uint64_t>(meanwhile + limit.burst);
-  burst_of(connector, file, i)
-      .warning(Rule::kLimitStopsMail,
-               fmt::format("a message of max_message_size ({}) would have to wait for longer than "
-                           "max_delay ({}): where its size is announced, it would never pass",
-                           print_size(connector.max_message_size), print_duration(limit.max_delay)),
-               fmt::format("Write burst = \"{}\" or more, a longer max_delay, or a "
-                           "max_message_size of at most {}",
-                           print_size(connector.max_message_size - (most - limit.burst)),
-                           print_size(most)));
-}
-
-void check_octets(const ReceiveDraft& connector, const Place& file, size_t i) {
-  if (connector.limits[i].measure != Measure::kBytes) return;
-  if (check_refused_octets(connector, file, i)) check_delayed_octets(connector, file, i);
 }
 
 void check_delay(const ReceiveDraft& connector, const Place& file, size_t i) {

@@ -94,7 +94,6 @@ constexpr Parameter<ServerSettings> kServer[] = {
      .min = 1,
      .max = kCountMax,
      .may_be_unlimited = true,
-     .effect = Effect::kNotYet,
      .doc = "Connections that the whole server accepts in a minute; more of them wait."},
     {.key = "max_sessions",
      .target = &ServerSettings::max_sessions,
@@ -164,7 +163,6 @@ constexpr Parameter<LimitSettings> kLimits[] = {
      .max = 16 * kGiB,
      .unit = Unit::kOctets,
      .takes = Takes::kRestart,
-     .effect = Effect::kNotYet,
      .doc = "Memory for the buckets of sources, senders and domains, all cores together; 64MB hold "
             "1000000 of them."},
 };

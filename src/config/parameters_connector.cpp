@@ -300,7 +300,6 @@ constexpr Parameter<ReceiveDraft> kReceiveConnector[] = {
      .target = &ReceiveDraft::tarpit_interval,
      .min = 0,
      .max = ns(minutes(10)),
-     .effect = Effect::kNotYet,
      .doc = "How long an error reply to an anonymous client waits."},
     {.key = "auth_tarpit_interval",
      .exchange = "AuthTarpitInterval",

@@ -192,9 +192,7 @@ constexpr RuleText kRules[] = {
 
     {Rule::kLimitStopsMail, "A limit of bytes can never let a message of an allowed size pass.",
      "Its action is defer or close, and its burst is smaller than max_message_size: a larger "
-     "message is refused for now however long its sender waits, until it expires there. (A "
-     "warning where it is delay: only messages whose size is announced are refused, and only those "
-     "that could not arrive within max_delay.)",
+     "message is refused for now however long its sender waits, until it expires there.",
      "Write a burst of at least max_message_size, or a smaller max_message_size."},
     {Rule::kLimitWithoutEffect, "A limit measures what nothing counts yet.",
      "AUTH and STARTTLS are not there yet, so there are no failed logons and no handshakes.",

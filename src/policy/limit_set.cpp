@@ -280,7 +280,8 @@ LimitVerdict LimitSet::consider(uint32_t slot, Measure measure, const LimitSubje
   for (const LiveLimit& live : limits(slot, measure)) {
     if (charges != nullptr && delays_content(live)) continue;
     Charges* into = charges == nullptr ? nullptr : live.step > 0 ? &attempts : charges;
-    if (pass(live, subject, n, ticks, into, verdict)) continue;
+    // Content that will be paced needs no room now, only a bucket that is not too deep in debt.
+    if (pass(live, subject, delays_content(live) ? 1 : n, ticks, into, verdict)) continue;
     if (charges != nullptr) {
       for (size_t i = charges->size(); i-- > before;) undo((*charges)[i], ticks);
       charges->resize(before);

@@ -44,19 +44,6 @@ TEST(LimitChecks, BytesThatWouldStopMailForEver) {
       Texts{});
 }
 
-TEST(LimitChecks, BytesThatTakeTooLongToArrive) {
-  const std::string paced = "rate = \"1MB/s\"\naction = \"delay\"\n";
-  EXPECT_EQ(
-      findings(limit("bytes", "source", paced)),
-      one("8: warning: limit[0].rate: a message of max_message_size (36MB) would have to wait "
-          "for longer than max_delay (30s): where its size is announced, it would never pass. "
-          "Write burst = \"6MB\" or more, a longer max_delay, or a max_message_size of at "
-          "most 31MB."));
-  EXPECT_EQ(findings(limit("bytes", "source", paced + "burst = \"6MB\"\n")), Texts{});
-  EXPECT_EQ(findings(limit("bytes", "source", paced + "max_delay = \"35s\"\n")), Texts{});
-  EXPECT_EQ(findings("max_message_size = \"31MB\"\n" + limit("bytes", "source", paced)), Texts{});
-}
-
 TEST(LimitChecks, WhatNothingCountsYet) {
   EXPECT_EQ(findings(limit("auth_failures", "source", "rate = \"5/min\"\n")),
             one("6: warning: limit[0].measure: nothing counts auth_failures yet: AUTH is not "

@@ -111,6 +111,11 @@ def default_connector(port, **more):
             "permission_groups": ["AnonymousUsers"], **more}
 
 
+# What tests of other things would only wait for. Percentages and sources: all clients are 127.0.0.1.
+UNLIMITED = {"tarpit_interval": "0s", "max_inbound_connection_per_source": "unlimited",
+             "max_inbound_connection_percentage_per_source": 100}
+
+
 def smart_host(*ports, **more):
     return {"name": "Smart host", "address_spaces": ["*"],
             "smart_hosts": [f"127.0.0.1:{p}" for p in ports], "connect_timeout": "3s", **more}
@@ -134,11 +139,12 @@ class Relais:
                   spool=None, retry=None, top=None):
         """Writes relais.toml and connectors/*.toml. `receive`: connectors; default one relay. `top`:
         keys above the first table."""
-        receive = receive or [relay_connector(self.port)]
+        receive = [{**UNLIMITED, **r} for r in receive or [relay_connector(self.port)]]
         main = {
             **(top or {}),
             "server": {"fqdn": "relay.contoso.com", "cores": 2, "data_dir": str(self.data_dir),
-                       "log_file": str(self.log_file), "drain_timeout": "5s", **(server or {})},
+                       "log_file": str(self.log_file), "drain_timeout": "5s", "max_connection_rate_per_minute": "unlimited",
+                       **(server or {})},
             "spool": {"segment_size": "4MB", "max_size": "256MB", **(spool or {})},
             "retry": {"first": "200ms", "max": "1s", "expire_after": "1h", **(retry or {})},
             "accepted_domain": [{"name": d, "type": "Authoritative"} for d in domains],
