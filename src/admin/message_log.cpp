@@ -129,6 +129,27 @@ void MessageLog::on_unfiltered(const front::Client& client, const smtp::Transact
   line.text("id", view(text)).text("reason", reason);
 }
 
+void MessageLog::on_limited(const front::Client& client, const smtp::Transaction& transaction,
+                            const policy::LiveLimit& limit, const policy::LimitLevel& level,
+                            Duration wait, bool shadow, std::string_view id) {
+  if (!room()) return;
+  JsonLine line(waiting_);
+  line.text("time", iso8601(loop_.wall_now()))
+      .text("event", "limited")
+      .text("connector", client.connector)
+      .text("range", range_text(client))
+      .text("client", client.remote.to_string())
+      .text("helo", client.hello);
+  if (transaction.has_sender()) line.text("from", transaction.sender());
+  const std::string_view parameter = policy::parameter_of(limit.limit->origin);
+  line.text("limit", parameter.empty() ? limit.limit->name() : std::string(parameter))
+      .text("action", shadow ? "shadow" : "delay")
+      .number("used", level.used)
+      .number("of", level.of)
+      .milliseconds("wait_ms", wait.ns)
+      .text("id", id);
+}
+
 void MessageLog::on_milter(std::string_view milter, bool usable, std::string_view why,
                            WallTime next_attempt) {
   if (!room()) return;

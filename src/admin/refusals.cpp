@@ -37,6 +37,7 @@ Refusal classify(std::string_view connector, std::string_view command, const smt
   if (connector.empty()) return kNoConnector;
   if (command == "connect") return reply.status.subject == 3 ? kConnections : kLimit;
   if (command == "timeout") return kTimeout;
+  if (reason.starts_with("limit ")) return kLimit;
   if (reason.find("milter") != std::string_view::npos) return kMilter;
   if (reply.code == 530 || reply.code == 535) return kAuthentication;
   // Too many recipients (5.3), a rate (7.1 with 4xx, Exchange's 4.4.2 and 4.7.x).

@@ -3,6 +3,7 @@
 
 import http.client
 import json
+import os
 import pathlib
 import re
 import signal
