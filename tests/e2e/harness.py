@@ -143,7 +143,8 @@ class Relais:
         main = {
             **(top or {}),
             "server": {"fqdn": "relay.contoso.com", "cores": 2, "data_dir": str(self.data_dir),
-                       "log_file": str(self.log_file), "drain_timeout": "5s", "max_connection_rate_per_minute": "unlimited",
+                       "log_file": str(self.log_file), "drain_timeout": "5s",
+                       "max_connection_rate_per_minute": "unlimited",
                        **(server or {})},
             "spool": {"segment_size": "4MB", "max_size": "256MB", **(spool or {})},
             "retry": {"first": "200ms", "max": "1s", "expire_after": "1h", **(retry or {})},
