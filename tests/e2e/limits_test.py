@@ -54,7 +54,7 @@ class Limits(harness.EndToEnd):
 
     def test_the_first_burst_is_exact_and_retry_in_is_right(self):
         """Each refusal names connector, limit, level, wait and an id that the log has too."""
-        self.serve(limit("messages", "60/min", per="source", burst=5))
+        self.serve(limit("messages", "12/min", per="source", burst=5))
         client = self.client()
         self.messages(client, 5)
         reply = client.command(MAIL)
