@@ -1,6 +1,7 @@
 #include "admin/metrics_server.h"
 
 #include <civetweb.h>
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <pthread.h>
 #include <sys/resource.h>
@@ -8,6 +9,7 @@
 
 #include <array>
 #include <chrono>
+#include <ctime>
 #include <future>
 #include <utility>
 
@@ -28,8 +30,17 @@ std::string_view reason_of(MetricsServer::Health health) {
   return "draining";
 }
 
-void add_header(mg_connection* connection, const char* name, std::string_view value) {
-  mg_response_header_add(connection, name, value.data(), static_cast<int>(value.size()));
+// Head and body by ourselves: for the Date field the library calls gmtime(), which several threads
+// may not do at a time. (So on_error answers what the library would.)
+void send(mg_connection* connection, int status, std::string_view type, std::string_view body,
+          bool with_body) {
+  std::string answer = fmt::format(
+      "HTTP/1.1 {} {}\r\nDate: {:%a, %d %b %Y %H:%M:%S} GMT\r\nContent-Type: {}\r\n"
+      "Content-Length: {}\r\nCache-Control: no-store\r\nConnection: close\r\n{}\r\n",
+      status, mg_get_response_code_text(connection, status), fmt::gmtime(std::time(nullptr)), type,
+      body.size(), status == 405 ? "Allow: GET, HEAD\r\n" : "");
+  if (with_body) answer += body;
+  mg_write(connection, answer.data(), answer.size());
 }
 
 }  // namespace
@@ -52,6 +63,7 @@ std::unique_ptr<MetricsServer> MetricsServer::start(const Endpoint& where, std::
                         static_cast<const char*>(nullptr)};
   mg_callbacks callbacks{};
   callbacks.begin_request = on_request;
+  callbacks.http_error = on_error;
   callbacks.log_message = on_log;
   callbacks.init_thread = on_thread;
   std::unique_ptr<MetricsServer> server(new MetricsServer(where));
@@ -118,14 +130,14 @@ int MetricsServer::on_request(mg_connection* connection) {
   const auto text = [](const char* of) { return std::string_view(of == nullptr ? "" : of); };
   const std::string_view method = text(request->request_method);
   const Answer answer = server->answer(method, text(request->local_uri));
-  mg_response_header_start(connection, answer.status);
-  add_header(connection, "Content-Type", answer.type);
-  add_header(connection, "Content-Length", std::to_string(answer.body.size()));
-  add_header(connection, "Cache-Control", "no-store");
-  if (answer.status == 405) add_header(connection, "Allow", "GET, HEAD");
-  mg_response_header_send(connection);
-  if (method != "HEAD") mg_write(connection, answer.body.data(), answer.body.size());
+  send(connection, answer.status, answer.type, answer.body, method != "HEAD");
   return answer.status;
+}
+
+int MetricsServer::on_error(mg_connection* connection, int status, const char* /*message*/) {
+  const std::string body = fmt::format("{}\n", mg_get_response_code_text(connection, status));
+  send(connection, status, Answer{}.type, body, true);
+  return 0;
 }
 
 // What clients do wrong is nobody's business here; why the address cannot be had is.

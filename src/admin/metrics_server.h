@@ -52,6 +52,7 @@ class MetricsServer {
   [[nodiscard]] Answer health_page();
   // Called by the library on its threads.
   static int on_request(mg_connection* connection);
+  static int on_error(mg_connection* connection, int status, const char* message);
   static int on_log(const mg_connection* connection, const char* message);
   static void* on_thread(const mg_context* context, int kind);
 
