@@ -18,6 +18,10 @@ struct CoreFigures {
   uint64_t connections = 0;  // to next hops
   uint64_t spooled = 0;      // messages in the log or on their way in
   uint64_t segments = 0;     // files of the log
+  // Octets: spool::Spool::Room.
+  uint64_t spool_live = 0;
+  uint64_t spool_budget = 0;
+  uint64_t spool_idle = 0;
 
   void add(const CoreFigures& other) {
     delivered += other.delivered;
@@ -30,6 +34,9 @@ struct CoreFigures {
     connections += other.connections;
     spooled += other.spooled;
     segments += other.segments;
+    spool_live += other.spool_live;
+    spool_budget += other.spool_budget;
+    spool_idle += other.spool_idle;
   }
   // Something is going on that changes these figures without a client's doing.
   [[nodiscard]] bool busy() const {

@@ -74,6 +74,7 @@ void compare_others(const config::Model& before, const config::Model& after,
   if (before.server != after.server) out.emplace_back("[server]: changed");
   if (before.spool != after.spool) out.emplace_back("[spool]: changed");
   if (before.retry != after.retry) out.emplace_back("[retry]: changed");
+  if (before.back_pressure != after.back_pressure) out.emplace_back("[back_pressure]: changed");
 }
 
 std::vector<std::string_view> names_of(policy::Rights rights) {

@@ -208,6 +208,20 @@ void MessageLog::on_host(std::string_view send_connector, std::string_view host,
   if (!usable) line.text("reply", why).text("next_attempt", iso8601(next_attempt));
 }
 
+void MessageLog::on_pressure(const policy::PressureChange& change) {
+  if (!room()) return;
+  JsonLine line(waiting_);
+  line.text("time", iso8601(loop_.wall_now()))
+      .text("event", "resource")
+      .text("resource", name_of(change.resource))
+      .text("state", name_of(change.after))
+      .text("was", name_of(change.before))
+      .number("figure", change.figure);
+  if (change.after == policy::Pressure::kNormal) return;
+  line.number("from", change.thresholds.begin_of(change.after))
+      .number("until_below", change.thresholds.end_of(change.after));
+}
+
 void MessageLog::end_of_turn() {
   if (writing_ || waiting_.empty()) return;
   if (!due_ && waiting_.size() < kBatch) {

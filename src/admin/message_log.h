@@ -8,6 +8,7 @@
 #include <string>
 
 #include "front/observer.h"
+#include "policy/pressure.h"
 #include "relay/observer.h"
 #include "ring/loop.h"
 
@@ -40,6 +41,9 @@ class MessageLog final : public front::Observer, public relay::Observer {
   void on_failed(const relay::Delivery& delivery, std::string_view kept_in) override;
   void on_host(std::string_view send_connector, std::string_view host, bool usable,
                std::string_view why, WallTime next_attempt) override;
+
+  // A resource runs short, or does no longer.
+  void on_pressure(const policy::PressureChange& change);
 
   void on_completion(const ring::Completion& completion);
   void end_of_turn();

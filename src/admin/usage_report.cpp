@@ -127,6 +127,8 @@ class Text {
     line("{:<{}} {:>5} {:>11} {:>10} {:>10} {:>9} {:>9}  {}\n", "connector, range", width_, "now",
          "connections", "messages", "recipients", "size", "refused", "last seen");
     for (const Row& row : rows_) print(row);
+    if (view_.pressure != nullptr && view_.connector.empty())
+      out_ += '\n' + pressure_text(*view_.pressure, view_.now);
     return std::move(out_);
   }
 
@@ -272,7 +274,9 @@ std::string usage_json(const UsageView& view) {
   Json record{{"running", view.running},
               {"counted_since", iso8601(view.totals.counted_since)},
               {"updated", iso8601(view.totals.updated)},
+              {"back_pressure", nullptr},
               {"connectors", Json::array()}};
+  if (view.pressure != nullptr) record["back_pressure"] = record_of(*view.pressure);
   for (const Row& row : rows_of(view)) record["connectors"].push_back(record_of(row, view));
   return to_line(record) + "\n";
 }

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "admin/pressure_report.h"
 #include "admin/usage_totals.h"
 #include "config/model.h"
 
@@ -15,9 +16,10 @@ struct UsageView {
   const UsageTotals& totals;
   const config::Model& model;
   WallTime now;
-  bool running = false;   // a server counts on
-  std::string connector;  // only this one; empty: all
-  size_t top = 10;        // ranges and clients of a connector; the rest is summed up
+  bool running = false;                      // a server counts on
+  std::string connector;                     // only this one; empty: all
+  const PressureReport* pressure = nullptr;  // of the server that runs; null: not known
+  size_t top = 10;  // ranges and clients of a connector; the rest is summed up
 };
 [[nodiscard]] std::string usage_text(const UsageView& view);
 [[nodiscard]] std::string usage_json(const UsageView& view);

@@ -135,6 +135,7 @@ std::string range_owner(const ConnectorFile& file, size_t range) {
 void check_main(const ModelDraft& model, const Place& place) {
   check_spool_and_retry(model, place);
   check_admin(model, place);
+  check_back_pressure(model, place);
   check_domains(model, place);
   const auto section = [&](std::string_view name, size_t index, const KeyLines& lines) {
     return place.key(name, 0).element(index, lines.section_line);

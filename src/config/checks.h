@@ -46,6 +46,9 @@ void check_open_relays(const std::vector<ConnectorFile>& files);
 void check_ranges(const ReceiveDraft& connector, const Place& place);
 void check_reach(const std::vector<ConnectorFile>& files);
 
+// back_pressure.cpp: thresholds against each other.
+void check_back_pressure(const ModelDraft& model, const Place& place);
+
 // checks_limits.cpp: limits against each other.
 void check_spool_and_retry(const ModelDraft& model, const Place& place);
 void check_limits(const ReceiveDraft& connector, const Place& place);

@@ -58,9 +58,11 @@ struct ModelDraft {
   RetrySettings retry;
   LimitSettings limits;
   AdminSettings admin;
+  BackPressureSettings back_pressure;
   KeyLines spool_lines;
   KeyLines retry_lines;
   KeyLines admin_lines;
+  KeyLines back_pressure_lines;
   std::vector<AcceptedDomainDraft> accepted_domains;
   std::vector<SendDraft> send_connectors;
   std::string address_book;  // file; empty: none

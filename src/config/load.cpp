@@ -102,6 +102,7 @@ Model finish(ModelDraft draft, std::vector<ConnectorFile> files) {
   model.retry = draft.retry;
   model.limits = draft.limits;
   model.admin = draft.admin;
+  model.back_pressure = draft.back_pressure;
   for (auto& domain : draft.accepted_domains) model.accepted_domains.push_back(std::move(domain));
   for (auto& connector : draft.send_connectors) {
     model.send_connectors.push_back(std::move(connector));

@@ -12,6 +12,7 @@
 #include "base/ip.h"
 #include "policy/accepted_domains.h"
 #include "policy/address_book.h"
+#include "policy/back_pressure.h"
 #include "policy/connector.h"
 
 namespace relais::config {
@@ -54,6 +55,40 @@ struct AdminSettings {
   friend bool operator==(const AdminSettings&, const AdminSettings&) = default;
 };
 
+// Thresholds as policy/pressure.h has them; flat, because a row of the table of parameters points
+// to a member. Percentages are Exchange's. Its queue lengths (9999, 15000, 10000, 2000) are those
+// of a mailbox server; here it is a hundred times as much, some minutes of what a relay takes.
+struct BackPressureSettings {
+  bool enabled = true;
+  Duration poll_interval = seconds(2);
+  uint32_t memory_medium = 72;  // percent
+  uint32_t memory_high = 75;
+  uint32_t memory_high_ends = 73;
+  uint32_t memory_medium_ends = 71;
+  Duration memory_history = minutes(1);
+  uint32_t system_memory_medium = 88;
+  uint32_t system_memory_high = 94;
+  uint32_t system_memory_high_ends = 89;
+  uint32_t system_memory_medium_ends = 84;
+  uint32_t spool_disk_medium = 89;
+  uint32_t spool_disk_high = 99;
+  uint32_t spool_disk_high_ends = 90;
+  uint32_t spool_disk_medium_ends = 80;
+  uint32_t spool_medium = 96;
+  uint32_t spool_high = 99;
+  uint32_t spool_high_ends = 97;
+  uint32_t spool_medium_ends = 94;
+  uint32_t queue_medium = 1'000'000;  // messages
+  uint32_t queue_high = 1'500'000;
+  uint32_t queue_high_ends = 1'000'000;
+  uint32_t queue_medium_ends = 200'000;
+  Duration queue_history = minutes(10);
+
+  [[nodiscard]] policy::PressureLimits limits() const;
+  [[nodiscard]] policy::PressureHistory history() const;
+  friend bool operator==(const BackPressureSettings&, const BackPressureSettings&) = default;
+};
+
 enum class DeliveryKind : uint8_t { kSmartHost, kMaildir };
 
 struct SendConnector {
@@ -80,6 +115,7 @@ struct Model {
   RetrySettings retry;
   LimitSettings limits;
   AdminSettings admin;
+  BackPressureSettings back_pressure;
   std::vector<policy::AcceptedDomain> accepted_domains;
   std::vector<SendConnector> send_connectors;
   std::vector<policy::ReceiveConnector> receive_connectors;  // by file name

@@ -1,6 +1,7 @@
 // The table of parameters: every key that a configuration may hold, with what it may be and what it
 // means. Adding a parameter is adding a row here and a member to the model. Here are those of
-// relais.toml; parameters_connector.cpp has those of connectors/*.toml.
+// relais.toml but [back_pressure], which has parameters_back_pressure.cpp;
+// parameters_connector.cpp has those of connectors/*.toml.
 #include "config/parameter.h"
 #include "config/parameter_units.h"
 #include "config/readers.h"
@@ -29,6 +30,10 @@ constexpr Parameter<ModelDraft> kMainFile[] = {
      .target = read_admin,
      .allowed = "a table: [admin]",
      .doc = "Figures for a monitoring system, over HTTP: docs/metrics.md."},
+    {.key = "back_pressure",
+     .target = read_back_pressure,
+     .allowed = "a table: [back_pressure]",
+     .doc = "What happens when memory, disk or queue run short."},
     {.key = "accepted_domain",
      .target = read_accepted_domains,
      .is_table = true,

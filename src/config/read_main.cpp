@@ -187,6 +187,11 @@ void read_admin_listen(const Value& value, const Place& place, AdminSettings& ad
   }
 }
 
+void read_back_pressure(const Value& value, const Place& place, ModelDraft& model) {
+  model.back_pressure_lines =
+      read_table(back_pressure_parameters(), value, place, model.back_pressure);
+}
+
 void read_accepted_domains(const Value& value, const Place& place, ModelDraft& model) {
   model.accepted_domains = read_tables(accepted_domain_parameters(), value, place);
 }

@@ -30,6 +30,7 @@ Front::Front(ring::Loop& loop, spool::Spool& spool, Observer& observer, Neighbou
       buffers_(&buffers),
       sessions_(options.sessions_max),
       milters_(loop, observer, options.sessions_max),
+      pressure_(std::make_shared<const policy::BackPressure>()),
       ids_(options.guid_salt ^ options.core) {}
 
 Result<std::unique_ptr<Front>> Front::create(ring::Loop& loop, spool::Spool& spool,
@@ -52,6 +53,10 @@ void Front::apply(std::shared_ptr<const ServingPolicy> policy,
   limits_ = std::move(limits);
   policies_.push_back({std::move(policy), 0});
   if (policies_.size() > 1) release_policy(&*std::prev(policies_.end(), 2));
+}
+
+void Front::apply(std::shared_ptr<const policy::BackPressure> pressure) {
+  pressure_ = std::move(pressure);
 }
 
 void Front::release_policy(PolicyUse* use) {

@@ -24,6 +24,7 @@
 #include "front/observer.h"
 #include "front/serving_policy.h"
 #include "front/session.h"
+#include "policy/back_pressure.h"
 #include "ring/loop.h"
 #include "ring/mailbox.h"
 #include "spool/spool.h"
@@ -68,6 +69,8 @@ class Front {
   // are in force for all at once. Null: there are none.
   void apply(std::shared_ptr<const ServingPolicy> policy,
              std::shared_ptr<const policy::LimitSet> limits = {});
+  // What MAIL is answered while a resource is short.
+  void apply(std::shared_ptr<const policy::BackPressure> pressure);
   // Serves exactly these endpoints from now on; takes over the descriptors. Running sessions stay.
   void listen(std::vector<Listener> listeners);
   // A connection that another core accepted on its listener of `local`'s port.
@@ -193,6 +196,7 @@ class Front {
   std::vector<Listener> listeners_;  // fd < 0: no longer served
   std::list<PolicyUse> policies_;    // back() is current
   std::shared_ptr<const policy::LimitSet> limits_;
+  std::shared_ptr<const policy::BackPressure> pressure_;  // never null
   Prng ids_;  // of refusals by a limit
   uint64_t next_id_ = 1;
   uint32_t accepts_ = 0;  // multishot accepts that have not ended

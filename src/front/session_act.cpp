@@ -67,6 +67,8 @@ void Front::answer(Session& session, const policy::Decision& decision, const smt
 
 void Front::on_mail(Session& session, const smtp::Event& event) {
   session.mail_began = loop_.now();
+  const auto pressed = pressure_->mail(session.receive_connector().is_internal(session.principal));
+  if (!pressed.allowed) return answer(session, pressed, {}, "MAIL", {});
   if (!spool_.accepting(session.receive_connector().name)) {
     observer_.on_refused(client_of(session), "MAIL", session.server.transaction(), {},
                          smtp::replies::kInsufficientResources, "the spool is full");

@@ -2,6 +2,7 @@
 
 #include <bit>
 
+#include "admin/pressure_keeper.h"
 #include "base/assert.h"
 
 namespace relais {
@@ -58,6 +59,7 @@ Result<std::unique_ptr<Core>> Core::create(ring::Kernel& kernel, const config::M
                                            front::Neighbours& neighbours, const Options& options,
                                            std::string& problem) {
   std::unique_ptr<Core> core(new Core);
+  core->index_ = options.index;
   core->drain_timeout_ = model.server.drain_timeout;
   auto loop = ring::Loop::create(kernel);
   if (!loop) return give_up(loop, problem, "io_uring");
@@ -169,6 +171,7 @@ void Core::dispatch(const ring::Completion& completion) {
 void Core::report() {
   const relay::Relay::Figures relay = relay_->figures();
   const spool::Spool::Figures spool = spool_->figures();
+  const spool::Spool::Room room = spool_->room();
   usage_->report({.delivered = relay.delivered,
                   .deferred = relay.deferred,
                   .failed = relay.failed,
@@ -178,7 +181,10 @@ void Core::report() {
                   .in_work = relay.in_work,
                   .connections = relay.connections,
                   .spooled = spool.messages,
-                  .segments = spool.segments});
+                  .segments = spool.segments,
+                  .spool_live = room.live,
+                  .spool_budget = room.budget,
+                  .spool_idle = room.idle});
 }
 
 void Core::on_letters() {
@@ -197,7 +203,18 @@ void Core::on_letters() {
       case ring::Letter::Kind::kReopenLog:
         log_->reopen();
         break;
+      case ring::Letter::Kind::kPressure:
+        on_pressure(letter);
+        break;
     }
+  }
+}
+
+void Core::on_pressure(const ring::Letter& letter) {
+  const auto pressure = std::static_pointer_cast<admin::PressureLetter>(letter.object);
+  front_->apply(pressure->answers);
+  if (index_ == 0) {
+    for (const auto& change : pressure->changes) log_->on_pressure(change);
   }
 }
 

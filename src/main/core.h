@@ -66,6 +66,7 @@ class Core {
   void dispatch(const ring::Completion& completion);
   void on_letters();
   void report();
+  void on_pressure(const ring::Letter& letter);
   void on_spool_event(const spool::Event& event);
   void settle();
   [[nodiscard]] bool finished();
@@ -79,6 +80,7 @@ class Core {
   std::unique_ptr<spool::Spool> spool_;
   std::unique_ptr<front::Front> front_;
   std::unique_ptr<relay::Relay> relay_;
+  uint16_t index_ = 0;
   Duration drain_timeout_;
   bool draining_ = false;
   bool time_is_up_ = false;

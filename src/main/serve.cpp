@@ -17,6 +17,7 @@
 
 #include "admin/metrics_server.h"
 #include "admin/notices.h"
+#include "admin/pressure_keeper.h"
 #include "admin/server_state.h"
 #include "admin/usage_keeper.h"
 #include "config/load.h"
@@ -68,7 +69,8 @@ class Server {
         limits_(model_.limits.table_memory, random_secret()),
         swept_(kernel_.now()),
         listeners_(kernel_, model_.server.cores.size()),
-        usage_(kernel_, model_.server.data_dir) {}
+        usage_(kernel_, model_.server.data_dir),
+        pressure_(kernel_, model_.server.data_dir) {}
 
   int run();
 
@@ -84,6 +86,7 @@ class Server {
   void drop_unused_policies();
   void sweep_limits();
   void post(ring::Letter::Kind kind);
+  void post_pressure();
   [[nodiscard]] config::Loaded read_gently() const;
   void reload();
   [[nodiscard]] int next_signal(const sigset_t& signals);
@@ -103,6 +106,7 @@ class Server {
   Listeners listeners_;
   admin::UsageKeeper usage_;
   std::unique_ptr<admin::MetricsServer> metrics_;  // null: [admin] listen is not written
+  admin::PressureKeeper pressure_;
   front::Neighbours neighbours_;
   std::vector<std::jthread> threads_;
   std::vector<Started> cores_;
@@ -257,6 +261,13 @@ void Server::post(ring::Letter::Kind kind) {
   for (const Started& core : cores_) core.core->mailbox().post({.kind = kind});
 }
 
+void Server::post_pressure() {
+  const auto letter = pressure_.tick(usage_.cores());
+  if (letter == nullptr) return;
+  for (const Started& core : cores_)
+    core.core->mailbox().post({.kind = ring::Letter::Kind::kPressure, .object = letter});
+}
+
 void Server::print_start() const {
   admin::say("relais {} as {}, {}\n", RELAIS_VERSION, model_.server.fqdn,
              plural(cores_.size(), "core"));
@@ -390,6 +401,7 @@ void Server::reload() {
   post_policy(std::move(policy), loaded.model.server.max_connection_rate_per_minute);
   const auto posted = steady_clock::now();
   post(ring::Letter::Kind::kReopenLog);
+  pressure_.configure(loaded.model.back_pressure);
   const auto ms = [](auto duration) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
   };
@@ -425,6 +437,7 @@ int Server::next_signal(const sigset_t& signals) {
     const int signal = sigtimedwait(&signals, nullptr, &kTick);
     usage_.tick();
     publish_metrics();
+    post_pressure();
     drop_unused_policies();
     sweep_limits();
     if (signal > 0) return signal;
@@ -460,6 +473,7 @@ void Server::wait_for_end() {
   threads_.clear();
   metrics_.reset();
   usage_.finish();
+  pressure_.finish();
   notice("stopped");
 }
 
@@ -472,12 +486,15 @@ int Server::run() {
   signal(SIGPIPE, SIG_IGN);
   if (!prepare() || !start_cores()) return 1;
   usage_.begin(getpid());
+  pressure_.begin(getpid());
+  pressure_.configure(model_.back_pressure);
   post_policy(compile(model_.receive_connectors, model_),
               model_.server.max_connection_rate_per_minute);
   tell_state({}, {}, {});
   publish_metrics();
   if (metrics_ != nullptr) metrics_->set_health(admin::MetricsServer::Health::kOk);
   print_start();
+  post_pressure();
   go_.set_value(true);
   wait_for_end();
   return 0;

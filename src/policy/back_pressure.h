@@ -27,12 +27,14 @@ class BackPressure {
   // Medium slows its clients down first. And why.
   [[nodiscard]] Duration wait(bool internal) const { return internal ? Duration{} : wait_; }
   [[nodiscard]] const std::string& wait_reason() const { return wait_reason_; }
+  friend bool operator==(const BackPressure&, const BackPressure&) = default;
 
  private:
   struct Refusal {
     Pressure pressure = Pressure::kNormal;  // Normal: there is none
     std::string text;
     std::string reason;
+    friend bool operator==(const Refusal&, const Refusal&) = default;
   };
   void consider(Resource resource, const ResourceState& state, Duration history, Instant now);
 

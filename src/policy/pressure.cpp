@@ -52,7 +52,9 @@ std::string threshold_text(Resource resource, uint64_t threshold) {
 }
 
 std::string figure_text(Resource resource, uint64_t figure) {
-  return threshold_text(resource, figure) + (resource == Resource::kQueue ? " messages" : " used");
+  std::string text = threshold_text(resource, figure);
+  text += resource != Resource::kQueue ? " used" : figure == 1 ? " message" : " messages";
+  return text;
 }
 
 std::string_view name_of(Pressure pressure) {

@@ -520,6 +520,21 @@ Spool::Figures Spool::figures() const {
   return figures;
 }
 
+Spool::Room Spool::room() const {
+  Room room;
+  for (const SegmentIndex index : segments_.log())
+    room.live += const_cast<Segments&>(segments_).at(index).live;
+  // What accepting() keeps back, and the end of each segment.
+  constexpr uint64_t kKept = 2;
+  const uint64_t count_max = std::max<uint64_t>(4, options_.octets_max / options_.segment_octets);
+  room.budget = (count_max - kKept) * (options_.segment_octets - kSegmentReserve);
+  const uint64_t whole = segments_.count() - (segments_.making() ? 1 : 0);
+  const uint64_t needed = room.live + kKept * options_.segment_octets;
+  const uint64_t files = whole * options_.segment_octets;
+  if (files > needed) room.idle = files - needed;
+  return room;
+}
+
 void Spool::invariants() const {
   std::vector<uint64_t> live;
   uint64_t total = 0;

@@ -127,6 +127,14 @@ class Spool {
   };
   [[nodiscard]] Figures figures() const;
 
+  // Octets, to see what is left before accepting() says no. Walks the log: for every second or so.
+  struct Room {
+    uint64_t live = 0;    // of messages that are still needed; the rest of the log can be won back
+    uint64_t budget = 0;  // what `live` can grow to
+    uint64_t idle = 0;    // in files that exist: what the log can take without more of the disk
+  };
+  [[nodiscard]] Room room() const;
+
   // Asserts what holds between turns.
   void invariants() const;
 

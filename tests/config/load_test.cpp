@@ -75,6 +75,31 @@ expire_after = "2.00:00:00"
 table_memory = "1MB"
 [admin]
 listen = "127.0.0.1:8025"
+[back_pressure]
+enabled = false
+poll_interval = "5s"
+memory_medium = 12
+memory_high = 14
+memory_high_ends = 13
+memory_medium_ends = 11
+memory_history = "1s"
+system_memory_medium = 22
+system_memory_high = 24
+system_memory_high_ends = 23
+system_memory_medium_ends = 21
+spool_disk_medium = 32
+spool_disk_high = 34
+spool_disk_high_ends = 33
+spool_disk_medium_ends = 31
+spool_medium = 42
+spool_high = 44
+spool_high_ends = 43
+spool_medium_ends = 41
+queue_medium = 52
+queue_high = 54
+queue_high_ends = 53
+queue_medium_ends = 51
+queue_history = "0s"
 [[accepted_domain]]
 name = "Contoso.com"
 [[accepted_domain]]
@@ -151,6 +176,15 @@ deny = true
   EXPECT_EQ(m.retry.max, seconds(2));
   EXPECT_EQ(m.retry.expire_after, hours(48));
   EXPECT_EQ(m.admin.listen, Endpoint::parse("127.0.0.1:8025"));
+  EXPECT_FALSE(m.back_pressure.enabled);
+  EXPECT_EQ(m.back_pressure.poll_interval, seconds(5));
+  const policy::PressureLimits pressures = m.back_pressure.limits();
+  for (uint64_t i = 0; i < pressures.size(); ++i) {
+    const uint64_t tens = 10 * (i + 1);
+    EXPECT_EQ(pressures[i], (policy::PressureThresholds{tens + 2, tens + 4, tens + 3, tens + 1}));
+  }
+  EXPECT_EQ(m.back_pressure.history(),
+            (policy::PressureHistory{seconds(1), Duration{}, Duration{}, Duration{}, Duration{}}));
   ASSERT_EQ(m.accepted_domains.size(), 2U);
   EXPECT_EQ(m.accepted_domains[0].name, "contoso.com");
   EXPECT_EQ(m.accepted_domains[0].type, DomainType::kAuthoritative);

@@ -20,10 +20,10 @@ TEST(Mistakes, InTheSectionsOfTheMainFile) {
   const std::pair<const char*, std::string> cases[] = {
       {"[servers]\nfqdn = \"a.b\"",
        "1: servers: unknown key. Did you mean 'server'? Known here: server, spool, retry, "
-       "limits, admin, accepted_domain, send_connector, address_book."},
+       "limits, admin, back_pressure, accepted_domain, send_connector, address_book."},
       {"fqdn = \"a.b\"",
        "1: fqdn: unknown key. It belongs into [server]. Known here: server, spool, retry, "
-       "limits, admin, accepted_domain, send_connector, address_book."},
+       "limits, admin, back_pressure, accepted_domain, send_connector, address_book."},
       {"server = 5", "1: server: found a whole number (5). Write a table: [server]."},
       {"[server]\nfqnd = 1", "2: server.fqnd: unknown key. Did you mean 'fqdn'? " + known},
       {"[server]\ncolour = 1", "2: server.colour: unknown key. " + known},
@@ -79,7 +79,7 @@ TEST(Mistakes, InTheSectionsOfTheMainFile) {
        "as in \"64KB\" or \"36MB\"."},
       {"table_memory = \"64MB\"",
        "1: table_memory: unknown key. It belongs into [limits]. Known here: server, spool, retry, "
-       "limits, admin, accepted_domain, send_connector, address_book."},
+       "limits, admin, back_pressure, accepted_domain, send_connector, address_book."},
       {"[spool]\nmax_size = \"64MB\"\nsegment_size = \"32MB\"",
        "3: spool.segment_size: 32MB is more than a quarter of max_size (64MB). Write at most 16MB, "
        "or a larger max_size."},
@@ -110,6 +110,37 @@ TEST(Mistakes, InTheSectionsOfTheMainFile) {
       {"[retry]\nfirst = 07:32:00",
        "2: retry.first: found a date or time (07:32:00). Write a duration from 10ms to 1d, such as "
        "\"90s\", \"5m\" or \"00:05:00\"."},
+      {"[back_pressure]\nspool_disk_medium = 99",
+       "2: back_pressure.spool_disk_medium: 99 is not below spool_disk_high (99). Write "
+       "spool_disk_medium_ends <= spool_disk_medium < spool_disk_high and spool_disk_medium_ends "
+       "<= "
+       "spool_disk_high_ends <= spool_disk_high."},
+      {"[back_pressure]\nspool_disk_high = 80",
+       "2: back_pressure.spool_disk_high: 80 is not above spool_disk_medium (89). Write "
+       "spool_disk_medium_ends <= spool_disk_medium < spool_disk_high and spool_disk_medium_ends "
+       "<= "
+       "spool_disk_high_ends <= spool_disk_high."},
+      {"[back_pressure]\nsystem_memory_medium = 1",
+       "2: back_pressure.system_memory_medium: 1 is not above system_memory_medium_ends (84). "
+       "Write "
+       "system_memory_medium_ends <= system_memory_medium < system_memory_high and "
+       "system_memory_medium_ends <= system_memory_high_ends <= system_memory_high."},
+      {"[back_pressure]\nqueue_medium_ends = 2000\nqueue_high_ends = 1999",
+       "2: back_pressure.queue_medium_ends: 2000 is not below queue_high_ends (1999). Write "
+       "queue_medium_ends <= queue_medium < queue_high and queue_medium_ends <= queue_high_ends <= "
+       "queue_high."},
+      {"[back_pressure]\nmemory_high_ends = 76",
+       "2: back_pressure.memory_high_ends: 76 is not below memory_high (75). Write "
+       "memory_medium_ends <= memory_medium < memory_high and memory_medium_ends <= "
+       "memory_high_ends <= memory_high."},
+      {"[back_pressure]\nmemory_high = 101",
+       "2: back_pressure.memory_high: 101 is out of range. Write a whole number from 1 to 100."},
+      {"[back_pressure]\nmemory_high = \"75%\"",
+       "2: back_pressure.memory_high: found a string ('75%'). Write a whole number from 1 to 100."},
+      {"[back_pressure]\npoll_interval = \"100ms\"",
+       "2: back_pressure.poll_interval: '100ms' is out of range. Write a duration from 1s to 1m, "
+       "such as \"90s\", \"5m\" or \"00:05:00\"."},
+      {"back_pressure = true", "1: back_pressure: found true. Write a table: [back_pressure]."},
       {"[accepted_domain]\nname = \"contoso.com\"",
        "1: accepted_domain: found a table. Write one table a domain: [[accepted_domain]]."},
       {"[[accepted_domain]]\ntype = \"Authoritative\"",

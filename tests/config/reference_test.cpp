@@ -71,6 +71,7 @@ TEST(Reference, EveryParameterIsDocumented) {
   expect_complete(spool_parameters());
   expect_complete(retry_parameters());
   expect_complete(admin_parameters());
+  expect_complete(back_pressure_parameters());
   expect_complete(accepted_domain_parameters());
   expect_complete(send_connector_parameters());
   expect_complete(receive_connector_parameters());
@@ -103,6 +104,7 @@ TEST(Reference, EveryDefaultIsAllowed) {
   expect_defaults_in_range(spool_parameters());
   expect_defaults_in_range(retry_parameters());
   expect_defaults_in_range(limits_parameters());
+  expect_defaults_in_range(back_pressure_parameters());
   expect_defaults_in_range(send_connector_parameters());
   expect_defaults_in_range(receive_connector_parameters());
 }

@@ -136,9 +136,10 @@ class Relais:
         self.cpus = None
 
     def configure(self, *, receive=None, send=None, domains=("contoso.com",), server=None,
-                  spool=None, retry=None, top=None):
+                  spool=None, retry=None, top=None, back_pressure=None):
         """Writes relais.toml and connectors/*.toml. `receive`: connectors; default one relay. `top`:
-        keys above the first table."""
+        keys above the first table. Back pressure is off unless a test asks for it: how full the
+        machine is that tests run on is not their matter."""
         receive = [{**UNLIMITED, **r} for r in receive or [relay_connector(self.port)]]
         main = {
             **(top or {}),
@@ -148,6 +149,7 @@ class Relais:
                        **(server or {})},
             "spool": {"segment_size": "4MB", "max_size": "256MB", **(spool or {})},
             "retry": {"first": "200ms", "max": "1s", "expire_after": "1h", **(retry or {})},
+            "back_pressure": back_pressure or {"enabled": False},
             "accepted_domain": [{"name": d, "type": "Authoritative"} for d in domains],
             "send_connector": send,
         }

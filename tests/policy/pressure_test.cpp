@@ -178,6 +178,7 @@ TEST(PressureText, NamesAndFigures) {
   EXPECT_EQ(name_of(Resource::kSpoolDisk), "spool_disk");
   EXPECT_EQ(figure_text(Resource::kSpool, 97), "97 % used");
   EXPECT_EQ(figure_text(Resource::kQueue, 1'000'213), "1000213 messages");
+  EXPECT_EQ(figure_text(Resource::kQueue, 1), "1 message");
   EXPECT_EQ(threshold_text(Resource::kQueue, 5), "5");
   EXPECT_EQ(threshold_text(Resource::kMemory, 5), "5 %");
   EXPECT_EQ(all_resources().size(), kResources);
