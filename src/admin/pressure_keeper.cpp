@@ -37,7 +37,8 @@ std::string effect_of(const PressureChange& change, const config::BackPressureSe
   if (change.resource == Resource::kSystemMemory) return "nobody is refused yet";
   const Duration history = settings.history()[static_cast<size_t>(change.resource)];
   if (history == Duration{}) return std::string(kRefused);
-  return fmt::format("{} once this has lasted {}", kRefused, config::print_duration(history));
+  return fmt::format("{} once this has lasted {}{}", kRefused, config::print_duration(history),
+                     change.resource == Resource::kQueue ? "; until then it waits" : "");
 }
 
 }  // namespace

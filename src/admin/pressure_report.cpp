@@ -74,6 +74,7 @@ PressureReport::Mail mail_of(const policy::BackPressure& answers) {
   const policy::Decision external = answers.mail(false);
   return {.external_refused = !external.allowed,
           .internal_refused = !answers.mail(true).allowed,
+          .delay_s = static_cast<uint64_t>(answers.wait(false).seconds()),
           .reply = external.allowed ? "" : fmt::format("452 4.3.1 {}", external.text)};
 }
 

@@ -76,7 +76,7 @@ constexpr Row kRows[] = {
     messages("queue_high_ends", &Settings::queue_high_ends, "High until below this."),
     messages("queue_medium_ends", &Settings::queue_medium_ends, "Medium until below this."),
     history("queue_history", &Settings::queue_history,
-            "How long the queue may be Medium before mail is refused."),
+            "How long the queue may be Medium before mail is refused; until then MAIL waits."),
 };
 
 }  // namespace

@@ -67,7 +67,8 @@ void Front::answer(Session& session, const policy::Decision& decision, const smt
 
 void Front::on_mail(Session& session, const smtp::Event& event) {
   session.mail_began = loop_.now();
-  const auto pressed = pressure_->mail(session.receive_connector().is_internal(session.principal));
+  const bool internal = session.receive_connector().is_internal(session.principal);
+  const auto pressed = pressure_->mail(internal);
   if (!pressed.allowed) return answer(session, pressed, {}, "MAIL", {});
   if (!spool_.accepting(session.receive_connector().name)) {
     observer_.on_refused(client_of(session), "MAIL", session.server.transaction(), {},
@@ -77,6 +78,7 @@ void Front::on_mail(Session& session, const smtp::Event& event) {
   const auto& snapshot = session.policy->policy->snapshot();
   const auto decision = snapshot.mail(session.connector, session.principal, event.path.domain);
   if (decision.allowed && !may_send(session, event)) return;
+  if (decision.allowed) hold(session, pressure_->wait(internal), session.server.output().size());
   if (decision.allowed && has_milter(session)) return ask_about_mail(session, event);
   answer(session, decision, smtp::replies::kSenderOk, "MAIL", {});
 }

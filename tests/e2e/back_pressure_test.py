@@ -180,13 +180,38 @@ class BackPressure(harness.EndToEnd):
         self.fill(1)
         self.wait_state("queue", "Medium")
         mail = self.stats()["mail"]
-        self.assertEqual((mail["external"], mail["internal"]), ("taken", "taken"))
-        self.assertEqual(self.mail()[:3], "250")
+        self.assertEqual((mail["external"], mail["internal"]), ("delayed", "taken"))
+        self.assertIn(mail["delay_s"], range(10, 56, 5))
         harness.wait_until(lambda: self.stats()["mail"]["external"] == "refused", 15, "refused")
         harness.wait_until(lambda: self.mail()[:9] == "452 4.3.1", 5, "452")
         harness.wait_until(
             lambda: self.relais.said(r"queue is Medium with 1 message .*: MAIL is answered 452"), 5,
             "a notice")
+
+    def test_tarpit(self):
+        """Until then the reply to MAIL of an anonymous client waits, 10 s and more; that of an
+        internal one does not."""
+        self.configure(only(thresholds("queue", 1, 100, 50, 1), poll_interval="10s"))
+        self.relais.start()
+        self.fill(1)
+        self.wait_state("queue", "Medium", 25)
+        begin = time.monotonic()
+        self.assertEqual(self.mail(INTERNAL), "250 2.1.0 Sender OK")
+        self.assertLess(time.monotonic() - begin, 5)
+        delay = self.stats()["mail"]["delay_s"]
+        with Client(self.port, timeout=60) as client:
+            client.expect("EHLO client.example", 250)
+            begin = time.monotonic()
+            client.send("MAIL FROM:<chris@contoso.com>\r\nRCPT TO:<kate@fabrikam.com>\r\n")
+            self.assertEqual(client.reply(), "250 2.1.0 Sender OK")
+            waited = time.monotonic() - begin
+            self.assertEqual(client.reply()[:3], "250")
+            harness.guid_of(client.content(BODY))
+        print(f"MAIL waited {waited:.1f} s, {delay} s were said")
+        self.assertGreaterEqual(waited, delay - 0.1)
+        self.assertLess(waited, delay + 10)
+        self.assertIn("once this has lasted 10m; until then it waits",
+                      self.relais.said("queue is Medium")[0])
 
     def test_defaults(self):
         """All five resources have a figure, and on a machine with room all is Normal."""
