@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <initializer_list>
+#include <map>
 #include <optional>
 #include <sstream>
 #include <tuple>
@@ -34,6 +35,9 @@ enum class Metric : uint8_t {
   kRefusals,
   kTopMessages,
   kTopRefusals,
+  kLimited,
+  kDelayed,
+  kLimitLevel,
   kDelivered,
   kDeferred,
   kFailed,
@@ -56,7 +60,7 @@ struct Row {
   Metric metric;
   std::string_view name;
   MetricType type;
-  std::array<std::string_view, 2> labels;  // empty: none
+  std::array<std::string_view, 3> labels;  // empty: none
   std::string_view help;
 };
 
@@ -127,6 +131,22 @@ constexpr Row kRows[] = {
      kCounter,
      {"connector", "source"},
      "The same client's refusals."},
+    {Metric::kLimited,
+     "relais_limited_total",
+     kCounter,
+     {"connector", "limit", "action"},
+     "What a limit has done: `delay`, `defer`, `close`, or `shadow` (would have done)."},
+    {Metric::kDelayed,
+     "relais_delayed_seconds_total",
+     kCounter,
+     {"connector"},
+     "How long limits have made clients wait."},
+    {Metric::kLimitLevel,
+     "relais_limit_level",
+     kGauge,
+     {"connector", "limit", "source"},
+     "How much of a limit is used up, from 0 to 1; of limits by source for the connector's 10 "
+     "busiest clients, of limits by connector with an empty source."},
     {Metric::kDelivered,
      "relais_recipients_delivered_total",
      kCounter,
@@ -277,6 +297,22 @@ void put_connector(Page& page, const Metrics::Connector& connector) {
   put_sources(page, connector);
 }
 
+void put_limits(Page& page, const std::vector<LimitMetrics>& limits) {
+  std::map<std::string_view, double> delayed;
+  for (const LimitMetrics& limit : limits) {
+    for (size_t i = 0; i < LimitMetrics::kActions; ++i) {
+      if (limit.own[i] || limit.events[i] != 0) {
+        page.put(Metric::kLimited, limit.events[i],
+                 {limit.connector, limit.limit, name_of(static_cast<policy::LimitAction>(i))});
+      }
+    }
+    delayed[limit.connector] += limit.delayed_seconds;
+    for (const LimitMetrics::Level& level : limit.levels)
+      page.put(Metric::kLimitLevel, level.level, {limit.connector, limit.limit, level.source});
+  }
+  for (const auto& [connector, seconds] : delayed) page.put(Metric::kDelayed, seconds, {connector});
+}
+
 void put_cores(Page& page, const CoreFigures& cores) {
   page.put(Metric::kDelivered, cores.delivered);
   page.put(Metric::kDeferred, cores.deferred);
@@ -342,7 +378,9 @@ Counters begin at 0 with the process; `relais stats` has the counts of all its l
 the configuration are there from the start, with 0; one that was removed stays until the next start.
 `connector=""` stands for connections that no connector serves. At most 10 clients a connector are
 named; who moves in and out of these 10 has gaps in its series, and the counts of one that comes
-back after it left the 64 that are watched begin at 0.
+back after it left the 64 that are watched begin at 0. A limit is known by what it counts
+(`messages/source`) or by Exchange's parameter (`message_rate_limit`), as docs/limits.md has them;
+the server's own stands under `connector=""`.
 
 | Metric | Type | Labels | Meaning |
 |---|---|---|---|
@@ -364,6 +402,18 @@ std::vector<Metrics::Connector> connector_metrics(const UsageTotals& totals,
   return all;
 }
 
+std::vector<LimitedConnector> limited_connectors(const std::vector<Metrics::Connector>& connectors,
+                                                 const std::vector<std::string>& names) {
+  std::vector<LimitedConnector> all;
+  for (const std::string& name : names) {
+    LimitedConnector& limited = all.emplace_back(LimitedConnector{name, {}});
+    const auto found = std::ranges::lower_bound(connectors, name, {}, &Metrics::Connector::name);
+    if (found == connectors.end() || found->name != name) continue;
+    for (const TopClients::Place& client : found->top) limited.sources.push_back(client.address);
+  }
+  return all;
+}
+
 std::string metrics_text(const Metrics& metrics, const ProcessFigures& process) {
   Page page;
   page.put(Metric::kBuildInfo, 1, {metrics.version});
@@ -372,6 +422,7 @@ std::string metrics_text(const Metrics& metrics, const ProcessFigures& process) 
   page.put(Metric::kReloadTaken, metrics.last_reload_taken ? 1 : 0);
   page.put(Metric::kReloadTime, metrics.last_reload);
   for (const Metrics::Connector& connector : metrics.connectors) put_connector(page, connector);
+  put_limits(page, metrics.limits);
   put_cores(page, metrics.cores);
   put_process(page, process);
   return std::move(page).text();

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "admin/core_figures.h"
+#include "admin/limit_metrics.h"
 #include "admin/process_figures.h"
 #include "admin/top_clients.h"
 #include "admin/usage_figures.h"
@@ -37,12 +38,17 @@ struct Metrics {
   bool last_reload_taken = true;
   WallTime last_reload;
   std::vector<Connector> connectors;  // by name
-  CoreFigures cores;                  // their sum
+  std::vector<LimitMetrics> limits;
+  CoreFigures cores;  // their sum
 };
 
 // Those of `totals`, and with figures of 0 those of `configured` that nobody has used yet and "".
 [[nodiscard]] std::vector<Metrics::Connector> connector_metrics(
     const UsageTotals& totals, const std::vector<std::string>& configured);
+
+// `names` as limit_metrics() wants them, with their busiest clients from `connectors`.
+[[nodiscard]] std::vector<LimitedConnector> limited_connectors(
+    const std::vector<Metrics::Connector>& connectors, const std::vector<std::string>& names);
 
 [[nodiscard]] std::string metrics_text(const Metrics& metrics, const ProcessFigures& process);
 

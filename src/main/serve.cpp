@@ -102,6 +102,7 @@ class Server {
   WallTime last_reload_;
   ring::LinuxKernel kernel_;
   policy::Limits limits_;
+  std::shared_ptr<const policy::LimitSet> limit_set_;  // in force
   Instant swept_;
   Listeners listeners_;
   admin::UsageKeeper usage_;
@@ -234,11 +235,10 @@ bool Server::start_cores() {
 
 void Server::post_policy(std::shared_ptr<const front::ServingPolicy> policy,
                          uint32_t connection_rate) {
-  const auto limits =
-      limits_.compile(policy->snapshot().connectors(), kernel_.now(), connection_rate);
+  limit_set_ = limits_.compile(policy->snapshot().connectors(), kernel_.now(), connection_rate);
   for (size_t i = 0; i < cores_.size(); ++i) {
     auto letter =
-        std::make_shared<PolicyLetter>(PolicyLetter{policy, listeners_.of_core(i), limits});
+        std::make_shared<PolicyLetter>(PolicyLetter{policy, listeners_.of_core(i), limit_set_});
     cores_[i].core->mailbox().post(
         {.kind = ring::Letter::Kind::kPolicy, .object = std::move(letter)});
   }
@@ -420,14 +420,17 @@ void Server::publish_metrics() {
   std::vector<std::string> names;
   for (const auto& connector : policies_.back()->snapshot().connectors())
     names.push_back(connector.name);
-  metrics_->publish(std::make_shared<const admin::Metrics>(
-      admin::Metrics{.version = RELAIS_VERSION,
-                     .gathered = kernel_.wall_now(),
-                     .config_generation = generation_,
-                     .last_reload_taken = last_reload_taken_,
-                     .last_reload = last_reload_,
-                     .connectors = admin::connector_metrics(usage_.since_start(), names),
-                     .cores = usage_.cores()}));
+  admin::Metrics metrics{.version = RELAIS_VERSION,
+                         .gathered = kernel_.wall_now(),
+                         .config_generation = generation_,
+                         .last_reload_taken = last_reload_taken_,
+                         .last_reload = last_reload_,
+                         .connectors = admin::connector_metrics(usage_.since_start(), names),
+                         .limits = {},
+                         .cores = usage_.cores()};
+  metrics.limits = admin::limit_metrics(
+      *limit_set_, admin::limited_connectors(metrics.connectors, names), kernel_.now());
+  metrics_->publish(std::make_shared<const admin::Metrics>(std::move(metrics)));
 }
 
 // While nothing else happens, what the cores count is gathered.

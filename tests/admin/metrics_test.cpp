@@ -10,12 +10,14 @@
 
 #include "admin/refusals.h"
 #include "admin/usage_table.h"
+#include "policy/limits.h"
 
 namespace relais::admin {
 namespace {
 
 using policy::AddressRange;
 
+constexpr Instant kStart{5'000'000'000'000};
 constexpr WallTime kNow{1'800'000'000'250'000'000};
 
 IpAddress client(uint32_t number) { return IpAddress::v4(0x0a000000 + number); }
@@ -40,12 +42,15 @@ void refuse(UsageTable& table, std::string_view connector, uint32_t source, Refu
 std::string page(const UsageTable& table, const std::vector<std::string>& configured = {}) {
   UsageTotals totals;
   totals.add(table, UsageTotals::Ranges::kLeaveOut);
+  LimitMetrics limit{.connector = "Relay", .limit = "messages", .levels = {{"", 0.5}}};
+  limit.own[0] = true;
   Metrics metrics{.version = "1.2.3",
                   .gathered = kNow,
                   .config_generation = 7,
                   .last_reload_taken = false,
                   .last_reload = kNow + seconds(-10),
                   .connectors = connector_metrics(totals, configured),
+                  .limits = {limit},
                   .cores = {.delivered = 11,
                             .deferred = 12,
                             .failed = 13,
@@ -159,6 +164,73 @@ TEST(metrics, large_counts_are_whole_numbers) {
   take(table, "Relay", 1, 123'456'789'012);
   EXPECT_EQ(samples(page(table), "relais_messages_accepted_total"),
             Lines{"relais_messages_accepted_total{connector=\"Relay\"} 123456789012"});
+}
+
+TEST(metrics, limits_tell_what_they_did_and_how_full_they_are) {
+  policy::ReceiveConnector erp;
+  erp.name = "erp";
+  policy::Limit limit;
+  limit.key = policy::LimitKey::kSource;
+  limit.rate = {4, minutes(1)};
+  limit.burst = 4;
+  limit.steps = {{policy::LimitAction::kDelay, 100}, {policy::LimitAction::kClose, 200}};
+  limit.max_delay = seconds(15);
+  erp.limits = {limit};
+  policy::Limits limits(1 << 20, {});
+  const auto set = limits.compile({erp}, kStart, 1200);
+  policy::LimitSubject subject;
+  subject.client = client(1);
+  policy::Charges charges;
+  const auto message = [&] {
+    return set->charge(set->slots()[0], policy::Measure::kMessages, subject, 1, kStart, charges)
+        .kind;
+  };
+  using Kind = policy::LimitVerdict::Kind;
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(message(), Kind::kPass);
+  Metrics metrics;
+  const auto read = [&](Instant now) {
+    metrics.limits = limit_metrics(*set, {{"erp", {client(1), client(2)}}}, now);
+    return metrics_text(metrics, {});
+  };
+  std::string text = read(kStart);
+  const std::string erp_messages = "{connector=\"erp\",limit=\"messages/source\",";
+  const auto levels = [&] {
+    std::vector<std::string> found = samples(text, "relais_limit_level");
+    std::erase_if(found, [](const auto& line) { return line.find("messages") == line.npos; });
+    return found;
+  };
+  EXPECT_EQ(levels(), (Lines{"relais_limit_level" + erp_messages + "source=\"10.0.0.1\"} 0.75",
+                             "relais_limit_level" + erp_messages + "source=\"10.0.0.2\"} 0"}));
+  EXPECT_EQ(message(), Kind::kPass);
+  EXPECT_EQ(message(), Kind::kDelay);  // 15 s until there is a place
+  EXPECT_EQ(message(), Kind::kDefer);  // 30 s are more than max_delay
+  text = read(kStart + seconds(60));
+  for (const char* line : {"action=\"delay\"} 1", "action=\"defer\"} 1", "action=\"close\"} 0"})
+    EXPECT_NE(text.find("relais_limited_total" + erp_messages + line), std::string::npos) << text;
+  EXPECT_EQ(text.find("shadow"), text.find("shadow` (would"));  // in the explanation only
+  const auto delayed = samples(text, "relais_delayed_seconds_total");
+  ASSERT_EQ(delayed.size(), 2U);
+  EXPECT_EQ(delayed[0], "relais_delayed_seconds_total{connector=\"\"} 0");
+  EXPECT_NEAR(std::stod(delayed[1].substr(delayed[1].rfind(' '))), 15, 1e-6) << delayed[1];
+  EXPECT_EQ(levels()[0], "relais_limit_level" + erp_messages + "source=\"10.0.0.1\"} 0.25");
+  EXPECT_NE(text.find("relais_limit_level{connector=\"\",limit=\"max_connection_rate_per_minute\","
+                      "source=\"\"} 0"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("{connector=\"erp\",limit=\"max_inbound_connection\",source=\"\"} 0"),
+            std::string::npos);
+}
+
+TEST(metrics, levels_are_asked_of_each_connectors_busiest) {
+  UsageTable table;
+  take(table, "b", 7, 1);
+  UsageTotals totals;
+  totals.add(table);
+  const auto limited = limited_connectors(connector_metrics(totals, {"c", "b"}), {"c", "b"});
+  ASSERT_EQ(limited.size(), 2U);
+  EXPECT_EQ(limited[0].name, "c");
+  EXPECT_TRUE(limited[0].sources.empty());
+  EXPECT_EQ(limited[1].sources, std::vector{client(7)});
 }
 
 TEST(metrics, the_server_as_a_whole) {

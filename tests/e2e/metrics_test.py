@@ -156,6 +156,32 @@ class Metrics(harness.EndToEnd):
                              {c["client"]: c["refused"] for c in stats[name]["clients"]})
         self.assertEqual(stats[NAME]["messages"], 5, "else nothing was compared")
 
+    def test_limits(self):
+        self.configure(receive=[harness.relay_connector(
+            self.port, name=NAME, remote_ip_ranges=["127.0.0.0/24"],
+            limit=[{"measure": "messages", "per": "source", "rate": "6/min", "burst": 4},
+                   {"measure": "recipients", "rate": "2/s", "burst": 1, "action": "delay"}])])
+        self.relais.start()
+        self.send("127.0.0.11", 2)
+        with Client(self.port, "127.0.0.12") as client:
+            client.expect("EHLO x", 250)
+            for _ in range(4):
+                client.message("chris@contoso.com", ["kate@contoso.com"], BODY)
+            for _ in range(2):
+                client.expect("MAIL FROM:<chris@contoso.com>", 451)
+            client.quit()
+        limited = {"connector": NAME, "limit": "messages/source"}
+        page = self.wait_page(
+            lambda p: p.get("relais_limited_total", action="defer", **limited) == 2
+            and len(p.by("relais_limit_level", "source", **limited)) == 2, "two were refused")
+        levels = page.by("relais_limit_level", "source", **limited)
+        self.assertGreater(levels["127.0.0.12"], levels["127.0.0.11"], "a place in 10 s")
+        self.assertLessEqual(levels["127.0.0.12"], 1)
+        self.assertGreater(page.get("relais_limited_total", connector=NAME,
+                                    limit="recipients/connector", action="delay"), 3)
+        self.assertGreater(page.get("relais_delayed_seconds_total", connector=NAME), 1)
+        self.assertEqual(page.get("relais_refusals_total", connector=NAME, reason="limit"), 2)
+
     def test_process_figures(self):
         before = time.time()
         self.relais.start()
@@ -237,6 +263,7 @@ class Metrics(harness.EndToEnd):
             if method == "HEAD":
                 self.assertEqual(answer.read(), b"")
                 self.assertGreater(int(answer.headers["Content-Length"]), 1000)
+                self.assertRegex(answer.headers["Date"], r"\A\w{3}, \d\d \w{3} 20\d\d [0-9:]{8} GMT\Z")
                 self.assertEqual(answer.headers["Content-Type"],
                                  "text/plain; version=0.0.4; charset=utf-8")
             connection.close()
