@@ -38,6 +38,8 @@ enum class Metric : uint8_t {
   kLimited,
   kDelayed,
   kLimitLevel,
+  kResourceState,
+  kResourceFigure,
   kDelivered,
   kDeferred,
   kFailed,
@@ -147,6 +149,16 @@ constexpr Row kRows[] = {
      {"connector", "limit", "source"},
      "How much of a limit is used up, from 0 to 1; of limits by source for the connector's 10 "
      "busiest clients, of limits by connector with an empty source."},
+    {Metric::kResourceState,
+     "relais_resource_state",
+     kGauge,
+     {"resource"},
+     "Back pressure: 0 is Normal, 1 Medium, 2 High (docs/limits.md)."},
+    {Metric::kResourceFigure,
+     "relais_resource_figure",
+     kGauge,
+     {"resource"},
+     "What the state was judged by: percent used, or for `queue` messages."},
     {Metric::kDelivered,
      "relais_recipients_delivered_total",
      kCounter,
@@ -313,6 +325,14 @@ void put_limits(Page& page, const std::vector<LimitMetrics>& limits) {
   for (const auto& [connector, seconds] : delayed) page.put(Metric::kDelayed, seconds, {connector});
 }
 
+void put_resources(Page& page, const std::vector<PressureReport::Entry>& resources) {
+  for (const PressureReport::Entry& entry : resources) {
+    const std::string_view name = policy::name_of(entry.resource);
+    page.put(Metric::kResourceState, static_cast<int>(entry.pressure), {name});
+    if (entry.figure) page.put(Metric::kResourceFigure, *entry.figure, {name});
+  }
+}
+
 void put_cores(Page& page, const CoreFigures& cores) {
   page.put(Metric::kDelivered, cores.delivered);
   page.put(Metric::kDeferred, cores.deferred);
@@ -373,7 +393,8 @@ In Prometheus:
         static_configs:
           - targets: ["127.0.0.1:8025"]
 
-The figures are gathered from the cores once a second, and all of a page are from one moment.
+The figures are gathered from the cores once a second, and all of a page are from one moment; only
+those of limits are read where they are counted, so they may be a second ahead of the others.
 Counters begin at 0 with the process; `relais stats` has the counts of all its lives. Connectors of
 the configuration are there from the start, with 0; one that was removed stays until the next start.
 `connector=""` stands for connections that no connector serves. At most 10 clients a connector are
@@ -423,6 +444,7 @@ std::string metrics_text(const Metrics& metrics, const ProcessFigures& process) 
   page.put(Metric::kReloadTime, metrics.last_reload);
   for (const Metrics::Connector& connector : metrics.connectors) put_connector(page, connector);
   put_limits(page, metrics.limits);
+  put_resources(page, metrics.resources);
   put_cores(page, metrics.cores);
   put_process(page, process);
   return std::move(page).text();

@@ -15,6 +15,7 @@
 
 #include "admin/core_figures.h"
 #include "admin/limit_metrics.h"
+#include "admin/pressure_report.h"
 #include "admin/process_figures.h"
 #include "admin/top_clients.h"
 #include "admin/usage_figures.h"
@@ -39,6 +40,7 @@ struct Metrics {
   WallTime last_reload;
   std::vector<Connector> connectors;  // by name
   std::vector<LimitMetrics> limits;
+  std::vector<PressureReport::Entry> resources;
   CoreFigures cores;  // their sum
 };
 

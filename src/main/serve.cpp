@@ -427,6 +427,7 @@ void Server::publish_metrics() {
                          .last_reload = last_reload_,
                          .connectors = admin::connector_metrics(usage_.since_start(), names),
                          .limits = {},
+                         .resources = pressure_.report().resources,
                          .cores = usage_.cores()};
   metrics.limits = admin::limit_metrics(
       *limit_set_, admin::limited_connectors(metrics.connectors, names), kernel_.now());
@@ -439,8 +440,8 @@ int Server::next_signal(const sigset_t& signals) {
     constexpr timespec kTick{.tv_sec = 1, .tv_nsec = 0};
     const int signal = sigtimedwait(&signals, nullptr, &kTick);
     usage_.tick();
-    publish_metrics();
     post_pressure();
+    publish_metrics();
     drop_unused_policies();
     sweep_limits();
     if (signal > 0) return signal;

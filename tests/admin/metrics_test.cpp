@@ -44,6 +44,12 @@ std::string page(const UsageTable& table, const std::vector<std::string>& config
   totals.add(table, UsageTotals::Ranges::kLeaveOut);
   LimitMetrics limit{.connector = "Relay", .limit = "messages", .levels = {{"", 0.5}}};
   limit.own[0] = true;
+  PressureReport::Entry disk;
+  disk.resource = policy::Resource::kSpoolDisk;
+  disk.pressure = policy::Pressure::kHigh;
+  disk.figure = 97;
+  PressureReport::Entry queue;
+  queue.resource = policy::Resource::kQueue;
   Metrics metrics{.version = "1.2.3",
                   .gathered = kNow,
                   .config_generation = 7,
@@ -51,6 +57,7 @@ std::string page(const UsageTable& table, const std::vector<std::string>& config
                   .last_reload = kNow + seconds(-10),
                   .connectors = connector_metrics(totals, configured),
                   .limits = {limit},
+                  .resources = {disk, queue},
                   .cores = {.delivered = 11,
                             .deferred = 12,
                             .failed = 13,
@@ -231,6 +238,15 @@ TEST(metrics, levels_are_asked_of_each_connectors_busiest) {
   EXPECT_EQ(limited[0].name, "c");
   EXPECT_TRUE(limited[0].sources.empty());
   EXPECT_EQ(limited[1].sources, std::vector{client(7)});
+}
+
+TEST(metrics, resources_have_a_state_and_where_it_is_known_a_figure) {
+  const std::string text = page(UsageTable{});
+  EXPECT_EQ(samples(text, "relais_resource_state"),
+            (Lines{"relais_resource_state{resource=\"spool_disk\"} 2",
+                   "relais_resource_state{resource=\"queue\"} 0"}));
+  EXPECT_EQ(samples(text, "relais_resource_figure"),
+            Lines{"relais_resource_figure{resource=\"spool_disk\"} 97"});
 }
 
 TEST(metrics, the_server_as_a_whole) {

@@ -180,7 +180,19 @@ class Metrics(harness.EndToEnd):
         self.assertGreater(page.get("relais_limited_total", connector=NAME,
                                     limit="recipients/connector", action="delay"), 3)
         self.assertGreater(page.get("relais_delayed_seconds_total", connector=NAME), 1)
-        self.assertEqual(page.get("relais_refusals_total", connector=NAME, reason="limit"), 2)
+        self.wait_value(2, "relais_refusals_total", connector=NAME, reason="limit")
+
+    def test_resources(self):
+        self.hop.stop()
+        self.configure(back_pressure={"poll_interval": "1s", "queue_medium": 2, "queue_high": 100,
+                                      "queue_high_ends": 50, "queue_medium_ends": 1})
+        self.relais.start()
+        page = self.wait_value(0, "relais_resource_state", resource="queue")
+        self.assertEqual(set(page.by("relais_resource_state", "resource")),
+                         {"memory", "system_memory", "spool_disk", "spool", "queue"})
+        self.send("127.0.0.11", 2)
+        page = self.wait_value(1, "relais_resource_state", resource="queue")
+        self.assertEqual(page.get("relais_resource_figure", resource="queue"), 2)
 
     def test_process_figures(self):
         before = time.time()
