@@ -197,7 +197,7 @@ class Front {
   std::list<PolicyUse> policies_;    // back() is current
   std::shared_ptr<const policy::LimitSet> limits_;
   std::shared_ptr<const policy::BackPressure> pressure_;  // never null
-  Prng ids_;  // of refusals by a limit
+  Prng ids_;                                              // names what a limit refused
   uint64_t next_id_ = 1;
   uint32_t accepts_ = 0;  // multishot accepts that have not ended
   bool draining_ = false;
