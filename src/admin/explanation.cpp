@@ -19,7 +19,7 @@ using policy::Standing;
 
 std::string at(const std::string& file, uint32_t line) { return fmt::format("{}:{}", file, line); }
 
-std::string quoted(std::string_view text) { return fmt::format("\"{}\"", text); }
+std::string in_quotes(std::string_view text) { return fmt::format("\"{}\"", text); }
 
 std::string bindings_of(const policy::ReceiveConnector& connector) {
   std::string text;
@@ -227,7 +227,7 @@ Explanation::Step refused_connection(const config::Loaded& loaded, const Explana
   std::string names;
   for (const auto& connector : loaded.model.receive_connectors) {
     if (policy::applies_at(connector, out.local))
-      names += (names.empty() ? "" : " or ") + quoted(connector.name);
+      names += (names.empty() ? "" : " or ") + in_quotes(connector.name);
   }
   if (names.empty()) {
     step.reply = "(no connection: nothing listens there)";

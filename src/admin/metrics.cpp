@@ -58,7 +58,7 @@ enum class Metric : uint8_t {
   kStart,
 };
 
-struct Row {
+struct MetricRow {
   Metric metric;
   std::string_view name;
   MetricType type;
@@ -69,7 +69,7 @@ struct Row {
 constexpr MetricType kCounter = MetricType::Counter;
 constexpr MetricType kGauge = MetricType::Gauge;
 
-constexpr Row kRows[] = {
+constexpr MetricRow kMetricRows[] = {
     {Metric::kBuildInfo,
      "relais_build_info",
      kGauge,
@@ -226,8 +226,8 @@ constexpr Row kRows[] = {
 };
 
 constexpr bool in_order() {
-  for (size_t i = 0; i < std::size(kRows); ++i) {
-    if (static_cast<size_t>(kRows[i].metric) != i) return false;
+  for (size_t i = 0; i < std::size(kMetricRows); ++i) {
+    if (static_cast<size_t>(kMetricRows[i].metric) != i) return false;
   }
   return true;
 }
@@ -236,7 +236,7 @@ static_assert(in_order());
 class Page {
  public:
   Page() {
-    for (const Row& row : kRows) {
+    for (const MetricRow& row : kMetricRows) {
       families_.push_back({.name = std::string(row.name),
                            .help = std::string(row.help),
                            .type = row.type,
@@ -247,7 +247,7 @@ class Page {
   template <class Number>
   void put(Metric metric, Number value, std::initializer_list<std::string_view> labels = {}) {
     const auto index = static_cast<size_t>(metric);
-    const Row& row = kRows[index];
+    const MetricRow& row = kMetricRows[index];
     prometheus::ClientMetric sample;
     size_t label = 0;
     for (const std::string_view text : labels) {
@@ -452,13 +452,13 @@ std::string metrics_text(const Metrics& metrics, const ProcessFigures& process) 
 
 std::vector<std::string_view> metric_names() {
   std::vector<std::string_view> names;
-  for (const Row& row : kRows) names.push_back(row.name);
+  for (const MetricRow& row : kMetricRows) names.push_back(row.name);
   return names;
 }
 
 std::string metrics_markdown() {
   std::string out(kHeader);
-  for (const Row& row : kRows) {
+  for (const MetricRow& row : kMetricRows) {
     std::string labels;
     for (const std::string_view label : row.labels) {
       if (!label.empty()) labels += fmt::format("{}`{}`", labels.empty() ? "" : ", ", label);

@@ -5,12 +5,12 @@
 namespace relais::admin {
 namespace {
 
-struct Row {
+struct RefusalRow {
   std::string_view name;
   std::string_view description;
 };
 
-constexpr std::array<Row, kRefusals> kRows{{
+constexpr std::array<RefusalRow, kRefusals> kRefusalRows{{
     {"no_connector", "no connector for the address"},
     {"connections", "too many connections"},
     {"limit", "a limit"},
@@ -53,15 +53,17 @@ Refusal classify(std::string_view connector, std::string_view command, const smt
   return kContent;
 }
 
-std::string_view name_of(Refusal refusal) { return kRows[static_cast<size_t>(refusal)].name; }
+std::string_view name_of(Refusal refusal) {
+  return kRefusalRows[static_cast<size_t>(refusal)].name;
+}
 
 std::string_view describe(Refusal refusal) {
-  return kRows[static_cast<size_t>(refusal)].description;
+  return kRefusalRows[static_cast<size_t>(refusal)].description;
 }
 
 std::optional<Refusal> refusal_of(std::string_view name) {
-  for (size_t i = 0; i < kRows.size(); ++i) {
-    if (kRows[i].name == name) return static_cast<Refusal>(i);
+  for (size_t i = 0; i < kRefusalRows.size(); ++i) {
+    if (kRefusalRows[i].name == name) return static_cast<Refusal>(i);
   }
   return std::nullopt;
 }

@@ -18,7 +18,7 @@ constexpr size_t kNameMin = 24;
 constexpr size_t kNameMax = 45;
 
 // One connector: what the configuration says and what was counted; either may be missing.
-struct Row {
+struct UsageRow {
   std::string name;
   const policy::ReceiveConnector* configured = nullptr;
   const UsageTotals::Connector* counted = nullptr;
@@ -36,8 +36,8 @@ const UsageTotals::Connector* counted_of(const UsageTotals& totals, const std::s
 }
 
 // In the order of the configuration, then what is no longer in it, then nobody's.
-std::vector<Row> rows_of(const UsageView& view) {
-  std::vector<Row> rows;
+std::vector<UsageRow> rows_of(const UsageView& view) {
+  std::vector<UsageRow> rows;
   const auto wanted = [&](const std::string& name) {
     return view.connector.empty() || view.connector == name;
   };
@@ -48,7 +48,8 @@ std::vector<Row> rows_of(const UsageView& view) {
   const UsageTotals::Connector* nobodys = nullptr;
   for (const auto& [name, counted] : view.totals.connectors) {
     if (name.empty()) nobodys = &counted;
-    const bool known = std::ranges::any_of(rows, [&](const Row& row) { return row.name == name; });
+    const bool known =
+        std::ranges::any_of(rows, [&](const UsageRow& row) { return row.name == name; });
     if (!name.empty() && !known && wanted(name)) rows.push_back({name, nullptr, &counted});
   }
   if (nobodys != nullptr && view.connector.empty()) rows.push_back({"", nullptr, nobodys});
@@ -63,7 +64,7 @@ std::vector<AddressRange> sorted_ranges(const policy::ReceiveConnector* connecto
 }
 
 // The busiest first.
-std::vector<UsedRange> used_ranges(const Row& row) {
+std::vector<UsedRange> used_ranges(const UsageRow& row) {
   std::vector<UsedRange> used;
   if (row.counted == nullptr) return used;
   const std::vector<AddressRange> configured = sorted_ranges(row.configured);
@@ -118,7 +119,7 @@ class Text {
  public:
   explicit Text(const UsageView& view) : view_(view), rows_(rows_of(view)) {
     width_ = kNameMin;
-    for (const Row& row : rows_) width_ = std::max(width_, title(row).size());
+    for (const UsageRow& row : rows_) width_ = std::max(width_, title(row).size());
     width_ = std::min(width_, kNameMax);
   }
 
@@ -126,7 +127,7 @@ class Text {
     line("{}\n\n", usage_age(view_));
     line("{:<{}} {:>5} {:>11} {:>10} {:>10} {:>9} {:>9}  {}\n", "connector, range", width_, "now",
          "connections", "messages", "recipients", "size", "refused", "last seen");
-    for (const Row& row : rows_) print(row);
+    for (const UsageRow& row : rows_) print(row);
     if (view_.pressure != nullptr && view_.connector.empty())
       out_ += '\n' + pressure_text(*view_.pressure, view_.now);
     return std::move(out_);
@@ -138,7 +139,7 @@ class Text {
     fmt::format_to(std::back_inserter(out_), format, std::forward<Args>(args)...);
   }
 
-  static std::string title(const Row& row) {
+  static std::string title(const UsageRow& row) {
     if (row.name.empty()) return "(no connector)";
     if (row.configured == nullptr) return row.name + " (removed)";
     return row.configured->enabled ? row.name : row.name + " (disabled)";
@@ -151,7 +152,7 @@ class Text {
          ago(figures.last_seen, view_.now));
   }
 
-  void print(const Row& row) {
+  void print(const UsageRow& row) {
     print(title(row), row.counted != nullptr ? row.counted->sum : UsageFigures{});
     print_ranges(row);
     if (row.counted == nullptr) return;
@@ -159,7 +160,7 @@ class Text {
     print_clients(*row.counted);
   }
 
-  void print_ranges(const Row& row) {
+  void print_ranges(const UsageRow& row) {
     const std::vector<UsedRange> used = used_ranges(row);
     const auto shown = first(used, view_.top);
     for (const UsedRange& range : shown)
@@ -201,7 +202,7 @@ class Text {
   }
 
   const UsageView& view_;
-  std::vector<Row> rows_;
+  std::vector<UsageRow> rows_;
   size_t width_ = 0;
   std::string out_;
 };
@@ -224,7 +225,7 @@ void put_all(Json& record, const UsageFigures& figures, bool running) {
   }
 }
 
-Json record_of(const Row& row, const UsageView& view) {
+Json record_of(const UsageRow& row, const UsageView& view) {
   static const UsageTotals::Connector kNothing{};
   const UsageTotals::Connector& counted = row.counted != nullptr ? *row.counted : kNothing;
   Json record{{"connector", row.name},
@@ -277,7 +278,7 @@ std::string usage_json(const UsageView& view) {
               {"back_pressure", nullptr},
               {"connectors", Json::array()}};
   if (view.pressure != nullptr) record["back_pressure"] = record_of(*view.pressure);
-  for (const Row& row : rows_of(view)) record["connectors"].push_back(record_of(row, view));
+  for (const UsageRow& row : rows_of(view)) record["connectors"].push_back(record_of(row, view));
   return to_line(record) + "\n";
 }
 

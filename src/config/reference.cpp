@@ -73,7 +73,7 @@ What `usage` stands for where the file is silent:
 | Client | ExchangeUsers | Tls, BasicAuth, BasicAuthRequireTLS, Integrated | 0.0.0.0:587 | needed |
 )";
 
-constexpr std::string_view kHeader = R"(# Configuration
+constexpr std::string_view kReferenceHeader = R"(# Configuration
 
 <!-- Printed from the tables in src/config/parameters*.cpp. Do not edit: change a table, then run
      RELAIS_UPDATE=1 config_tests. -->
@@ -103,7 +103,7 @@ is checked and kept, and nothing acts on it so far.
 }  // namespace
 
 std::string reference_markdown() {
-  std::string out(kHeader);
+  std::string out(kReferenceHeader);
   for (const auto& row : main_file_parameters()) {
     out += fmt::format("- `{}`, {}. {}\n", row.key, row.allowed, row.doc);
   }

@@ -238,7 +238,7 @@ constexpr bool in_order() {
 }
 static_assert(in_order());
 
-constexpr std::string_view kHeader = R"(# What `relais check` finds
+constexpr std::string_view kRulesHeader = R"(# What `relais check` finds
 
 <!-- Printed from the table in src/config/rules.cpp. Do not edit: change the table, then run
      RELAIS_UPDATE=1 config_tests. -->
@@ -278,7 +278,7 @@ std::optional<Rule> rule_from_id(std::string_view id) {
 }
 
 std::string rules_markdown() {
-  std::string out(kHeader);
+  std::string out(kRulesHeader);
   for (const RuleText& rule : kRules) {
     out += fmt::format("| {} | {} | {} | {} |\n", id_of(rule.rule), rule.what, rule.why, rule.cure);
   }

@@ -14,7 +14,7 @@ namespace {
 
 using policy::ReceiveConnector;
 
-std::string quoted(std::string_view text) { return fmt::format("\"{}\"", text); }
+std::string in_quotes(std::string_view text) { return fmt::format("\"{}\"", text); }
 
 std::string list_of(const std::vector<std::string>& elements) {
   std::string text = "[";
@@ -27,7 +27,7 @@ template <class Flag>
 std::string flags_text(policy::Flags<Flag> flags, std::span<const Flag> all) {
   std::vector<std::string> names;
   for (const Flag flag : all) {
-    if (flags.has(flag)) names.push_back(quoted(name_of(flag)));
+    if (flags.has(flag)) names.push_back(in_quotes(name_of(flag)));
   }
   if (names.empty()) names.emplace_back("\"None\"");
   return list_of(names);
@@ -97,15 +97,15 @@ void add_limit_changes(const ReceiveConnector& before, const ReceiveConnector& a
 std::vector<std::string> binding_texts(const ReceiveConnector& connector) {
   std::vector<std::string> texts;
   for (const auto& binding : connector.bindings)
-    texts.push_back(quoted(binding.endpoint.to_string()));
+    texts.push_back(in_quotes(binding.endpoint.to_string()));
   return texts;
 }
 
 // What its own reader reads.
 std::string special_text(const ReceiveConnector& c, std::string_view key) {
-  if (key == "name") return quoted(c.name);
-  if (key == "transport_role") return quoted(name_of(c.transport_role));
-  if (key == "usage") return quoted(name_of(c.usage));
+  if (key == "name") return in_quotes(c.name);
+  if (key == "transport_role") return in_quotes(name_of(c.transport_role));
+  if (key == "usage") return in_quotes(name_of(c.usage));
   if (key == "bindings") return list_of(binding_texts(c));
   if (key == "remote_ip_ranges") return list_of(range_texts(c));
   if (key == "auth_mechanism") return flags_text(c.auth_mechanism, policy::all_auth_mechanisms());
@@ -113,17 +113,17 @@ std::string special_text(const ReceiveConnector& c, std::string_view key) {
     return flags_text(c.permission_groups, policy::all_permission_groups());
   if (key == "permission") return list_of(permission_texts(c));
   if (key == "limit") return list_of(limit_texts(c));
-  if (key == "delivery") return quoted("queue");
-  if (key == "fqdn") return quoted(c.fqdn);
-  if (key == "banner") return quoted(c.banner);
-  if (key == "size_enabled") return quoted(name_of(c.size));
-  if (key == "default_domain") return quoted(c.default_domain);
-  if (key == "tls_certificate_name") return quoted(c.tls_certificate);
-  if (key == "milter") return quoted(c.milter);
-  if (key == "milter_default_action") return quoted(name_of(c.milter_default_action));
-  if (key == "message_rate_source") return quoted(name_of(c.message_rate_source));
+  if (key == "delivery") return in_quotes("queue");
+  if (key == "fqdn") return in_quotes(c.fqdn);
+  if (key == "banner") return in_quotes(c.banner);
+  if (key == "size_enabled") return in_quotes(name_of(c.size));
+  if (key == "default_domain") return in_quotes(c.default_domain);
+  if (key == "tls_certificate_name") return in_quotes(c.tls_certificate);
+  if (key == "milter") return in_quotes(c.milter);
+  if (key == "milter_default_action") return in_quotes(name_of(c.milter_default_action));
+  if (key == "message_rate_source") return in_quotes(name_of(c.message_rate_source));
   if (key == "protocol_logging_level")
-    return quoted(c.protocol_logging_verbose ? "Verbose" : "None");
+    return in_quotes(c.protocol_logging_verbose ? "Verbose" : "None");
   return {};
 }
 
@@ -157,7 +157,7 @@ std::string setting_text(const ReceiveConnector& connector, const Parameter<Rece
         } else if constexpr (std::is_same_v<T, bool ReceiveDraft::*>) {
           return connector.*static_cast<bool ReceiveConnector::*>(target) ? "true" : "false";
         } else if constexpr (std::is_same_v<T, std::string ReceiveDraft::*>) {
-          return quoted(connector.*static_cast<std::string ReceiveConnector::*>(target));
+          return in_quotes(connector.*static_cast<std::string ReceiveConnector::*>(target));
         } else if constexpr (std::is_same_v<T, Duration ReceiveDraft::*>) {
           const Duration value = connector.*static_cast<Duration ReceiveConnector::*>(target);
           return print_number(row, static_cast<uint64_t>(value.ns));

@@ -9,7 +9,6 @@ namespace relais::front {
 namespace {
 
 constexpr Duration kAcceptPause = milliseconds(100);
-constexpr Duration kLinger = seconds(2);
 // Handing over costs a wake-up, so it must pay: a difference of this many sessions and an eighth.
 constexpr uint32_t kHandOverMargin = 2;
 

@@ -18,7 +18,7 @@ constexpr Duration kIdle = seconds(60);
 constexpr uint32_t kBuffers = 16;
 constexpr uint32_t kBufferOctets = 4096;
 // What a connection may keep of its output string.
-constexpr size_t kOutputKept = 64 * 1024;
+constexpr size_t kMilterOutputKept = 64 * 1024;
 // What libmilter does when it may not change messages and the filter insists.
 constexpr std::string_view kNotNegotiated =
     "it closed the connection in the negotiation; perhaps it wants to change messages";
@@ -176,7 +176,7 @@ void Milters::send(MilterLink& link) {
     return;
   }
   link.out.clear();
-  if (link.out.capacity() > kOutputKept) link.out = {};
+  if (link.out.capacity() > kMilterOutputKept) link.out = {};
   std::swap(link.out, link.client.output_buffer());
   link.out_sent = 0;
   link.sending = true;

@@ -19,6 +19,9 @@
 
 namespace relais::front {
 
+// How long the peer of a closed session has to read our last reply and to close too.
+constexpr Duration kLinger = seconds(2);
+
 // A receive buffer that is lent to the session until its bytes are used up.
 struct Lent {
   uint16_t buffer;

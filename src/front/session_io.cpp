@@ -13,7 +13,6 @@ constexpr size_t kInputMax = 4;
 constexpr size_t kOutputMax = 32 * 1024;
 // What an idle session may keep of its output string.
 constexpr size_t kOutputKept = 1024;
-constexpr Duration kLinger = seconds(2);
 
 }  // namespace
 

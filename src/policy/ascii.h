@@ -25,4 +25,9 @@ constexpr bool equal_ignoring_case(std::string_view a, std::string_view b) {
   return true;
 }
 
+constexpr bool begins_ignoring_case(std::string_view text, std::string_view beginning) {
+  return text.size() >= beginning.size() &&
+         equal_ignoring_case(text.substr(0, beginning.size()), beginning);
+}
+
 }  // namespace relais::policy

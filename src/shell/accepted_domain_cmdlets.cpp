@@ -25,7 +25,7 @@ Object object_of(const config::Table& table, bool is_first) {
   return object;
 }
 
-void run_new(Call& call) {
+void new_accepted_domain(Call& call) {
   const std::string name = call.arguments.text("Name");
   if (call.arguments.find("DomainName") == nullptr) {
     call.arguments.set(**find_parameter(call.spec, "DomainName"), name);
@@ -51,7 +51,7 @@ void run_new(Call& call) {
   }
 }
 
-void run_set(Call& call) {
+void set_accepted_domain(Call& call) {
   warn_of_support(call);
   const std::string identity = call.arguments.text("Identity");
   if (!is_confirmed(call, fmt::format("Setting accepted domain \"{}\"", identity), false)) return;
@@ -62,7 +62,7 @@ void run_set(Call& call) {
   });
 }
 
-void run_get(Call& call) {
+void get_accepted_domain(Call& call) {
   warn_of_support(call);
   const Folder folder(call.session.folder);
   if (!can_show(call, folder)) return;
@@ -80,7 +80,7 @@ void run_get(Call& call) {
   }
 }
 
-void run_remove(Call& call) {
+void remove_accepted_domain(Call& call) {
   warn_of_support(call);
   const std::string identity = call.arguments.text("Identity");
   if (!is_confirmed(call, fmt::format("Removing accepted domain \"{}\"", identity), true)) return;
@@ -94,10 +94,10 @@ CmdletSpec cmdlet(std::string name, std::string synopsis, void (*run)(Call&)) {
                     .parameters = {{.name = is_new ? "Name" : "Identity",
                                     .doc = "The domain, such as contoso.com or *.contoso.com.",
                                     .position = 0,
-                                    .is_required = run != run_get && !is_new}},
+                                    .is_required = run != get_accepted_domain && !is_new}},
                     .run = run,
                     .input = is_new ? "" : "Identity"};
-  if (run == run_new || run == run_set) {
+  if (run == new_accepted_domain || run == set_accepted_domain) {
     for (auto& parameter : parameters_of(config::accepted_domain_parameters())) {
       cmdlet.parameters.push_back(std::move(parameter));
     }
@@ -105,7 +105,7 @@ CmdletSpec cmdlet(std::string name, std::string synopsis, void (*run)(Call&)) {
       cmdlet.parameters.push_back(ignored(other));
     }
   }
-  if (run != run_get) add_change_parameters(cmdlet);
+  if (run != get_accepted_domain) add_change_parameters(cmdlet);
   return cmdlet;
 }
 
@@ -113,10 +113,10 @@ CmdletSpec cmdlet(std::string name, std::string synopsis, void (*run)(Call&)) {
 
 std::vector<CmdletSpec> accepted_domain_cmdlets() {
   return {cmdlet("New-AcceptedDomain", "Adds a domain that mail is accepted for from every client.",
-                 run_new),
-          cmdlet("Get-AcceptedDomain", "Shows accepted domains.", run_get),
-          cmdlet("Set-AcceptedDomain", "Changes an accepted domain.", run_set),
-          cmdlet("Remove-AcceptedDomain", "Removes an accepted domain.", run_remove)};
+                 new_accepted_domain),
+          cmdlet("Get-AcceptedDomain", "Shows accepted domains.", get_accepted_domain),
+          cmdlet("Set-AcceptedDomain", "Changes an accepted domain.", set_accepted_domain),
+          cmdlet("Remove-AcceptedDomain", "Removes an accepted domain.", remove_accepted_domain)};
 }
 
 }  // namespace relais::shell

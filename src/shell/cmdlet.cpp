@@ -13,11 +13,6 @@ namespace {
 
 using policy::equal_ignoring_case;
 
-bool begins_with(std::string_view text, std::string_view beginning) {
-  return text.size() >= beginning.size() &&
-         equal_ignoring_case(text.substr(0, beginning.size()), beginning);
-}
-
 std::string show_argument(const Argument& argument) {
   const auto* value = std::get_if<Value>(&argument.value);
   return value == nullptr ? std::string("{...}") : fmt::format("'{}'", to_text(*value));
@@ -78,7 +73,7 @@ std::expected<const ParameterSpec*, std::string> find_parameter(const CmdletSpec
   std::vector<std::string_view> names;
   for (const ParameterSpec& parameter : spec.parameters) {
     if (equal_ignoring_case(parameter.name, name)) return &parameter;
-    if (begins_with(parameter.name, name)) candidates.push_back(&parameter);
+    if (policy::begins_ignoring_case(parameter.name, name)) candidates.push_back(&parameter);
     names.push_back(parameter.name);
   }
   if (candidates.size() == 1) return candidates.front();

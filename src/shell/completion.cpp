@@ -11,11 +11,6 @@
 namespace relais::shell {
 namespace {
 
-bool begins_with(std::string_view text, std::string_view beginning) {
-  return text.size() >= beginning.size() &&
-         policy::equal_ignoring_case(text.substr(0, beginning.size()), beginning);
-}
-
 // Where the last word begins: behind the last blank, comma, pipe or bracket that stands in no
 // quote.
 size_t begin_of_word(std::string_view line) {
@@ -125,7 +120,8 @@ Completion complete(std::string_view line, const std::string& config_folder) {
   const std::string_view before = line.substr(0, completion.begin);
   std::string_view word = line.substr(completion.begin);
   const auto offer = [&](const std::string& candidate, std::string text) {
-    if (begins_with(candidate, word)) completion.candidates.push_back(std::move(text));
+    if (policy::begins_ignoring_case(candidate, word))
+      completion.candidates.push_back(std::move(text));
   };
   if (is_command_place(before)) {
     for (const CmdletSpec& cmdlet : all_cmdlets()) offer(cmdlet.name, cmdlet.name);

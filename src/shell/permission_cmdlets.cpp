@@ -161,7 +161,7 @@ Draft draft_add(const Call& call, const Folder& folder, std::vector<std::string>
   return change;
 }
 
-void run_add(Call& call) {
+void add_permission(Call& call) {
   warn_of_support(call);
   const std::string identity = call.arguments.text("Identity");
   if (!is_confirmed(call, fmt::format("Adding rights on \"{}\"", identity), false)) return;
@@ -180,7 +180,7 @@ void run_add(Call& call) {
   }
 }
 
-void run_get(Call& call) {
+void get_permission(Call& call) {
   warn_of_support(call);
   const Folder folder(call.session.folder);
   if (!can_show(call, folder)) return;
@@ -275,7 +275,7 @@ Draft draft_remove(const Call& call, const Folder& folder) {
   return change;
 }
 
-void run_remove(Call& call) {
+void remove_permission(Call& call) {
   warn_of_support(call);
   const std::string identity = call.arguments.text("Identity");
   if (!is_confirmed(
@@ -335,7 +335,7 @@ CmdletSpec changing(std::string name, std::string synopsis, void (*run)(Call&)) 
 
 std::vector<CmdletSpec> permission_cmdlets() {
   return {changing("Add-ADPermission", "Gives or denies single rights on a Receive connector.",
-                   run_add),
+                   add_permission),
           {.name = "Get-ADPermission",
            .synopsis = "Shows who may do what on a Receive connector, one right an object.",
            .parameters = {{.name = "Identity",
@@ -346,10 +346,10 @@ std::vector<CmdletSpec> permission_cmdlets() {
                            .doc = "Only the entries for this principal.",
                            .values = principal_names()},
                           ignored("DomainController")},
-           .run = run_get,
+           .run = get_permission,
            .input = "Identity"},
           changing("Remove-ADPermission",
-                   "Removes single rights that Add-ADPermission has written.", run_remove)};
+                   "Removes single rights that Add-ADPermission has written.", remove_permission)};
 }
 
 }  // namespace relais::shell

@@ -106,7 +106,7 @@ Draft draft_new(const Call& call, const Folder& folder) {
   return change;
 }
 
-void run_new(Call& call) {
+void new_receive_connector(Call& call) {
   // A switch is a value of -Usage; without one it is Custom, which is written so that the file says
   // what was meant.
   const auto usage = usage_of(call.arguments);
@@ -147,14 +147,14 @@ Draft draft_set(const Call& call, const Folder& folder) {
   return change;
 }
 
-void run_set(Call& call) {
+void set_receive_connector(Call& call) {
   warn_of_support(call);
   const std::string identity = call.arguments.text("Identity");
   if (!is_confirmed(call, fmt::format("Setting Receive connector \"{}\"", identity), false)) return;
   carry_out(call, [&](const Folder& folder) { return draft_set(call, folder); });
 }
 
-void run_get(Call& call) {
+void get_receive_connector(Call& call) {
   warn_of_support(call);
   const Folder folder(call.session.folder);
   if (!can_show(call, folder)) return;
@@ -195,7 +195,7 @@ Draft draft_remove(const Call& call, const Folder& folder) {
   return change;
 }
 
-void run_remove(Call& call) {
+void remove_receive_connector(Call& call) {
   warn_of_support(call);
   const std::string identity = call.arguments.text("Identity");
   if (!is_confirmed(call, fmt::format("Removing Receive connector \"{}\"", identity), true)) return;
@@ -222,7 +222,7 @@ CmdletSpec set_cmdlet() {
   CmdletSpec set{.name = "Set-ReceiveConnector",
                  .synopsis = "Changes a Receive connector.",
                  .parameters = {identity_parameter()},
-                 .run = run_set,
+                 .run = set_receive_connector,
                  .input = "Identity"};
   for (auto& parameter : parameters_of(config::receive_connector_parameters())) {
     if (parameter.name != "Usage") set.parameters.push_back(std::move(parameter));
@@ -238,7 +238,7 @@ CmdletSpec new_cmdlet() {
                         "Makes a Receive connector: a listener, the clients that it serves, "
                         "and what they may do.",
                     .parameters = {},
-                    .run = run_new};
+                    .run = new_receive_connector};
   for (auto& parameter : parameters_of(config::receive_connector_parameters())) {
     if (parameter.name == "Name") parameter.position = 0;
     cmdlet.parameters.push_back(std::move(parameter));
@@ -260,14 +260,14 @@ std::vector<CmdletSpec> receive_connector_cmdlets() {
   CmdletSpec get{.name = "Get-ReceiveConnector",
                  .synopsis = "Shows Receive connectors.",
                  .parameters = {identity_parameter(), ignored("Server")},
-                 .run = run_get,
+                 .run = get_receive_connector,
                  .input = "Identity"};
   get.parameters.front().is_required = false;
   get.parameters.push_back(ignored("DomainController"));
   CmdletSpec remove{.name = "Remove-ReceiveConnector",
                     .synopsis = "Removes a Receive connector and its file.",
                     .parameters = {identity_parameter()},
-                    .run = run_remove,
+                    .run = remove_receive_connector,
                     .input = "Identity"};
   add_change_parameters(remove);
   return {std::move(get), new_cmdlet(), std::move(remove), set_cmdlet()};

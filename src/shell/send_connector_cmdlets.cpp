@@ -99,7 +99,7 @@ void add_port(Call& call) {
   call.arguments.set(**find_parameter(call.spec, "SmartHosts"), Value(std::move(with_port)));
 }
 
-void run_new(Call& call) {
+void new_send_connector(Call& call) {
   warn_of_support(call);
   const std::string refused = what_is_refused(call);
   if (!refused.empty()) return call.fail(refused);
@@ -118,7 +118,7 @@ void run_new(Call& call) {
   }
 }
 
-void run_set(Call& call) {
+void set_send_connector(Call& call) {
   warn_of_support(call);
   const std::string refused = what_is_refused(call);
   if (!refused.empty()) return call.fail(refused);
@@ -132,7 +132,7 @@ void run_set(Call& call) {
   });
 }
 
-void run_get(Call& call) {
+void get_send_connector(Call& call) {
   warn_of_support(call);
   const Folder folder(call.session.folder);
   if (!can_show(call, folder)) return;
@@ -147,7 +147,7 @@ void run_get(Call& call) {
   }
 }
 
-void run_remove(Call& call) {
+void remove_send_connector(Call& call) {
   warn_of_support(call);
   const std::string identity = call.arguments.text("Identity");
   if (!is_confirmed(call, fmt::format("Removing Send connector \"{}\"", identity), true)) return;
@@ -189,25 +189,27 @@ CmdletSpec cmdlet(std::string name, std::string synopsis, void (*run)(Call&)) {
                     .synopsis = std::move(synopsis),
                     .parameters = {},
                     .run = run,
-                    .input = run == run_new ? "" : "Identity"};
-  if (run != run_new) {
+                    .input = run == new_send_connector ? "" : "Identity"};
+  if (run != new_send_connector) {
     cmdlet.parameters.push_back({.name = "Identity",
                                  .doc = "The name of the connector.",
                                  .position = 0,
-                                 .is_required = run != run_get});
+                                 .is_required = run != get_send_connector});
   }
-  if (run == run_new || run == run_set) add_parameters(cmdlet, run == run_new);
-  if (run != run_get) add_change_parameters(cmdlet);
+  if (run == new_send_connector || run == set_send_connector)
+    add_parameters(cmdlet, run == new_send_connector);
+  if (run != get_send_connector) add_change_parameters(cmdlet);
   return cmdlet;
 }
 
 }  // namespace
 
 std::vector<CmdletSpec> send_connector_cmdlets() {
-  return {cmdlet("New-SendConnector", "Makes a Send connector: where mail goes next.", run_new),
-          cmdlet("Get-SendConnector", "Shows Send connectors.", run_get),
-          cmdlet("Set-SendConnector", "Changes a Send connector.", run_set),
-          cmdlet("Remove-SendConnector", "Removes a Send connector.", run_remove)};
+  return {cmdlet("New-SendConnector", "Makes a Send connector: where mail goes next.",
+                 new_send_connector),
+          cmdlet("Get-SendConnector", "Shows Send connectors.", get_send_connector),
+          cmdlet("Set-SendConnector", "Changes a Send connector.", set_send_connector),
+          cmdlet("Remove-SendConnector", "Removes a Send connector.", remove_send_connector)};
 }
 
 }  // namespace relais::shell

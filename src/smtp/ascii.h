@@ -10,6 +10,8 @@ constexpr uint8_t octet(char c) { return static_cast<uint8_t>(c); }
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 constexpr bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 constexpr bool is_blank(char c) { return c == ' ' || c == '\t'; }
+// Blanks and the line ends between them (folding white space, RFC 5322 3.2.2).
+constexpr bool is_folding(char c) { return is_blank(c) || c == '\r' || c == '\n'; }
 constexpr bool is_printable(char c) { return c >= ' ' && c <= '~'; }
 constexpr char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
 

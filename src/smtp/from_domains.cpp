@@ -7,8 +7,7 @@
 namespace relais::smtp {
 namespace {
 
-constexpr bool is_folding(char c) { return is_blank(c) || c == '\r' || c == '\n'; }
-constexpr bool is_domain_octet(char c) {
+constexpr bool is_loose_domain_octet(char c) {
   return is_alpha(c) || is_digit(c) || c == '-' || c == '.' || c == '_';
 }
 
@@ -37,7 +36,7 @@ class Address {
     if (out.ends_with('.')) out.pop_back();
     if (out.empty()) return false;
     for (const char c : out) {
-      if (!is_domain_octet(c)) return false;
+      if (!is_loose_domain_octet(c)) return false;
     }
     return true;
   }

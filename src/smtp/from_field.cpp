@@ -30,8 +30,6 @@ bool is_dotted(std::string_view text, Octet is_octet) {
   return !dot_before;  // nor is it empty
 }
 
-constexpr bool is_folding(char c) { return is_blank(c) || c == '\r' || c == '\n'; }
-
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && is_folding(text.front())) text.remove_prefix(1);
   while (!text.empty() && is_folding(text.back())) text.remove_suffix(1);

@@ -1,19 +1,13 @@
 #include "spool/envelope.h"
 
-#include <cstring>
-
 #include "base/assert.h"
+#include "spool/numbers.h"
 
 namespace relais::spool {
 namespace {
 
 constexpr uint8_t kVersion = 1;
 constexpr uint8_t kEightBit = 1;
-
-template <class T>
-void put(std::string& out, T value) {
-  out.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
 
 void put_string(std::string& out, std::string_view text) {
   ASSERT(text.size() <= UINT16_MAX);
@@ -27,12 +21,7 @@ class Reader {
   template <class T>
   T number() {
     T value{};
-    if (bytes_.size() < sizeof value) {
-      ok_ = false;
-      return value;
-    }
-    std::memcpy(&value, bytes_.data(), sizeof value);
-    bytes_.remove_prefix(sizeof value);
+    if (!take_number(bytes_, value)) ok_ = false;
     return value;
   }
   std::string_view string() {

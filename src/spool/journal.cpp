@@ -1,25 +1,12 @@
 #include "spool/journal.h"
 
-#include <cstring>
+#include "spool/numbers.h"
 
 namespace relais::spool {
 namespace {
 
 constexpr uint8_t kGone = 1;
 constexpr uint8_t kState = 2;
-
-template <class T>
-void put(std::string& out, T value) {
-  out.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
-
-template <class T>
-bool take_number(std::string_view& bytes, T& value) {
-  if (bytes.size() < sizeof value) return false;
-  std::memcpy(&value, bytes.data(), sizeof value);
-  bytes.remove_prefix(sizeof value);
-  return true;
-}
 
 bool take_state(std::string_view& bytes, MessageState& state) {
   uint32_t count = 0;

@@ -8,6 +8,7 @@
 #include <set>
 #include <sstream>
 
+#include "clients.h"
 #include "admin/refusals.h"
 #include "admin/usage_table.h"
 #include "policy/limits.h"
@@ -18,9 +19,7 @@ namespace {
 using policy::AddressRange;
 
 constexpr Instant kStart{5'000'000'000'000};
-constexpr WallTime kNow{1'800'000'000'250'000'000};
-
-IpAddress client(uint32_t number) { return IpAddress::v4(0x0a000000 + number); }
+constexpr WallTime kGathered{1'800'000'000'250'000'000};
 
 void take(UsageTable& table, std::string_view connector, uint32_t source, uint64_t messages) {
   const AddressRange range{client(0), client(255)};
@@ -51,10 +50,10 @@ std::string page(const UsageTable& table, const std::vector<std::string>& config
   PressureReport::Entry queue;
   queue.resource = policy::Resource::kQueue;
   Metrics metrics{.version = "1.2.3",
-                  .gathered = kNow,
+                  .gathered = kGathered,
                   .config_generation = 7,
                   .last_reload_taken = false,
-                  .last_reload = kNow + seconds(-10),
+                  .last_reload = kGathered + seconds(-10),
                   .connectors = connector_metrics(totals, configured),
                   .limits = {limit},
                   .resources = {disk, queue},

@@ -17,12 +17,12 @@ namespace fs = std::filesystem;
 using policy::Pressure;
 using policy::Resource;
 
-constexpr WallTime kNow{1'767'225'600'000'000'000};
+constexpr WallTime kReported{1'767'225'600'000'000'000};
 
 PressureReport some_report() {
   return {
       .pid = 4711,
-      .updated = kNow,
+      .updated = kReported,
       .enabled = true,
       .mail = {.external_refused = true,
                .internal_refused = false,
@@ -31,12 +31,12 @@ PressureReport some_report() {
       .resources = {{.resource = Resource::kSpoolDisk,
                      .pressure = Pressure::kMedium,
                      .figure = 91,
-                     .since = kNow + seconds(-90),
+                     .since = kReported + seconds(-90),
                      .thresholds = {89, 99, 90, 80}},
                     {.resource = Resource::kQueue,
                      .pressure = Pressure::kNormal,
                      .figure = std::nullopt,
-                     .since = kNow + hours(-5),
+                     .since = kReported + hours(-5),
                      .thresholds = {1'000'000, 1'500'000, 1'000'000, 200'000}}}};
 }
 
@@ -91,7 +91,7 @@ TEST_F(PressureFile, DamageIsNoReport) {
 }
 
 TEST(PressureText, IsATable) {
-  EXPECT_EQ(pressure_text(some_report(), kNow),
+  EXPECT_EQ(pressure_text(some_report(), kReported),
             "resource             now  state   since          Medium from, until       "
             "High from, until\n"
             "spool_disk          91 %  Medium  90 s ago       89 %, below 80 %         "
@@ -105,14 +105,15 @@ TEST(PressureText, IsATable) {
 TEST(PressureText, SaysWhoWaitsAndWhoIsRefused) {
   PressureReport report = some_report();
   report.mail.internal_refused = true;
-  EXPECT_NE(pressure_text(report, kNow).find("MAIL is refused to everybody: 452"),
+  EXPECT_NE(pressure_text(report, kReported).find("MAIL is refused to everybody: 452"),
             std::string::npos);
   report.mail = {.external_refused = false, .internal_refused = false, .delay_s = 15, .reply = {}};
-  EXPECT_NE(pressure_text(report, kNow).find("MAIL waits 15 s for clients"), std::string::npos);
+  EXPECT_NE(pressure_text(report, kReported).find("MAIL waits 15 s for clients"),
+            std::string::npos);
   report.mail.delay_s = 0;
-  EXPECT_EQ(pressure_text(report, kNow).find("MAIL"), std::string::npos);
+  EXPECT_EQ(pressure_text(report, kReported).find("MAIL"), std::string::npos);
   report.enabled = false;
-  EXPECT_EQ(pressure_text(report, kNow),
+  EXPECT_EQ(pressure_text(report, kReported),
             "Back pressure is off ([back_pressure] enabled = false).\n");
 }
 

@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "clients.h"
 #include "admin/refusals.h"
 #include "admin/top_clients.h"
 #include "admin/usage_table.h"
@@ -13,9 +14,6 @@ namespace {
 
 using policy::AddressRange;
 namespace replies = smtp::replies;
-
-IpAddress client(uint32_t number) { return IpAddress::v4(0x0a000000 + number); }
-AddressRange one(uint32_t number) { return {client(number), client(number)}; }
 
 TEST(refusals, each_has_its_kind) {
   const smtp::Reply unable{550, {5, 7, 1}, "Unable to relay"};

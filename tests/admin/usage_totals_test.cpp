@@ -5,6 +5,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "clients.h"
 #include "admin/usage_file.h"
 #include "admin/usage_json.h"
 #include "admin/usage_keeper.h"
@@ -18,11 +19,8 @@ namespace {
 using policy::AddressRange;
 namespace fs = std::filesystem;
 
-constexpr WallTime kNow{1'800'000'000'123'000'000};
+constexpr WallTime kLastSeen{1'800'000'000'123'000'000};
 constexpr Duration kDay = hours(24);
-
-IpAddress client(uint32_t number) { return IpAddress::v4(0x0a000000 + number); }
-AddressRange one(uint32_t number) { return {client(number), client(number)}; }
 
 void use(UsageTable& table, std::string_view connector, const AddressRange* range, WallTime when) {
   const auto [entry, place] = table.at(connector, range);
@@ -41,17 +39,17 @@ UsageTotals some_totals() {
   UsageTable table;
   const AddressRange a = *AddressRange::parse("10.0.0.0/24");
   const AddressRange b = *AddressRange::parse("2001:db8::1-2001:db8::7");
-  use(table, "Anonymous \"Relay\"", &a, kNow);
-  use(table, "Anonymous \"Relay\"", &b, kNow + seconds(5));
-  use(table, "caf\xc3\xa9", &a, kNow);
+  use(table, "Anonymous \"Relay\"", &a, kLastSeen);
+  use(table, "Anonymous \"Relay\"", &b, kLastSeen + seconds(5));
+  use(table, "caf\xc3\xa9", &a, kLastSeen);
   const auto nobody = table.at("", nullptr);
   ++nobody.entry->figures.refusals[static_cast<size_t>(Refusal::kNoConnector)];
-  nobody.entry->figures.see(kNow);
-  nobody.connector->last_refusal = {kNow, client(9), "421 4.3.2 no", "nobody serves it"};
+  nobody.entry->figures.see(kLastSeen);
+  nobody.connector->last_refusal = {kLastSeen, client(9), "421 4.3.2 no", "nobody serves it"};
   UsageTotals totals;
   totals.add(table);
-  totals.counted_since = kNow;
-  totals.updated = kNow + seconds(9);
+  totals.counted_since = kLastSeen;
+  totals.updated = kLastSeen + seconds(9);
   totals.pid = 4711;
   return totals;
 }
@@ -63,14 +61,14 @@ TEST(usage_totals, sums_cores_and_intervals) {
   UsageTable core1;
   const AddressRange a = one(1);
   const AddressRange b = one(2);
-  use(core0, "c", &a, kNow);
-  use(core1, "c", &a, kNow + seconds(1));
-  use(core1, "c", &b, kNow);
+  use(core0, "c", &a, kLastSeen);
+  use(core1, "c", &a, kLastSeen + seconds(1));
+  use(core1, "c", &b, kLastSeen);
   UsageTotals totals;
   totals.add(core0);
   totals.add(core1);
   core0.clear();
-  use(core0, "c", &b, kNow + seconds(2));
+  use(core0, "c", &b, kLastSeen + seconds(2));
   totals.add(core0);
   const auto& connector = totals.connectors.at("c");
   EXPECT_EQ(connector.sum.messages, 4U);
@@ -78,18 +76,18 @@ TEST(usage_totals, sums_cores_and_intervals) {
   EXPECT_EQ(connector.sum.octets, 4000U);
   EXPECT_EQ(connector.ranges.at(a).messages, 2U);
   EXPECT_EQ(connector.ranges.at(b).messages, 2U);
-  EXPECT_EQ(connector.ranges.at(a).first_seen, kNow);
-  EXPECT_EQ(connector.ranges.at(a).last_seen, kNow + seconds(1));
-  EXPECT_EQ(connector.sum.last_seen, kNow + seconds(2));
+  EXPECT_EQ(connector.ranges.at(a).first_seen, kLastSeen);
+  EXPECT_EQ(connector.ranges.at(a).last_seen, kLastSeen + seconds(1));
+  EXPECT_EQ(connector.sum.last_seen, kLastSeen + seconds(2));
   EXPECT_EQ(connector.sum.sessions(), 4U);
 }
 
 TEST(usage_totals, names_of_earlier_policies_do_not_come_back) {
   UsageTable table;
   const AddressRange a = one(1);
-  use(table, "old", &a, kNow);
+  use(table, "old", &a, kLastSeen);
   table.clear();
-  use(table, "new", &a, kNow);
+  use(table, "new", &a, kLastSeen);
   UsageTotals totals;
   totals.add(table);
   EXPECT_EQ(totals.connectors.size(), 1U);
@@ -100,13 +98,13 @@ TEST(usage_totals, forgets_what_nobody_used_for_long_but_keeps_the_sum) {
   UsageTable table;
   const AddressRange a = one(1);
   const AddressRange b = one(2);
-  use(table, "c", &a, kNow + kDay * -500);
-  use(table, "c", &b, kNow);
-  use(table, "gone", &a, kNow + kDay * -500);
+  use(table, "c", &a, kLastSeen + kDay * -500);
+  use(table, "c", &b, kLastSeen);
+  use(table, "gone", &a, kLastSeen + kDay * -500);
   UsageTotals totals;
   totals.add(table);
   totals.end_sessions();
-  totals.forget(kNow);
+  totals.forget(kLastSeen);
   EXPECT_FALSE(totals.connectors.contains("gone"));
   EXPECT_FALSE(totals.connectors.at("c").ranges.contains(a));
   EXPECT_TRUE(totals.connectors.at("c").ranges.contains(b));
@@ -116,10 +114,10 @@ TEST(usage_totals, forgets_what_nobody_used_for_long_but_keeps_the_sum) {
 TEST(usage_totals, keeps_who_is_there_however_long_ago_it_came) {
   UsageTable table;
   const AddressRange a = one(1);
-  use(table, "c", &a, kNow + kDay * -500);
+  use(table, "c", &a, kLastSeen + kDay * -500);
   UsageTotals totals;
   totals.add(table);
-  totals.forget(kNow);
+  totals.forget(kLastSeen);
   EXPECT_TRUE(totals.connectors.at("c").ranges.contains(a));
 }
 
@@ -127,14 +125,14 @@ TEST(usage_totals, beyond_its_limit_the_longest_unused_go) {
   UsageTable table;
   for (uint32_t i = 0; i < 1000; ++i) {
     const AddressRange range = one(i);
-    use(table, "c", &range, kNow + seconds(i));
+    use(table, "c", &range, kLastSeen + seconds(i));
   }
   UsageTotals totals;
   totals.add(table);
   totals.end_sessions();
-  totals.forget(kNow + seconds(1000), 1000);
+  totals.forget(kLastSeen + seconds(1000), 1000);
   EXPECT_EQ(totals.connectors.at("c").ranges.size(), 1000U);
-  totals.forget(kNow + seconds(1000), 500);
+  totals.forget(kLastSeen + seconds(1000), 500);
   EXPECT_EQ(totals.connectors.at("c").ranges.size(), 450U);
   EXPECT_FALSE(totals.connectors.at("c").ranges.contains(one(549)));
   EXPECT_TRUE(totals.connectors.at("c").ranges.contains(one(550)));
@@ -146,7 +144,7 @@ TEST(usage_json, comes_back_as_it_went) {
   ASSERT_TRUE(back) << back.error();
   EXPECT_EQ(text_of(*back), text_of(totals));
   EXPECT_EQ(back->pid, 4711);
-  EXPECT_EQ(back->counted_since, kNow);
+  EXPECT_EQ(back->counted_since, kLastSeen);
   const auto& connector = back->connectors.at("Anonymous \"Relay\"");
   EXPECT_EQ(connector.ranges.size(), 2U);
   EXPECT_EQ(connector.sum.sessions(), 2U);
@@ -300,7 +298,8 @@ config::Model model() {
 TEST(usage_report, unused_are_those_never_used_or_not_since) {
   const UsageTotals totals = some_totals();
   const config::Model configured = model();
-  UsageView view{.totals = totals, .model = configured, .now = kNow + hours(1), .connector = {}};
+  UsageView view{
+      .totals = totals, .model = configured, .now = kLastSeen + hours(1), .connector = {}};
   const auto names = [&](WallTime since) {
     std::string text;
     for (const UnusedRange& one : unused_ranges(view, since)) {
@@ -310,19 +309,19 @@ TEST(usage_report, unused_are_those_never_used_or_not_since) {
     return text;
   };
   const std::string never = "10.0.1.44 never;10.0.1.45 never;10.0.1.144 never;";
-  EXPECT_EQ(names(kNow), never);
-  EXPECT_EQ(names(kNow + milliseconds(1)), "10.0.0.0/24 old;" + never);
+  EXPECT_EQ(names(kLastSeen), never);
+  EXPECT_EQ(names(kLastSeen + milliseconds(1)), "10.0.0.0/24 old;" + never);
   view.running = true;
-  EXPECT_EQ(names(kNow + milliseconds(1)), never) << "a session is there";
+  EXPECT_EQ(names(kLastSeen + milliseconds(1)), never) << "a session is there";
   view.connector = "new";
-  EXPECT_EQ(names(kNow), "10.0.1.144 never;");
+  EXPECT_EQ(names(kLastSeen), "10.0.1.144 never;");
 }
 
 TEST(usage_report, text_names_what_was_counted_and_what_is_no_longer_there) {
   const UsageTotals totals = some_totals();
   const config::Model configured = model();
   const UsageView view{
-      .totals = totals, .model = configured, .now = kNow + seconds(65), .connector = {}};
+      .totals = totals, .model = configured, .now = kLastSeen + seconds(65), .connector = {}};
   const std::string text = usage_text(view);
   for (const std::string_view wanted :
        {"Anonymous \"Relay\"", "10.0.0.0/24 ", "2001:db8::1-2001:db8::7 (removed)",

@@ -7,8 +7,6 @@
 namespace relais::config {
 namespace {
 
-using Texts = std::vector<std::string>;
-
 std::string connector(const std::string& name, const std::string& binding, const std::string& range,
                       const std::string& more = {}) {
   return "name = \"" + name + "\"\nbindings = [\"" + binding + "\"]\nremote_ip_ranges = [\"" +

@@ -9,6 +9,8 @@
 
 namespace relais::config {
 
+using Texts = std::vector<std::string>;
+
 class Folder {
  public:
   Folder();
@@ -24,9 +26,9 @@ class Folder {
   // The addresses of the machine that bindings are held against; without them nothing is.
   Folder& machine(const std::vector<std::string>& addresses);
   // The findings as a person sees them, with DIR for the folder's own name.
-  [[nodiscard]] std::vector<std::string> numbered_findings() const;
+  [[nodiscard]] Texts numbered_findings() const;
   // The same without the number, which must be there.
-  [[nodiscard]] std::vector<std::string> findings() const;
+  [[nodiscard]] Texts findings() const;
 
  private:
   std::string path_;

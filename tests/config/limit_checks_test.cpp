@@ -7,8 +7,6 @@
 namespace relais::config {
 namespace {
 
-using Texts = std::vector<std::string>;
-
 // The keys stand from line 5.
 Texts findings(const std::string& keys) {
   Folder folder;

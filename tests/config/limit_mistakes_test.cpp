@@ -6,9 +6,7 @@
 namespace relais::config {
 namespace {
 
-using Texts = std::vector<std::string>;
-
-Texts findings(const std::string& tables) {
+Texts findings_of(const std::string& tables) {
   Folder folder;
   folder.write("relais.toml", kGoodMain);
   folder.write("connectors/in.toml", std::string(kGoodConnector) + tables);
@@ -38,7 +36,7 @@ struct Mistake {
 
 void expect(const std::vector<Mistake>& mistakes) {
   for (const auto& [keys, expected] : mistakes) {
-    EXPECT_EQ(findings("[[limit]]\n" + keys + '\n'), Texts{"DIR/connectors/in.toml:" + expected})
+    EXPECT_EQ(findings_of("[[limit]]\n" + keys + '\n'), Texts{"DIR/connectors/in.toml:" + expected})
         << keys;
   }
 }
@@ -206,21 +204,21 @@ TEST(LimitMistakes, InActionsAndSteps) {
 
 TEST(LimitMistakes, OfATableAsAWhole) {
   EXPECT_EQ(
-      findings("[limit]\nmeasure = \"errors\"\nrate = \"5/s\"\n"),
+      findings_of("[limit]\nmeasure = \"errors\"\nrate = \"5/s\"\n"),
       Texts{"DIR/connectors/in.toml:5: limit: found a table. Write one table a limit, at most "
             "32: [[limit]]."});
   const std::string good = "[[limit]]\nmeasure = \"errors\"\nper = \"source\"\nrate = \"5/s\"\n";
-  EXPECT_EQ(findings(good + "[[limit]]\nmeasure = \"errors\"\nper = \"source/32,128\"\n"
-                            "rate = \"1/h\"\n"),
+  EXPECT_EQ(findings_of(good + "[[limit]]\nmeasure = \"errors\"\nper = \"source/32,128\"\n"
+                               "rate = \"1/h\"\n"),
             Texts{"DIR/connectors/in.toml:9: limit[1]: errors/source is limited twice (line 5). "
                   "Keep one of the two; a list of actions makes steps of one limit."});
   // A table that is wrong has no measure and key to be the same as another's.
-  EXPECT_EQ(findings("[[limit]]\nmeasure = \"errors\"\nper = \"source\"\n" + good),
+  EXPECT_EQ(findings_of("[[limit]]\nmeasure = \"errors\"\nper = \"source\"\n" + good),
             Texts{"DIR/connectors/in.toml:5: limit[0].rate: is missing." + kRateText});
   // Everything that is wrong is told at once.
   EXPECT_EQ(
-      findings("[[limit]]\nmeasure = \"errors\"\nper = \"user\"\nrate = \"0/s\"\n"
-               "action = [\"close\"]\nthresholds = [100, 200]\n"),
+      findings_of("[[limit]]\nmeasure = \"errors\"\nper = \"user\"\nrate = \"0/s\"\n"
+                  "action = [\"close\"]\nthresholds = [100, 200]\n"),
       (Texts{"DIR/connectors/in.toml:7: limit[0].per: errors cannot be counted per user. With this "
              "measure write one of connector, source, source/N.",
              "DIR/connectors/in.toml:8: limit[0].rate: '0/s': the count is 0." + kRateText,
@@ -231,7 +229,7 @@ TEST(LimitMistakes, OfATableAsAWhole) {
     many += "[[limit]]\nmeasure = \"errors\"\nper = \"source/" + std::to_string(128 - i) +
             "\"\nrate = \"" + std::to_string(100 + i) + "/s\"\n";
   }
-  const auto found = findings(many);
+  const auto found = findings_of(many);
   ASSERT_FALSE(found.empty());
   EXPECT_EQ(found.back(),
             "DIR/connectors/in.toml:133: limit[32]: 33 limits; a connector has at most 32. Take "

@@ -6,8 +6,6 @@
 namespace relais::config {
 namespace {
 
-using Texts = std::vector<std::string>;
-
 // The rules that a relay connector with these ranges breaks, "E" or "W" in front.
 Texts rules_for(const std::string& ranges, const std::string& more = {},
                 const std::string& binding = "\"0.0.0.0:25\", \"[::]:25\"") {

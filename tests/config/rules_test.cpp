@@ -160,7 +160,6 @@ TEST(Rules, WhoMaySubmitNowhereIsToldWhy) {
     folder.write("connectors/a.toml", kBare + more);
     return folder.findings();
   };
-  using Texts = std::vector<std::string>;
   const std::string none =
       ": warning: permission_groups: nobody may submit mail here: anonymous clients have no "
       "ms-Exch-SMTP-Submit";

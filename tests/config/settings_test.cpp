@@ -29,7 +29,6 @@ std::vector<std::string> changes(const std::string& before, const std::string& a
 }
 
 TEST(Settings, ChangesAreNamedByKey) {
-  using Texts = std::vector<std::string>;
   EXPECT_EQ(changes("", ""), Texts{});
   EXPECT_EQ(changes("", "max_message_size = \"36MB\"\n"), Texts{});  // the default
   EXPECT_EQ(changes("", "max_message_size = \"1MB\"\nbanner = \"220 x\"\nenabled = false\n"),
@@ -44,7 +43,6 @@ TEST(Settings, ChangesAreNamedByKey) {
 }
 
 TEST(Settings, LimitsAreToldOneByOne) {
-  using Texts = std::vector<std::string>;
   const std::string bytes =
       "[[limit]]\nmeasure = \"bytes\"\nper = \"source/24\"\nrate = \"50MB/min\"\n";
   const std::string messages = "[[limit]]\nmeasure = \"messages\"\nrate = \"10/15s\"\n";

@@ -7,24 +7,24 @@
 namespace relais::milter::test {
 namespace {
 
-using Kind = Content::Piece::Kind;
+using PieceKind = Content::Piece::Kind;
 
 void drain(Content& content, std::string& shown, bool& in_body) {
   for (;;) {
     const Content::Piece piece = content.next();
     switch (piece.kind) {
-      case Kind::kNothing:
+      case PieceKind::kNothing:
         return;
-      case Kind::kField:
+      case PieceKind::kField:
         EXPECT_FALSE(in_body);
         shown += "[" + std::string(piece.name) + "=" + std::string(piece.bytes) + "]";
         break;
-      case Kind::kEndOfHeader:
+      case PieceKind::kEndOfHeader:
         EXPECT_FALSE(in_body);
         in_body = true;
         shown += "|";
         break;
-      case Kind::kBody:
+      case PieceKind::kBody:
         EXPECT_TRUE(in_body);
         EXPECT_FALSE(piece.bytes.empty());
         shown += piece.bytes;
@@ -34,7 +34,7 @@ void drain(Content& content, std::string& shown, bool& in_body) {
 }
 
 // Fed in pieces that end at `cuts`.
-std::string show(std::string_view wire, const std::vector<size_t>& cuts = {}) {
+std::string pieces_of(std::string_view wire, const std::vector<size_t>& cuts = {}) {
   Content content;
   std::string shown;
   bool in_body = false;
@@ -83,16 +83,16 @@ constexpr Case kCases[] = {
 };
 
 TEST(Content, IsCutIntoFieldsAndBody) {
-  for (const Case& c : kCases) EXPECT_EQ(show(c.wire), c.shown) << c.wire;
+  for (const Case& c : kCases) EXPECT_EQ(pieces_of(c.wire), c.shown) << c.wire;
 }
 
 TEST(Content, IsTheSameHoweverItIsCut) {
   for (const Case& c : kCases) {
     for (size_t cut = 0; cut <= c.wire.size(); ++cut)
-      EXPECT_EQ(show(c.wire, {cut}), c.shown) << c.wire << " cut at " << cut;
+      EXPECT_EQ(pieces_of(c.wire, {cut}), c.shown) << c.wire << " cut at " << cut;
     std::vector<size_t> each(c.wire.size());
     for (size_t i = 0; i < each.size(); ++i) each[i] = i + 1;
-    EXPECT_EQ(show(c.wire, each), c.shown) << c.wire << " octet by octet";
+    EXPECT_EQ(pieces_of(c.wire, each), c.shown) << c.wire << " octet by octet";
   }
 }
 
@@ -100,7 +100,7 @@ TEST(Content, OfALongFieldTheBeginningIsShown) {
   std::string wire = "A: " + std::string(998, 'x') + "\r\n";
   for (int i = 0; i < 200; ++i) wire += " " + std::string(996, 'y') + "\r\n";
   wire += "B: 2\r\n\r\nbody\r\n";
-  const std::string shown = show(wire);
+  const std::string shown = pieces_of(wire);
   EXPECT_TRUE(shown.ends_with("][B= 2]|body\r\n")) << shown.substr(shown.size() - 50);
   EXPECT_NEAR(static_cast<double>(shown.size()), 65'000.0, 300.0);
 }
@@ -109,9 +109,9 @@ TEST(Content, ALongLineWithoutAColonIsBody) {
   const std::string line(200'000, 'x');
   const std::string wire = "A: 1\r\n" + line + "\r\n..y\r\n";
   const std::string expected = "[A= 1]|" + line + "\r\n.y\r\n";
-  EXPECT_TRUE(show(wire) == expected);  // too long to print
-  EXPECT_TRUE(show(wire, {5000, 70'000}) == expected);
-  EXPECT_TRUE(show(wire, {8, 900, 1010}) == expected);
+  EXPECT_TRUE(pieces_of(wire) == expected);  // too long to print
+  EXPECT_TRUE(pieces_of(wire, {5000, 70'000}) == expected);
+  EXPECT_TRUE(pieces_of(wire, {8, 900, 1010}) == expected);
 }
 
 // Whatever the bytes: no octet of a body is lost but the stuffing, and cuts change nothing.
@@ -121,10 +121,10 @@ TEST(Content, OfAnyBytesIsTheSameHoweverItIsCut) {
     std::string wire;
     constexpr std::string_view kAlphabet[] = {"\r\n", ".", ":", " ", "a", "\r", "\n", "\t", "B:"};
     for (uint64_t i = prng.below(30); i > 0; --i) wire += kAlphabet[prng.below(9)];
-    const std::string whole = show(wire);
+    const std::string whole = pieces_of(wire);
     std::vector<size_t> cuts;
     for (size_t at = 0; at < wire.size(); at += prng.between(1, 4)) cuts.push_back(at);
-    ASSERT_EQ(show(wire, cuts), whole) << round;
+    ASSERT_EQ(pieces_of(wire, cuts), whole) << round;
   }
 }
 

@@ -11,7 +11,7 @@
 namespace relais::policy {
 namespace {
 
-constexpr Instant kStart{1'000'000'000};
+constexpr Instant kFirstTick{1'000'000'000};
 
 // A client that always tries; what passes is written down.
 struct Taker {
@@ -31,8 +31,8 @@ TEST(Bucket, TheFirstBurstIsExact) {
   for (const uint64_t burst : {1, 2, 3, 7, 10, 60, 600, 999, 10'007, 60'000}) {
     for (const uint64_t count : {1, 3, 7, 10, 600, 60'000, 1'000'003}) {
       Taker taker{.bucket = {{count, minutes(1)}, burst}};
-      for (uint64_t i = 0; i < burst; ++i) ASSERT_TRUE(taker.take(kStart)) << burst << ' ' << i;
-      EXPECT_FALSE(taker.take(kStart)) << burst << " at " << count;
+      for (uint64_t i = 0; i < burst; ++i) ASSERT_TRUE(taker.take(kFirstTick)) << burst << ' ' << i;
+      EXPECT_FALSE(taker.take(kFirstTick)) << burst << " at " << count;
     }
   }
 }
@@ -43,7 +43,7 @@ TEST(Bucket, WhoeverWaitsAsLongAsToldIsServedAndNotEarlier) {
     const Rate rate{random.between(1, 100'000),
                     seconds(static_cast<int64_t>(random.between(1, 3600)))};
     Taker taker{.bucket = {rate, random.between(1, 50)}};
-    Instant now = kStart;
+    Instant now = kFirstTick;
     while (taker.take(now)) now = now + Duration{static_cast<int64_t>(random.below(1000))};
     const Duration wait = taker.wait(now);
     ASSERT_GT(wait.ns, 0);
@@ -60,7 +60,7 @@ TEST(Bucket, NoWindowHoldsMoreThanBurstPlusRate) {
                     milliseconds(static_cast<int64_t>(random.between(1, 5000)))};
     Taker taker{.bucket = {rate, burst}};
     std::vector<Instant> passed;
-    Instant now = kStart;
+    Instant now = kFirstTick;
     for (int i = 0; i < 3000; ++i) {
       if (taker.take(now)) passed.push_back(now);
       const auto pause = static_cast<uint64_t>(rate.period.ns) / rate.count * random.below(3) / 2;
@@ -84,7 +84,7 @@ TEST(Bucket, MonthsOfARateAreWithinAPartInAMillion) {
     uint64_t passed = 0;
     const Duration span = hours(24 * 150);
     const Duration step{rate.period.ns / static_cast<int64_t>(rate.count) / 2 - 1};
-    for (Instant now = kStart; now - kStart < span; now = now + step)
+    for (Instant now = kFirstTick; now - kFirstTick < span; now = now + step)
       passed += taker.take(now) ? 1 : 0;
     const double expected = static_cast<double>(span.ns) / static_cast<double>(rate.period.ns) *
                             static_cast<double>(rate.count);
@@ -103,7 +103,7 @@ TEST(Bucket, WorksAcrossTheWrapOfItsTime) {
 
 TEST(Bucket, WhatIsGivenBackCanBeTakenAgain) {
   const Bucket bucket{{10, seconds(1)}, 5};
-  const uint64_t now = Bucket::ticks(kStart);
+  const uint64_t now = Bucket::ticks(kFirstTick);
   uint64_t value = kBucketFull;
   uint64_t last = 0;
   for (int i = 0; i < 5; ++i) value = last = bucket.take(value, now, bucket.cost(1), 0).bucket;
@@ -116,12 +116,12 @@ TEST(Bucket, WhatIsGivenBackCanBeTakenAgain) {
 // Whoever holds messages open until the bucket is full again must not get their tokens twice.
 TEST(Bucket, WhatHasFlowedInAgainIsNotGivenBack) {
   const Bucket bucket{{10, seconds(1)}, 5};
-  const uint64_t then = Bucket::ticks(kStart);
+  const uint64_t then = Bucket::ticks(kFirstTick);
   uint64_t value = kBucketFull;
   std::vector<uint64_t> held;
   for (int i = 0; i < 5; ++i)
     held.push_back(value = bucket.take(value, then, bucket.cost(1), 0).bucket);
-  const uint64_t later = Bucket::ticks(kStart + milliseconds(500));
+  const uint64_t later = Bucket::ticks(kFirstTick + milliseconds(500));
   EXPECT_EQ(bucket.used(value, later), 0U);
   int passed = 0;
   while (true) {
@@ -154,7 +154,7 @@ TEST(Bucket, NoWindowHoldsMoreThanBurstPlusRateAndWhatCameBack) {
     uint64_t value = kBucketFull;
     std::deque<Event> open;
     std::vector<Event> done;
-    Instant now = kStart;
+    Instant now = kFirstTick;
     for (int i = 0; i < 1000; ++i) {
       const uint64_t pause = random.one_in(50) ? 300'000'000 : 8'000'000;
       now = now + Duration{static_cast<int64_t>(random.below(pause))};
@@ -193,7 +193,7 @@ TEST(Bucket, NoWindowHoldsMoreThanBurstPlusRateAndWhatCameBack) {
 TEST(Bucket, AChangedRateKeepsTheLevel) {
   const Bucket before{{600, minutes(1)}, 600};
   const Bucket after{{10, seconds(1)}, 50};
-  const uint64_t now = Bucket::ticks(kStart);
+  const uint64_t now = Bucket::ticks(kFirstTick);
   uint64_t value = kBucketFull;
   value = before.take(value, now, before.cost(450), 0).bucket;
   EXPECT_EQ(before.used(value, now), 450U);
@@ -212,7 +212,7 @@ TEST(Bucket, ManyEventsCostAsMuchTogetherAsAlone) {
     uint64_t passed = 0;
     while (left > 0) {
       const uint64_t n = std::min<uint64_t>(left, random.between(1, 16'384));
-      if (!whole.take(kStart, n)) break;
+      if (!whole.take(kFirstTick, n)) break;
       left -= n;
       passed += n;
     }

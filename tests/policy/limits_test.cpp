@@ -16,7 +16,7 @@ std::array<char, 192> secret() {
 }
 
 // A connector without Exchange's limits, so that only those of the test count.
-ReceiveConnector connector(std::vector<Limit> limits, std::string name = "erp") {
+ReceiveConnector limited(std::vector<Limit> limits, std::string name = "erp") {
   ReceiveConnector made;
   made.name = std::move(name);
   made.limits = std::move(limits);
@@ -52,7 +52,7 @@ class LimitsTest : public testing::Test {
   Charges charges_;
 
   void compile(std::vector<Limit> limits, Instant now = kStart) {
-    set_ = limits_.compile({connector(std::move(limits))}, now);
+    set_ = limits_.compile({limited(std::move(limits))}, now);
   }
   LimitVerdict message(const LimitSubject& subject, Instant now = kStart) {
     return set_->charge(1, Measure::kMessages, subject, 1, now, charges_);
@@ -185,7 +185,7 @@ TEST_F(LimitsTest, ConcurrentCountsAndLetsGo) {
 // exchange-reference.md section 4: a percentage of what remains, so it falls when the server is
 // busy.
 TEST_F(LimitsTest, ThePercentageIsOfWhatRemains) {
-  ReceiveConnector busy = connector({});
+  ReceiveConnector busy = limited({});
   busy.max_inbound_connection = 1000;
   busy.max_inbound_connection_percentage_per_source = 2;
   set_ = limits_.compile({busy}, kStart);
@@ -244,15 +244,15 @@ TEST_F(LimitsTest, TwoHundredThousandChangesDoNotRunOutOfIds) {
 TEST_F(LimitsTest, AConnectorThatIsGoneKeepsItsLimitsForSessionsThatRun) {
   compile({limit(Measure::kMessages, LimitKey::kSource, {1, hours(1)}, 2)});
   EXPECT_EQ(passing(from("192.0.2.1")), 2);
-  set_ = limits_.compile({connector({}, "another")}, kStart);
+  set_ = limits_.compile({limited({}, "another")}, kStart);
   EXPECT_EQ(set_->slots()[0], 2U);
   EXPECT_TRUE(message(from("192.0.2.1")).refused());
 }
 
 TEST_F(LimitsTest, WithoutAPlaceKeysShareOneBucketAndAreCounted) {
   Limits small(1, secret());
-  set_ = small.compile(
-      {connector({limit(Measure::kMessages, LimitKey::kSource, {1, hours(1)}, 1)})}, kStart);
+  set_ = small.compile({limited({limit(Measure::kMessages, LimitKey::kSource, {1, hours(1)}, 1)})},
+                       kStart);
   int passed = 0;
   for (int i = 0; i < 1000; ++i)
     passed +=
@@ -280,8 +280,8 @@ TEST_F(LimitsTest, ContentWaitsButIsNeverRefused) {
 // The issue's own test: threads hammer one bucket, and exactly the burst passes.
 TEST_F(LimitsTest, ThreadsThatHammerOneBucketGetExactlyTheBurst) {
   for (const LimitKey key : {LimitKey::kConnector, LimitKey::kSource}) {
-    set_ = limits_.compile({connector({limit(Measure::kMessages, key, {1, minutes(1)}, 10'000)},
-                                      std::string(name_of(key)))},
+    set_ = limits_.compile({limited({limit(Measure::kMessages, key, {1, minutes(1)}, 10'000)},
+                                    std::string(name_of(key)))},
                            kStart);
     const uint32_t slot = set_->slots()[0];
     std::atomic<uint64_t> passed{0};
@@ -306,8 +306,8 @@ TEST_F(LimitsTest, ThreadsThatHammerOneBucketGetExactlyTheBurst) {
 TEST_F(LimitsTest, SixtyFourCoresTogetherKeepTheRate) {
   for (const uint64_t rate : {10, 600, 60'000}) {
     set_ = limits_.compile(
-        {connector({limit(Measure::kMessages, LimitKey::kConnector, {rate, minutes(1)}, 10)},
-                   std::to_string(rate))},
+        {limited({limit(Measure::kMessages, LimitKey::kConnector, {rate, minutes(1)}, 10)},
+                 std::to_string(rate))},
         kStart);
     const uint32_t slot = set_->slots()[0];
     uint64_t passed = 0;

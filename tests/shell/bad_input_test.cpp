@@ -8,13 +8,13 @@
 namespace relais::shell {
 namespace {
 
-struct Case {
+struct BadInput {
   std::string_view argument;  // of Set-ReceiveConnector Relay
   std::string_view line;      // of its file
   std::string_view sentence;
 };
 
-const Case kCases[] = {
+const BadInput kCases[] = {
     {"-RemoteIPRanges 10.0.0.0/33", "remote_ip_ranges = [\"10.0.0.0/33\"]",
      "remote_ip_ranges[0]: '10.0.0.0/33': a prefix of IPv4 has at most 32 bits."},
     {"-RemoteIPRanges 192.168.5.10,5-3", "remote_ip_ranges = [\"192.168.5.10\", \"5-3\"]",
@@ -104,7 +104,7 @@ TEST(BadInput, OneSentenceByCmdletAndByFileAndNothingChangesOnDisk) {
   TestFolder folder;
   ASSERT_EQ(folder.run(kNewRelay), "");
   const auto before = folder.tree();
-  for (const Case& c : kCases) {
+  for (const BadInput& c : kCases) {
     std::string expected;
     for (const std::string& sentence : errors_of_file(c.line)) {
       expected += "Set-ReceiveConnector : ";

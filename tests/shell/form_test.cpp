@@ -27,12 +27,12 @@ std::string with(std::string_view keys, std::string_view more) {
 std::string relay_with(std::string_view line) { return with(kKeys, line); }
 std::string main_with(std::string_view line) { return with(line, kServer); }
 
-struct Case {
+struct BadForm {
   std::string_view line;
   std::string_view said;
 };
 
-void expect_refused(TestFolder& folder, const Case& c) {
+void expect_refused(TestFolder& folder, const BadForm& c) {
   ASSERT_TRUE(config::load(folder.path()).ok) << c.line;
   const auto before = folder.tree();
   EXPECT_EQ(folder.run(c.line), c.said);
@@ -46,7 +46,7 @@ TEST(Form, PermissionsInOneList) {
   folder.write("connectors/relay.toml",
                relay_with("permission = [{user = \"S-1-5-7\", extended_rights = "
                           "[\"ms-Exch-SMTP-Accept-Any-Recipient\"]}]\n"));
-  const Case cases[] = {
+  const BadForm cases[] = {
       {"Remove-ADPermission Relay -User S-1-5-7 -ExtendedRights ms-Exch-SMTP-Accept-Any-Recipient",
        "Remove-ADPermission : DIR/connectors/relay.toml:5: permission is written as one list; "
        "write its entries as [[permission]] tables first\n"},
@@ -57,7 +57,7 @@ TEST(Form, PermissionsInOneList) {
        "Add-ADPermission : DIR/connectors/relay.toml:5: permission is written as one list; write "
        "its entries as [[permission]] tables first\n"},
   };
-  for (const Case& c : cases) expect_refused(folder, c);
+  for (const BadForm& c : cases) expect_refused(folder, c);
 }
 
 TEST(Form, DomainsInOneList) {
@@ -72,7 +72,7 @@ TEST(Form, DomainsInOneList) {
   const std::string connectors =
       "DIR/relais.toml:1: send_connector is written as one list; write its entries as "
       "[[send_connector]] tables first\n";
-  const Case cases[] = {
+  const BadForm cases[] = {
       {"Remove-AcceptedDomain contoso.com", domains},
       {"Set-AcceptedDomain contoso.com -DomainType InternalRelay", domains},
       {"New-AcceptedDomain fabrikam.com", domains},
@@ -80,7 +80,7 @@ TEST(Form, DomainsInOneList) {
       {"Set-SendConnector Out -SmartHosts 192.0.2.2", connectors},
       {"New-SendConnector B -AddressSpaces contoso.com -SmartHosts 192.0.2.2", connectors},
   };
-  for (const Case& c : cases) {
+  for (const BadForm& c : cases) {
     std::string said(c.line.substr(0, c.line.find(' ')));
     said += " : ";
     said += c.said;

@@ -21,7 +21,7 @@ namespace {
 
 using ring::Operation;
 
-const Endpoint kHere{IpAddress::v4(0x0a000001), 25};
+const Endpoint kEcho{IpAddress::v4(0x0a000001), 25};
 
 // Says its octets, one kind each connection, and counts those that come back.
 struct Talker : SimPeer {
@@ -60,7 +60,7 @@ struct Outcome {
 // A few clients at a time against one program.
 void talk(SimWorld& world, Outcome& outcome, char first_letter, bool crash_in_between,
           bool careless = false) {
-  Echo echo(world, kHere, careless);
+  Echo echo(world, kEcho, careless);
   if (!echo.usable()) return;
   std::vector<std::shared_ptr<Talker>> talkers;
   for (char i = 0; i < 6; ++i) {
@@ -68,7 +68,7 @@ void talk(SimWorld& world, Outcome& outcome, char first_letter, bool crash_in_be
     talker->letter = static_cast<char>(first_letter + i);
     talker->says = 1 + world.prng().below(20);
     world.after(milliseconds(static_cast<int64_t>(world.prng().below(30))), [&world, talker] {
-      world.network().connect(talker, {IpAddress::v4(0x7f000002), 0}, kHere);
+      world.network().connect(talker, {IpAddress::v4(0x7f000002), 0}, kEcho);
     });
     talkers.push_back(std::move(talker));
   }
@@ -279,10 +279,10 @@ TEST(SimKernel, running_out_of_descriptors_ends_an_accept_and_keeps_the_caller_w
   SimWorld world(1);
   SimKernel kernel(world);
   const auto loop = std::move(*ring::Loop::create(kernel));
-  const int listener = kernel.listen(kHere).value_or(-1);
+  const int listener = kernel.listen(kEcho).value_or(-1);
   loop->accept_multishot(listener, {Operation::kAccept, {0, 1}});
   auto talker = std::make_shared<Talker>();
-  world.network().connect(talker, {IpAddress::v4(0x7f000002), 0}, kHere);
+  world.network().connect(talker, {IpAddress::v4(0x7f000002), 0}, kEcho);
   const int ballast = kernel.wake_up_fd().value_or(-1);
   kernel.set_descriptor_limit(kernel.open_descriptors());
   const auto next = [&] {
