@@ -8,9 +8,9 @@
 #include <set>
 #include <sstream>
 
-#include "clients.h"
 #include "admin/refusals.h"
 #include "admin/usage_table.h"
+#include "clients.h"
 #include "policy/limits.h"
 
 namespace relais::admin {

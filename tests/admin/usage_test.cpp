@@ -3,11 +3,11 @@
 
 #include <map>
 
-#include "clients.h"
 #include "admin/refusals.h"
 #include "admin/top_clients.h"
 #include "admin/usage_table.h"
 #include "base/prng.h"
+#include "clients.h"
 
 namespace relais::admin {
 namespace {

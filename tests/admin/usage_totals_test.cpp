@@ -5,12 +5,12 @@
 #include <fstream>
 #include <sstream>
 
-#include "clients.h"
 #include "admin/usage_file.h"
 #include "admin/usage_json.h"
 #include "admin/usage_keeper.h"
 #include "admin/usage_report.h"
 #include "admin/usage_totals.h"
+#include "clients.h"
 #include "ring/linux_kernel.h"
 
 namespace relais::admin {
