@@ -28,6 +28,17 @@ std::string range_text(const front::Client& client) {
   return client.range != nullptr ? client.range->to_string() : std::string();
 }
 
+// Who it was and where; with `local` and `session_ms`, relais replay finds the connector of another
+// configuration and knows one session from the next.
+void client_fields(JsonLine& line, const front::Client& client) {
+  line.text("connector", client.connector)
+      .text("range", range_text(client))
+      .text("client", client.remote.to_string())
+      .text("local", client.local.to_string())
+      .milliseconds("session_ms", client.age.ns)
+      .text("helo", client.hello);
+}
+
 }  // namespace
 
 MessageLog::MessageLog(ring::Loop& loop, std::string path, int fd)
@@ -84,13 +95,9 @@ void MessageLog::on_refused(const front::Client& client, std::string_view comman
                             const smtp::Reply& reply, std::string_view reason) {
   if (!room()) return;
   JsonLine line(waiting_);
-  line.text("time", iso8601(loop_.wall_now()))
-      .text("event", "refused")
-      .text("connector", client.connector)
-      .text("range", range_text(client))
-      .text("client", client.remote.to_string())
-      .text("helo", client.hello)
-      .text("command", command);
+  line.text("time", iso8601(loop_.wall_now())).text("event", "refused");
+  client_fields(line, client);
+  line.text("command", command);
   if (transaction.has_sender()) line.text("from", transaction.sender());
   if (!recipient.empty()) line.text("to", recipient);
   line.text("reply", reply_text(reply)).text("reason", reason);
@@ -101,12 +108,8 @@ void MessageLog::message_fields(JsonLine& line, const front::Client& client,
   std::vector<std::string_view> recipients;
   for (size_t i = 0; i < transaction.recipient_count(); ++i)
     recipients.push_back(transaction.recipient(i));
-  line.text("connector", client.connector)
-      .text("range", range_text(client))
-      .text("client", client.remote.to_string())
-      .text("helo", client.hello)
-      .text("from", transaction.sender())
-      .texts("to", recipients);
+  client_fields(line, client);
+  line.text("from", transaction.sender()).texts("to", recipients);
 }
 
 void MessageLog::on_discarded(const front::Client& client, const smtp::Transaction& transaction,
@@ -134,12 +137,8 @@ void MessageLog::on_limited(const front::Client& client, const smtp::Transaction
                             Duration wait, bool shadow, std::string_view id) {
   if (!room()) return;
   JsonLine line(waiting_);
-  line.text("time", iso8601(loop_.wall_now()))
-      .text("event", "limited")
-      .text("connector", client.connector)
-      .text("range", range_text(client))
-      .text("client", client.remote.to_string())
-      .text("helo", client.hello);
+  line.text("time", iso8601(loop_.wall_now())).text("event", "limited");
+  client_fields(line, client);
   if (transaction.has_sender()) line.text("from", transaction.sender());
   const std::string_view parameter = policy::parameter_of(limit.limit->origin);
   line.text("limit", parameter.empty() ? limit.limit->name() : std::string(parameter))

@@ -22,6 +22,7 @@ struct Client {
   Endpoint remote;
   Endpoint local;
   std::string_view hello;
+  Duration age{};  // since the connection was accepted
 };
 
 class Observer {

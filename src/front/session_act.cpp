@@ -15,7 +15,8 @@ Client Front::client_of(const Session& session) const {
           .range = &connector.remote_ranges[session.range],
           .remote = session.remote,
           .local = session.local,
-          .hello = session.server.hello_name()};
+          .hello = session.server.hello_name(),
+          .age = loop_.now() - session.opened};
 }
 
 void Front::act(Session& session, const smtp::Event& event, size_t replies_before) {
