@@ -11,11 +11,6 @@ using policy::LiveLimit;
 
 size_t index_of(LimitAction action) { return static_cast<size_t>(action); }
 
-std::string label_of(const policy::Limit& limit) {
-  const std::string_view parameter = policy::parameter_of(limit.origin);
-  return parameter.empty() ? limit.name() : std::string(parameter);
-}
-
 double level_of(const policy::LimitSet& set, const LiveLimit& live,
                 const policy::LimitSubject& subject, Instant now) {
   const policy::LimitLevel level = set.level(live, subject, now);
@@ -53,7 +48,7 @@ void add_slot(std::vector<LimitMetrics>& all, const policy::LimitSet& set, uint3
   const size_t begin = all.size();
   for (size_t measure = 0; measure < policy::kMeasures; ++measure) {
     for (const LiveLimit& live : set.limits(slot, static_cast<policy::Measure>(measure))) {
-      std::string label = label_of(*live.limit);
+      std::string label = limit_label(*live.limit);
       auto known = std::find_if(all.begin() + static_cast<ptrdiff_t>(begin), all.end(),
                                 [&](const LimitMetrics& other) { return other.limit == label; });
       if (known == all.end()) {
@@ -67,6 +62,11 @@ void add_slot(std::vector<LimitMetrics>& all, const policy::LimitSet& set, uint3
 }
 
 }  // namespace
+
+std::string limit_label(const policy::Limit& limit) {
+  const std::string_view parameter = policy::parameter_of(limit.origin);
+  return parameter.empty() ? limit.name() : std::string(parameter);
+}
 
 std::vector<LimitMetrics> limit_metrics(const policy::LimitSet& set,
                                         const std::vector<LimitedConnector>& connectors,

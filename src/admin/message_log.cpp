@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "admin/json_line.h"
+#include "admin/limit_metrics.h"
 #include "admin/notices.h"
 
 namespace relais::admin {
@@ -98,7 +99,8 @@ void MessageLog::on_refused(const front::Client& client, std::string_view comman
   line.text("time", iso8601(loop_.wall_now())).text("event", "refused");
   client_fields(line, client);
   line.text("command", command);
-  if (transaction.has_sender()) line.text("from", transaction.sender());
+  if (transaction.has_sender() || command == "MAIL")
+    line.text("from", transaction.has_sender() ? transaction.sender() : client.asked_sender);
   if (!recipient.empty()) line.text("to", recipient);
   line.text("reply", reply_text(reply)).text("reason", reason);
 }
@@ -139,9 +141,11 @@ void MessageLog::on_limited(const front::Client& client, const smtp::Transaction
   JsonLine line(waiting_);
   line.text("time", iso8601(loop_.wall_now())).text("event", "limited");
   client_fields(line, client);
-  if (transaction.has_sender()) line.text("from", transaction.sender());
-  const std::string_view parameter = policy::parameter_of(limit.limit->origin);
-  line.text("limit", parameter.empty() ? limit.limit->name() : std::string(parameter))
+  if (transaction.has_sender())
+    line.text("from", transaction.sender());
+  else if (!client.asked_sender.empty())
+    line.text("from", client.asked_sender);
+  line.text("limit", limit_label(*limit.limit))
       .text("action", shadow ? "shadow" : "delay")
       .number("used", level.used)
       .number("of", level.of)

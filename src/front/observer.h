@@ -22,7 +22,8 @@ struct Client {
   Endpoint remote;
   Endpoint local;
   std::string_view hello;
-  Duration age{};  // since the connection was accepted
+  Duration age{};                      // since the connection was accepted
+  std::string_view asked_sender = {};  // of a MAIL that waits for its answer
 };
 
 class Observer {

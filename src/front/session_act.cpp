@@ -16,7 +16,8 @@ Client Front::client_of(const Session& session) const {
           .remote = session.remote,
           .local = session.local,
           .hello = session.server.hello_name(),
-          .age = loop_.now() - session.opened};
+          .age = loop_.now() - session.opened,
+          .asked_sender = session.server.asked_sender()};
 }
 
 void Front::act(Session& session, const smtp::Event& event, size_t replies_before) {

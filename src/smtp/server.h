@@ -116,6 +116,10 @@ class Server {
   // Not allowed while a question waits for its answer. After kClose it answers kClose again.
   [[nodiscard]] Event next();
   [[nodiscard]] bool awaits_answer() const;
+  // Of the MAIL that waits for its answer; it is in the transaction only once it is accepted.
+  [[nodiscard]] std::string_view asked_sender() const {
+    return question_ == Event::Kind::kMail ? command_.path.address : std::string_view{};
+  }
   void answer(const Verdict& verdict);
 
   // Replies that wait to be sent, oldest first. The caller may also take the string by swap

@@ -63,6 +63,9 @@ class Limits(harness.EndToEnd):
         self.assertTrue(told, reply)
         refused = self.relais.wait_event("refused", command="MAIL")
         self.assertIn(told[2], refused["reason"])
+        self.assertEqual((refused["from"], refused["local"]),
+                         ("chris@contoso.com", f"127.0.0.1:{self.port}"))
+        self.assertGreater(refused["session_ms"], 0)
         self.assertIn("limit messages/source: 5/5", refused["reason"])
         other = self.client("127.0.0.2")  # has a bucket of its own
         self.messages(other, 5)
