@@ -44,6 +44,14 @@ struct StatsOptions {
 };
 [[nodiscard]] int stats(const StatsOptions& options);
 
+struct ReplayArguments {
+  std::string folder;              // with the new limits
+  std::vector<std::string> files;  // message logs; "-": standard input
+  size_t top = 5;                  // sources that are named of each limit
+  bool json = false;
+};
+[[nodiscard]] int replay(const ReplayArguments& arguments);
+
 // Where the lines of `relais shell` come from; neither: standard input.
 struct ShellInput {
   std::optional<std::string> line;  // -c

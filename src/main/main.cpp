@@ -112,6 +112,15 @@ int main(int argc, char** argv) {
   relais::ShellInput input;
   shell->add_option("-c,--command", input.line, "a line to carry out, in place of standard input");
   shell->add_option("file", input.file, "a file with lines, in place of standard input");
+  CLI::App* replay = with_config(app.add_subcommand(
+      "replay", "what the limits of --config would have done with the traffic of a message log"));
+  relais::ReplayArguments replayed;
+  replay->add_option("LOG", replayed.files, "message logs (log_file); -: standard input")
+      ->required();
+  replay->add_option("--top", replayed.top, "so many sources of each limit")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  replay->add_flag("--json", replayed.json, "as one JSON object");
   const CLI::App* version = app.add_subcommand("version", "print the version");
   app.set_version_flag("--version", "relais " RELAIS_VERSION, "print the version");
   if (argc > 1 && is_wrong_command(app, argv[1])) return 2;
@@ -137,6 +146,10 @@ int main(int argc, char** argv) {
   if (stats->parsed()) {
     stats_options.folder = folder;
     return relais::stats(stats_options);
+  }
+  if (replay->parsed()) {
+    replayed.folder = folder;
+    return relais::replay(replayed);
   }
   if (shell->parsed()) return relais::run_shell(folder, input);
   if (version->parsed()) std::printf("relais %s\n", RELAIS_VERSION);
