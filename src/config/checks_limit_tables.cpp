@@ -166,10 +166,10 @@ void check_others(const ReceiveDraft& connector, const Place& file, size_t i) {
   for (size_t k = 0; k < all.size(); ++k) {
     const Limit& other = all[k];
     if (k == i || !comes_first(other, limit)) continue;
-    const std::string line =
-        k < connector.limits.size()
-            ? fmt::format(" (line {})", connector.limit_places[k].lines.section_line)
-            : std::string();
+    // An override stands in no file (limit_override.h).
+    const uint32_t number =
+        k < connector.limits.size() ? connector.limit_places[k].lines.section_line : 0;
+    const std::string line = number != 0 ? fmt::format(" (line {})", number) : std::string();
     return place_of(connector, file, i)
         .warning(Rule::kLimitNeverBinds,
                  fmt::format("{} can never be reached: {}{}", limit.name(), said(other), line),

@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kMainFile = "relais.toml";
+constexpr std::string_view kMainFileName = "relais.toml";
 constexpr std::string_view kConnectorFolder = "connectors";
 
 std::string join(const std::string& folder, std::string_view name) {
@@ -155,7 +155,7 @@ Loaded load(const std::string& directory, const std::vector<IpAddress>& addresse
   const auto place = [&](std::string file) {
     return Place(loaded.findings, directory, std::move(file));
   };
-  const Place main_file = place(join(directory, kMainFile));
+  const Place main_file = place(join(directory, kMainFileName));
   ModelDraft draft;
   if (const auto table = read_file(main_file, overlay)) {
     read_section(main_file_parameters(), *table, main_file, draft);
@@ -176,8 +176,10 @@ Loaded load(const std::string& directory, const std::vector<IpAddress>& addresse
   check_reserved_shares(draft, files);
   if (!addresses.empty()) check_interfaces(files, addresses);
 
+  std::string address_book_file = draft.address_book;
   complete(loaded, std::move(draft), std::move(files), main_file.file());
   loaded.model.address_book = std::move(address_book);
+  loaded.model.address_book_file = std::move(address_book_file);
   return loaded;
 }
 
@@ -190,7 +192,7 @@ Loaded load_connectors(const std::string& folder) {
 
 bool is_connector_folder(const std::string& folder) {
   std::error_code failed;
-  if (fs::exists(join(folder, kMainFile), failed)) return false;
+  if (fs::exists(join(folder, kMainFileName), failed)) return false;
   return fs::is_directory(folder, failed) && !fs::exists(join(folder, kConnectorFolder), failed);
 }
 

@@ -120,6 +120,7 @@ struct Model {
   std::vector<SendConnector> send_connectors;
   std::vector<policy::ReceiveConnector> receive_connectors;  // by file name
   std::shared_ptr<const policy::AddressBook> address_book;   // null: none
+  std::string address_book_file;                             // empty: none
 };
 
 }  // namespace relais::config

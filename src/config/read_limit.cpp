@@ -18,7 +18,6 @@ using policy::LimitAction;
 using policy::LimitKey;
 using policy::Measure;
 
-constexpr size_t kLimitsMax = 32;  // a connector
 constexpr uint64_t kBurstMax = 1ULL << 31;
 constexpr uint64_t kOctetsMax = 1ULL << 40;
 // Buckets count time in 54 bits and must never be in debt for longer (policy/bucket.h).
@@ -318,6 +317,13 @@ void read_thresholds(const Value& value, const Place& place, LimitDraft& limit) 
     }
     limit.thresholds.push_back(static_cast<uint32_t>(*percent));
   }
+}
+
+std::optional<LimitDraft> read_limit(const Table& table, const Place& section) {
+  LimitDraft limit;
+  limit.lines = read_section(limit_parameters(), table, section, limit);
+  if (!complete(limit, section)) return std::nullopt;
+  return limit;
 }
 
 void read_limits(const Value& value, const Place& place, ReceiveDraft& connector) {

@@ -88,11 +88,14 @@ void read_user(const Value& value, const Place& place, PermissionDraft& permissi
 void read_extended_rights(const Value& value, const Place& place, PermissionDraft& permission);
 
 // [[limit]]
+inline constexpr size_t kLimitsMax = 32;  // a connector
 void read_measure(const Value& value, const Place& place, LimitDraft& limit);
 void read_limit_key(const Value& value, const Place& place, LimitDraft& limit);
 void read_rate(const Value& value, const Place& place, LimitDraft& limit);
 void read_burst(const Value& value, const Place& place, LimitDraft& limit);
 void read_actions(const Value& value, const Place& place, LimitDraft& limit);
 void read_thresholds(const Value& value, const Place& place, LimitDraft& limit);
+// The whole table; nullopt after a report.
+[[nodiscard]] std::optional<LimitDraft> read_limit(const Table& table, const Place& section);
 
 }  // namespace relais::config

@@ -125,15 +125,19 @@ uint32_t Limits::slot_of(const std::string& connector, std::vector<Limit> limits
 }
 
 std::shared_ptr<const LimitSet> Limits::compile(const std::vector<ReceiveConnector>& connectors,
-                                                Instant now, uint32_t connection_rate) {
+                                                Instant now, uint32_t connection_rate,
+                                                const LimitsByConnector& replaced) {
   auto set = std::make_shared<LimitSet>();
   set->table_ = &table_;
   set->secret_ = secret_.data();
   // The empty name is no connector's.
   const uint32_t server = slot_of({}, server_limits(connection_rate));
   ASSERT(server == LimitSet::server_slot());
-  for (const ReceiveConnector& connector : connectors)
-    set->slot_of_connector_.push_back(slot_of(connector.name, limits_of(connector)));
+  for (const ReceiveConnector& connector : connectors) {
+    const auto found = replaced.find(connector.name);
+    set->slot_of_connector_.push_back(
+        slot_of(connector.name, found == replaced.end() ? limits_of(connector) : found->second));
+  }
   for (size_t slot = 0; slot < names_.size(); ++slot)
     set->slots_.push_back(compile_slot(names_[slot], *limits_[slot], now));
   set->owned_ = limits_;

@@ -16,6 +16,8 @@
 
 namespace relais::policy {
 
+using LimitsByConnector = std::map<std::string, std::vector<Limit>>;
+
 class Limits {
  public:
   // `table_octets`: for all keyed buckets. `random`: any 192 octets that clients do not know, so
@@ -26,10 +28,11 @@ class Limits {
 
   // The set of a configuration; `now` is when old levels are taken over. Sets must not outlive
   // Limits. Slots of connectors that are gone keep their last limits, for sessions that still run.
-  // `connection_rate`: connections a minute of the whole server; UINT32_MAX: no limit.
+  // `connection_rate`: connections a minute of the whole server; UINT32_MAX: no limit. `replaced`:
+  // connectors whose limits are not what limits_of() says.
   [[nodiscard]] std::shared_ptr<const LimitSet> compile(
       const std::vector<ReceiveConnector>& connectors, Instant now,
-      uint32_t connection_rate = UINT32_MAX);
+      uint32_t connection_rate = UINT32_MAX, const LimitsByConnector& replaced = {});
   // Now and then (an hour is often enough): frees idle places. Returns how many keys are live.
   size_t sweep(Instant now);
   [[nodiscard]] LimitTable::Figures table() const { return table_.figures(); }

@@ -227,6 +227,26 @@ TEST_F(LimitsTest, AReloadKeepsLevelsScaledAndConnectionsCounted) {
   EXPECT_EQ(level(Measure::kConcurrent, 0), 0U);
 }
 
+TEST_F(LimitsTest, WhatIsReplacedKeepsItsLevelAndComesBack) {
+  const Rate rate{60, minutes(1)};
+  const auto made = limited({limit(Measure::kMessages, LimitKey::kSource, rate, 60)});
+  const LimitsByConnector faster{
+      {"erp", {limit(Measure::kMessages, LimitKey::kSource, {120, minutes(1)}, 120)}},
+      {"another", {limit(Measure::kMessages, LimitKey::kSource, rate, 1)}}};
+  const auto level = [&] {
+    return set_->level(set_->limits(1, Measure::kMessages)[0], from("192.0.2.1"), kStart);
+  };
+  set_ = limits_.compile({made}, kStart);
+  for (int i = 0; i < 30; ++i) (void)message(from("192.0.2.1"));
+  set_ = limits_.compile({made}, kStart, UINT32_MAX, faster);
+  EXPECT_EQ(level().used, 60U);
+  EXPECT_EQ(level().of, 120U);
+  EXPECT_EQ(passing(from("192.0.2.1")), 60);
+  set_ = limits_.compile({made}, kStart);
+  EXPECT_EQ(level().used, 60U);
+  EXPECT_EQ(level().of, 60U);
+}
+
 TEST_F(LimitsTest, TheSameReloadedIsTheSame) {
   const std::vector same{limit(Measure::kMessages, LimitKey::kSource, {1, hours(1)}, 5)};
   compile(same);
