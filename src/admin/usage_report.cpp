@@ -128,6 +128,7 @@ class Text {
     line("{:<{}} {:>5} {:>11} {:>10} {:>10} {:>9} {:>9}  {}\n", "connector, range", width_, "now",
          "connections", "messages", "recipients", "size", "refused", "last seen");
     for (const UsageRow& row : rows_) print(row);
+    print_overrides();
     if (view_.pressure != nullptr && view_.connector.empty())
       out_ += '\n' + pressure_text(*view_.pressure, view_.now);
     return std::move(out_);
@@ -143,6 +144,12 @@ class Text {
     if (row.name.empty()) return "(no connector)";
     if (row.configured == nullptr) return row.name + " (removed)";
     return row.configured->enabled ? row.name : row.name + " (disabled)";
+  }
+
+  void print_overrides() {
+    if (view_.overrides == nullptr) return;
+    const std::string text = overrides_text(*view_.overrides, view_.connector, view_.now);
+    if (!text.empty()) line("\nlimits that differ from the configuration\n{}", text);
   }
 
   void print(const std::string& name, const UsageFigures& figures) {
@@ -276,8 +283,11 @@ std::string usage_json(const UsageView& view) {
               {"counted_since", iso8601(view.totals.counted_since)},
               {"updated", iso8601(view.totals.updated)},
               {"back_pressure", nullptr},
+              {"overrides", nullptr},
               {"connectors", Json::array()}};
   if (view.pressure != nullptr) record["back_pressure"] = record_of(*view.pressure);
+  if (view.overrides != nullptr)
+    record["overrides"] = overrides_record(*view.overrides, view.connector);
   for (const UsageRow& row : rows_of(view)) record["connectors"].push_back(record_of(row, view));
   return to_line(record) + "\n";
 }

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "admin/override_book.h"
 #include "admin/pressure_report.h"
 #include "admin/usage_totals.h"
 #include "config/model.h"
@@ -19,6 +20,7 @@ struct UsageView {
   bool running = false;                      // a server counts on
   std::string connector;                     // only this one; empty: all
   const PressureReport* pressure = nullptr;  // of the server that runs; null: not known
+  const OverrideBook* overrides = nullptr;   // the same
   size_t top = 10;  // ranges and clients of a connector; the rest is summed up
 };
 [[nodiscard]] std::string usage_text(const UsageView& view);

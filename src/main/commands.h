@@ -52,6 +52,16 @@ struct ReplayArguments {
 };
 [[nodiscard]] int replay(const ReplayArguments& arguments);
 
+struct LimitArguments {
+  std::string folder;
+  std::vector<std::string> words;  // set CONNECTOR LIMIT=RATE [burst=N], remove CONNECTOR LIMIT
+  std::string time;                // --for
+  bool keep = false;
+  bool json = false;
+};
+// 0: done, 1: there is no server, or it did not take it.
+[[nodiscard]] int limit(const LimitArguments& arguments);
+
 // Where the lines of `relais shell` come from; neither: standard input.
 struct ShellInput {
   std::optional<std::string> line;  // -c

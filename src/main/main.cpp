@@ -105,6 +105,14 @@ int main(int argc, char** argv) {
   diff->add_option("NEW", sides.after, "the other one")->required();
   diff->add_option("--clients", sides.clients, "look at these only: addresses, one a line");
   diff->add_flag("--json", sides.json, "as one JSON object");
+  CLI::App* limit = with_config(app.add_subcommand(
+      "limit", "change a limit of the running server for a while; exit status 1 if it is refused"));
+  relais::LimitArguments change;
+  limit->add_option("words", change.words,
+                    "set CONNECTOR LIMIT=RATE [burst=N], list, or remove CONNECTOR LIMIT");
+  limit->add_option("--for", change.time, "how long: 90s, 2h, at most 30d");
+  limit->add_flag("--keep", change.keep, "over a restart, too");
+  limit->add_flag("--json", change.json, "for machines");
   CLI::App* shell = with_config(app.add_subcommand(
       "shell",
       "the commands of Exchange's shell: typed, from a file, or with -c; exit status 1 if "
@@ -150,6 +158,10 @@ int main(int argc, char** argv) {
   if (replay->parsed()) {
     replayed.folder = folder;
     return relais::replay(replayed);
+  }
+  if (limit->parsed()) {
+    change.folder = folder;
+    return relais::limit(change);
   }
   if (shell->parsed()) return relais::run_shell(folder, input);
   if (version->parsed()) std::printf("relais %s\n", RELAIS_VERSION);

@@ -17,6 +17,7 @@
 
 #include "admin/metrics_server.h"
 #include "admin/notices.h"
+#include "admin/override_keeper.h"
 #include "admin/pressure_keeper.h"
 #include "admin/server_state.h"
 #include "admin/usage_keeper.h"
@@ -25,6 +26,7 @@
 #include "main/commands.h"
 #include "main/core.h"
 #include "main/listeners.h"
+#include "main/orders.h"
 #include "policy/limits.h"
 #include "ring/linux_kernel.h"
 
@@ -70,7 +72,8 @@ class Server {
         swept_(kernel_.now()),
         listeners_(kernel_, model_.server.cores.size()),
         usage_(kernel_, model_.server.data_dir),
-        pressure_(kernel_, model_.server.data_dir) {}
+        pressure_(kernel_, model_.server.data_dir),
+        overrides_(model_.server.data_dir) {}
 
   int run();
 
@@ -83,18 +86,22 @@ class Server {
   void print_start() const;
   void print_try() const;
   void post_policy(std::shared_ptr<const front::ServingPolicy> policy, uint32_t connection_rate);
+  void post_limits();
   void drop_unused_policies();
   void sweep_limits();
   void post(ring::Letter::Kind kind);
   void post_pressure();
   [[nodiscard]] config::Loaded read_gently() const;
   void reload();
-  [[nodiscard]] int next_signal(const sigset_t& signals);
+  [[nodiscard]] Orders::Kind next_order();
+  void watch(const config::Model& model);
   void tell_state(std::string problem, std::string needs_restart,
                   const std::vector<config::Finding>& findings);
   void publish_metrics();
+  void take_orders();
   void wait_for_end();
 
+  Orders orders_;
   std::string folder_;
   config::Model model_;
   uint64_t generation_ = 0;
@@ -103,11 +110,13 @@ class Server {
   ring::LinuxKernel kernel_;
   policy::Limits limits_;
   std::shared_ptr<const policy::LimitSet> limit_set_;  // in force
+  uint32_t connection_rate_ = UINT32_MAX;
   Instant swept_;
   Listeners listeners_;
   admin::UsageKeeper usage_;
   std::unique_ptr<admin::MetricsServer> metrics_;  // null: [admin] listen is not written
   admin::PressureKeeper pressure_;
+  admin::OverrideKeeper overrides_;
   front::Neighbours neighbours_;
   std::vector<std::jthread> threads_;
   std::vector<Started> cores_;
@@ -235,14 +244,23 @@ bool Server::start_cores() {
 
 void Server::post_policy(std::shared_ptr<const front::ServingPolicy> policy,
                          uint32_t connection_rate) {
-  limit_set_ = limits_.compile(policy->snapshot().connectors(), kernel_.now(), connection_rate);
+  policies_.push_back(std::move(policy));
+  connection_rate_ = connection_rate;
+  post_limits();
+}
+
+// With the newest policy, which cores take again as it is.
+void Server::post_limits() {
+  const auto& policy = policies_.back();
+  const auto& connectors = policy->snapshot().connectors();
+  limit_set_ =
+      limits_.compile(connectors, kernel_.now(), connection_rate_, overrides_.apply(connectors));
   for (size_t i = 0; i < cores_.size(); ++i) {
     auto letter =
         std::make_shared<PolicyLetter>(PolicyLetter{policy, listeners_.of_core(i), limit_set_});
     cores_[i].core->mailbox().post(
         {.kind = ring::Letter::Kind::kPolicy, .object = std::move(letter)});
   }
-  policies_.push_back(std::move(policy));
 }
 
 // Freeing a table of a million ranges takes tens of milliseconds, which a core does not have: each
@@ -369,6 +387,8 @@ std::string needs_restart(const config::Model& fresh, const config::Model& runni
   };
   config::ServerSettings server = fresh.server;
   server.audit_log = running.server.audit_log;  // read by the shell alone
+  server.watch_config = running.server.watch_config;
+  server.max_connection_rate_per_minute = running.server.max_connection_rate_per_minute;
   add(server != running.server, "[server]");
   add(fresh.spool != running.spool, "[spool]");
   add(fresh.retry != running.retry, "[retry]");
@@ -380,6 +400,7 @@ std::string needs_restart(const config::Model& fresh, const config::Model& runni
 void Server::reload() {
   using std::chrono::steady_clock;
   const auto begin = steady_clock::now();
+  orders_.watch().forget();
   config::Loaded loaded = read_gently();
   for (const auto& finding : loaded.findings) notice("{}", config::to_string(finding));
   if (!loaded.ok) {
@@ -402,6 +423,7 @@ void Server::reload() {
   const auto posted = steady_clock::now();
   post(ring::Letter::Kind::kReopenLog);
   pressure_.configure(loaded.model.back_pressure);
+  watch(loaded.model);
   const auto ms = [](auto duration) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
   };
@@ -434,29 +456,56 @@ void Server::publish_metrics() {
   metrics_->publish(std::make_shared<const admin::Metrics>(std::move(metrics)));
 }
 
+void Server::watch(const config::Model& model) {
+  if (model.server.watch_config)
+    orders_.watch().start(folder_, model.address_book_file);
+  else
+    orders_.watch().stop();
+}
+
 // While nothing else happens, what the cores count is gathered.
-int Server::next_signal(const sigset_t& signals) {
+Orders::Kind Server::next_order() {
   while (true) {
-    constexpr timespec kTick{.tv_sec = 1, .tv_nsec = 0};
-    const int signal = sigtimedwait(&signals, nullptr, &kTick);
+    constexpr Duration kTick = seconds(1);
+    const Orders::Kind order =
+        orders_.wait(std::min(kTick, overrides_.time_left(kernel_.now()).value_or(kTick)));
+    if (overrides_.expire(kernel_.now())) post_limits();
     usage_.tick();
     post_pressure();
     publish_metrics();
     drop_unused_policies();
     sweep_limits();
-    if (signal > 0) return signal;
+    if (order != Orders::Kind::kNone) return order;
+  }
+}
+
+void Server::take_orders() {
+  while (true) {
+    switch (next_order()) {
+      case Orders::Kind::kNone:
+        break;
+      case Orders::Kind::kStop:
+        return;
+      case Orders::Kind::kChanged:
+        notice("reload: {} has changed", orders_.changed());
+        reload();
+        break;
+      case Orders::Kind::kReload:
+        reload();
+        break;
+      case Orders::Kind::kLimits:
+        if (!overrides_.take_request(policies_.back()->snapshot().connectors(),
+                                     {kernel_.now(), kernel_.wall_now()}))
+          break;
+        post_limits();
+        overrides_.answer();
+        break;
+    }
   }
 }
 
 void Server::wait_for_end() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
-  while (true) {
-    const int signal = next_signal(signals);
-    if (signal != SIGHUP) break;
-    reload();
-  }
+  take_orders();
   notice("stopping: no new connections; what is under way may finish within {} s",
          model_.server.drain_timeout.seconds());
   if (metrics_ != nullptr) metrics_->set_health(admin::MetricsServer::Health::kDraining);
@@ -464,11 +513,7 @@ void Server::wait_for_end() {
   // The last letter: from here on mailboxes may go.
   done_->count_down();
   // A second signal does not wait: what was acknowledged is on disk in any case.
-  sigset_t again;
-  sigemptyset(&again);
-  sigaddset(&again, SIGINT);
-  sigaddset(&again, SIGTERM);
-  pthread_sigmask(SIG_UNBLOCK, &again, nullptr);
+  Orders::obey_at_once();
   for (size_t gone = 0; gone < cores_.size();) {
     if (ended_.try_acquire_for(std::chrono::seconds(1))) ++gone;
     usage_.tick();
@@ -482,18 +527,15 @@ void Server::wait_for_end() {
 }
 
 int Server::run() {
-  // Blocked before any thread exists, so that sigwait gets them all.
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   if (!prepare() || !start_cores()) return 1;
   usage_.begin(getpid());
   pressure_.begin(getpid());
   pressure_.configure(model_.back_pressure);
+  overrides_.begin(getpid(), {kernel_.now(), kernel_.wall_now()});
   post_policy(compile(model_.receive_connectors, model_),
               model_.server.max_connection_rate_per_minute);
+  watch(model_);
   tell_state({}, {}, {});
   publish_metrics();
   if (metrics_ != nullptr) metrics_->set_health(admin::MetricsServer::Health::kOk);

@@ -6,6 +6,7 @@
 
 #include "admin/json.h"
 #include "admin/notices.h"
+#include "admin/override_book.h"
 #include "admin/pressure_file.h"
 #include "admin/usage_file.h"
 #include "admin/usage_report.h"
@@ -134,9 +135,12 @@ int stats(const StatsOptions& options) {
                  .running = admin::server_runs(read.totals),
                  .connector = {},
                  .pressure = nullptr,
+                 .overrides = nullptr,
                  .top = options.top.value_or(options.json ? SIZE_MAX : 10)};
   const auto pressure = admin::read_pressure(data_dir);
   if (view.running && pressure && pressure->pid == read.totals.pid) view.pressure = &*pressure;
+  const auto overrides = admin::read_overrides(data_dir);
+  if (view.running && overrides && overrides->pid == read.totals.pid) view.overrides = &*overrides;
   if (!options.connector.empty()) {
     view.connector = find_connector(options.connector, view);
     if (view.connector.empty()) return 1;

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <utility>
 
 #include "base/clock.h"
@@ -49,6 +50,15 @@ std::string line_of(const AuditEntry& entry) {
 }
 
 }  // namespace
+
+std::string audit_path(const config::ServerSettings& server, const std::string& otherwise) {
+  if (!server.audit_log.empty()) return server.audit_log;
+  std::error_code failed;
+  const bool is_there = std::filesystem::is_directory(server.data_dir, failed);
+  return is_there ? server.data_dir + "/audit.log" : otherwise;
+}
+
+std::string audit_user() { return user_name(getuid()); }
 
 AuditLog::~AuditLog() {
   if (fd_ >= 0) close(fd_);

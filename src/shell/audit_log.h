@@ -5,13 +5,20 @@
 #include <string>
 #include <string_view>
 
+#include "config/model.h"
 #include "shell/value.h"
 
 namespace relais::shell {
 
+// The file; `otherwise`: as long as there is no data_dir.
+[[nodiscard]] std::string audit_path(const config::ServerSettings& server,
+                                     const std::string& otherwise);
+// Of the user who runs this program; empty: the uid has no name.
+[[nodiscard]] std::string audit_user();
+
 struct AuditEntry {
   std::string command;  // as it was typed
-  std::string file;     // in the configuration folder
+  std::string file;     // in the configuration folder; empty: none was changed
   Pairs before;         // by key, in the file's notation
   Pairs after;
   std::string result;

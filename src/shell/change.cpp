@@ -85,14 +85,6 @@ bool is_valid(const Call& call, const Folder& folder, const Change& change) {
   return true;
 }
 
-std::string audit_path(const Folder& folder) {
-  const config::ServerSettings& server = folder.model().server;
-  if (!server.audit_log.empty()) return server.audit_log;
-  std::error_code failed;
-  if (std::filesystem::is_directory(server.data_dir, failed)) return server.data_dir + "/audit.log";
-  return folder.path_of("audit.log");
-}
-
 std::expected<void, std::string> write_one(const Folder& folder, const std::string& name,
                                            const std::optional<std::string>& text) {
   const std::string path = folder.path_of(name);
@@ -202,7 +194,7 @@ Prepared prepare(const Call& call, const Folder& folder,
 
 // Under the lock.
 bool finish(const Call& call, const Folder& folder, const Change& change) {
-  const auto log = AuditLog::open(audit_path(folder));
+  const auto log = AuditLog::open(audit_path(folder.model().server, folder.path_of("audit.log")));
   if (!log) {
     call.fail(
         fmt::format("the audit log cannot be written, so nothing was changed: {}", log.error()));

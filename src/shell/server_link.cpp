@@ -39,6 +39,19 @@ int64_t pid_of_lock(const std::string& path) {
   return pid;
 }
 
+constexpr int kStep = 10;  // milliseconds
+
+// Asks every kStep for at most `milliseconds` until it is true.
+template <class Condition>
+bool wait_for(int milliseconds, Condition&& condition) {
+  for (int waited = 0; waited <= milliseconds; waited += kStep) {
+    if (condition()) return true;
+    const timespec step{.tv_sec = 0, .tv_nsec = kStep * 1'000'000};
+    nanosleep(&step, nullptr);
+  }
+  return false;
+}
+
 }  // namespace
 
 std::optional<admin::ServerState> running_server(const std::string& data_dir,
@@ -62,18 +75,52 @@ Reloaded ask_to_reload(const std::string& data_dir, const admin::ServerState& se
     reloaded.problem = std::strerror(errno);
     return reloaded;
   }
-  constexpr int kStep = 10;
-  for (int waited = 0; waited <= milliseconds; waited += kStep) {
+  reloaded.answered = wait_for(milliseconds, [&] {
     const auto state = read_state(data_dir);
-    if (state && state->pid == server.pid && state->generation > server.generation) {
-      reloaded.answered = true;
-      reloaded.state = *state;
-      return reloaded;
-    }
-    const timespec step{.tv_sec = 0, .tv_nsec = kStep * 1'000'000};
-    nanosleep(&step, nullptr);
-  }
+    if (!state || state->pid != server.pid || state->generation <= server.generation) return false;
+    reloaded.state = *state;
+    return true;
+  });
   return reloaded;
+}
+
+OverrideAsked ask_for_limit(const std::string& data_dir, const admin::ServerState& server,
+                            admin::OverrideRequest request, int milliseconds) {
+  OverrideAsked asked;
+  // Two who ask at one time would overwrite each other's question.
+  const auto lock = config::FolderLock::take(data_dir, milliseconds);
+  if (!lock) {
+    asked.problem = lock.error();
+    return asked;
+  }
+  // One that keeps no book would not survive the signal.
+  const auto book = admin::read_overrides(data_dir);
+  if (!book || book->pid != server.pid) {
+    asked.problem = "it is of a version that takes no overrides; restart it";
+    return asked;
+  }
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  request.id = fmt::format("{}-{}.{:09}", getpid(), now.tv_sec, now.tv_nsec);
+  const std::string path = admin::override_request_path(data_dir);
+  if (const auto written = config::write_file(path, admin::to_json(request)); !written) {
+    asked.problem = written.error();
+    return asked;
+  }
+  if (kill(static_cast<pid_t>(server.pid), SIGUSR1) != 0) {
+    asked.problem = std::strerror(errno);
+    unlink(path.c_str());
+    return asked;
+  }
+  asked.answered = wait_for(milliseconds, [&] {
+    const auto answered = admin::read_overrides(data_dir);
+    if (!answered || answered->pid != server.pid || answered->answer.id != request.id) return false;
+    asked.answer = answered->answer;
+    return true;
+  });
+  // Nobody is to carry it out later, when it has been said that it was not.
+  if (!asked.answered) unlink(path.c_str());
+  return asked;
 }
 
 }  // namespace relais::shell

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "admin/override_book.h"
 #include "admin/server_state.h"
 
 namespace relais::shell {
@@ -22,5 +23,15 @@ struct Reloaded {
 // Asks it to reload and waits for its word.
 [[nodiscard]] Reloaded ask_to_reload(const std::string& data_dir, const admin::ServerState& server,
                                      int milliseconds);
+
+struct OverrideAsked {
+  bool answered = false;  // in time
+  admin::OverrideAnswer answer;
+  std::string problem;  // why it was not even asked
+};
+// Asks it to override a limit, or to end that, and waits for its word. `request`: without an id.
+[[nodiscard]] OverrideAsked ask_for_limit(const std::string& data_dir,
+                                          const admin::ServerState& server,
+                                          admin::OverrideRequest request, int milliseconds);
 
 }  // namespace relais::shell
