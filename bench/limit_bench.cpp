@@ -1,5 +1,5 @@
 // What a check of a limit costs: the bucket alone, a limit of the connector, a limit of each
-// source, and the same while other threads charge the same bucket (UseRealTime: each thread's own).
+// source, and the same while other threads charge the same bucket.
 #include <benchmark/benchmark.h>
 
 #include <vector>

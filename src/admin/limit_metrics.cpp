@@ -48,7 +48,7 @@ void add_slot(std::vector<LimitMetrics>& all, const policy::LimitSet& set, uint3
   const size_t begin = all.size();
   for (size_t measure = 0; measure < policy::kMeasures; ++measure) {
     for (const LiveLimit& live : set.limits(slot, static_cast<policy::Measure>(measure))) {
-      std::string label = limit_label(*live.limit);
+      std::string label = live.limit->shown_name();
       auto known = std::find_if(all.begin() + static_cast<ptrdiff_t>(begin), all.end(),
                                 [&](const LimitMetrics& other) { return other.limit == label; });
       if (known == all.end()) {
@@ -62,11 +62,6 @@ void add_slot(std::vector<LimitMetrics>& all, const policy::LimitSet& set, uint3
 }
 
 }  // namespace
-
-std::string limit_label(const policy::Limit& limit) {
-  const std::string_view parameter = policy::parameter_of(limit.origin);
-  return parameter.empty() ? limit.name() : std::string(parameter);
-}
 
 std::vector<LimitMetrics> limit_metrics(const policy::LimitSet& set,
                                         const std::vector<LimitedConnector>& connectors,

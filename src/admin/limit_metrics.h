@@ -37,9 +37,6 @@ struct LimitedConnector {
   std::vector<IpAddress> sources;  // those whose levels are wanted
 };
 
-// How the log, metrics and reports call it: "messages/source", or Exchange's parameter.
-[[nodiscard]] std::string limit_label(const policy::Limit& limit);
-
 [[nodiscard]] std::vector<LimitMetrics> limit_metrics(
     const policy::LimitSet& set, const std::vector<LimitedConnector>& connectors, Instant now);
 

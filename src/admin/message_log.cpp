@@ -145,7 +145,7 @@ void MessageLog::on_limited(const front::Client& client, const smtp::Transaction
     line.text("from", transaction.sender());
   else if (!client.asked_sender.empty())
     line.text("from", client.asked_sender);
-  line.text("limit", limit_label(*limit.limit))
+  line.text("limit", limit.limit->shown_name())
       .text("action", shadow ? "shadow" : "delay")
       .number("used", level.used)
       .number("of", level.of)

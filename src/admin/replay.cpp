@@ -183,7 +183,7 @@ void Player::add_limits(size_t row, uint32_t slot) {
   ReplayConnector& connector = out_.connectors[row];
   for (size_t measure = 0; measure < policy::kMeasures; ++measure) {
     for (const LiveLimit& live : set_->limits(slot, static_cast<Measure>(measure))) {
-      std::string name = limit_label(*live.limit);
+      std::string name = live.limit->shown_name();
       // The parameter message_rate_limit may be two limits, by source and by user.
       std::string terms = terms_of(*live.limit);
       const auto known = std::ranges::find(connector.limits, name, &ReplayLimit::name);

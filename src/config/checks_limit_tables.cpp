@@ -39,8 +39,7 @@ bool is_shadow(const Limit& limit) { return has_action(limit, LimitAction::kShad
 // "messages/connector is 300/min with a burst of 50"
 std::string said(const Limit& limit) {
   const bool octets = limit.measure == Measure::kBytes;
-  const std::string_view parameter = policy::parameter_of(limit.origin);
-  std::string text = parameter.empty() ? limit.name() : std::string(parameter);
+  std::string text = limit.shown_name();
   if (limit.measure == Measure::kConcurrent) return text + fmt::format(" is {}", limit.burst);
   text += fmt::format(" is {}", print_rate(limit.rate, octets));
   if (limit.burst == limit.rate.count) return text;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "front/limit_reply.h"
 
 namespace relais::front {
 namespace {
@@ -12,10 +13,7 @@ constexpr Duration kAcceptPause = milliseconds(100);
 // Handing over costs a wake-up, so it must pay: a difference of this many sessions and an eighth.
 constexpr uint32_t kHandOverMargin = 2;
 
-constexpr smtp::Reply kTooManySessions{421,
-                                       {4, 3, 2},
-                                       "The maximum number of concurrent connections has "
-                                       "exceeded a limit, closing transmission channel"};
+constexpr smtp::Reply kTooManySessions{421, {4, 3, 2}, kTooManyConnectionsText};
 
 }  // namespace
 
@@ -230,14 +228,12 @@ void Front::on_timer(Session& session) {
   if (session.held() && !session.closing) return on_held_long_enough(session);
   if (session.lingering || session.finishing) return begin_close(session);
   if (session.closing) return;
-  const policy::ReceiveConnector& connector = session.receive_connector();
-  const Instant end = session.opened + connector.connection_timeout;
   // While we owe the client an answer or memory, it is not the client who is silent.
   const bool ours = session.server.awaits_answer() || session.waits();
-  if (ours) session.last_input = loop_.now();
-  const Instant idle = session.last_input + connector.connection_inactivity_timeout;
   const Instant now = loop_.now();
-  if (now < end && now < idle) return arm_timer(session, std::min(end, idle));
+  if (ours) session.last_input = now;
+  const Instant end = session.ends_at();
+  if (now < end && now < session.idle_at()) return arm_timer(session, session.times_out_at());
   // A message that is being committed is answered first; its answer comes within a flush.
   if (now >= end && ours) return arm_timer(session, now + seconds(1));
   const bool timed_out = now >= end;
@@ -256,10 +252,7 @@ void Front::on_held_long_enough(Session& session) {
   if (loop_.now() < session.held_until) return arm_timer(session, session.held_until);
   release(session);
   session.last_input = loop_.now();
-  const policy::ReceiveConnector& connector = session.receive_connector();
-  const Instant end = session.opened + connector.connection_timeout;
-  const Instant idle = session.last_input + connector.connection_inactivity_timeout;
-  arm_timer(session, std::min(end, idle));
+  arm_timer(session, session.times_out_at());
   step(session);
 }
 

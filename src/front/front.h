@@ -145,6 +145,7 @@ class Front {
     policy::Charges charges;
     Duration wait{};  // before the greeting
   };
+  [[nodiscard]] bool is_limited(const Session& session, policy::Measure measure) const;
   [[nodiscard]] policy::LimitSubject subject_of(const Session& session) const;
   [[nodiscard]] std::string limit_id();
   bool limited(Session& session, const policy::LimitVerdict& verdict, std::string_view command,
@@ -197,6 +198,7 @@ class Front {
   std::list<PolicyUse> policies_;    // back() is current
   std::shared_ptr<const policy::LimitSet> limits_;
   std::shared_ptr<const policy::BackPressure> pressure_;  // never null
+  policy::Charges unkept_;                                // scratch: of charges nobody gives back
   Prng ids_;                                              // names what a limit refused
   uint64_t next_id_ = 1;
   uint32_t accepts_ = 0;  // multishot accepts that have not ended

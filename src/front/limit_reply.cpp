@@ -6,14 +6,6 @@ namespace {
 using policy::LimitOrigin;
 using policy::Measure;
 
-std::string_view unit_of(const policy::Rate& rate) {
-  if (rate.period == seconds(1)) return "s";
-  if (rate.period == minutes(1)) return "min";
-  if (rate.period == hours(1)) return "h";
-  if (rate.period == hours(24)) return "d";
-  return {};
-}
-
 // Whole seconds, rounded up: whoever comes back then is served.
 std::string in_seconds(Duration wait) {
   return std::to_string((wait.ns + seconds(1).ns - 1) / seconds(1).ns);
@@ -31,8 +23,7 @@ std::string_view exchange_text(LimitOrigin origin) {
     case LimitOrigin::kMessageRate:
       return "Message submission rate for this client has exceeded the configured limit";
     case LimitOrigin::kMaxInbound:
-      return "The maximum number of concurrent connections has exceeded a limit, closing "
-             "transmission channel";
+      return kTooManyConnectionsText;
     case LimitOrigin::kMaxPerSource:
     case LimitOrigin::kPercentPerSource:
       return "The maximum number of concurrent server connections has exceeded a per-source limit, "
@@ -49,13 +40,7 @@ std::string describe(const policy::Limit& limit) {
   std::string text(name_of(limit.measure));
   if (limit.measure != Measure::kConcurrent) {
     text += '/';
-    const std::string_view unit = unit_of(limit.rate);
-    if (unit.empty()) {
-      text += std::to_string(limit.rate.period.seconds());
-      text += 's';
-    } else {
-      text += unit;
-    }
+    text += policy::period_text(limit.rate.period);
   }
   if (limit.key == policy::LimitKey::kConnector) return text;
   const std::string name = limit.name();
@@ -63,8 +48,11 @@ std::string describe(const policy::Limit& limit) {
   return text += name.substr(name.find('/') + 1);
 }
 
-smtp::Reply limit_reply(const policy::LimitVerdict& verdict, std::string_view connector,
-                        std::string_view id, bool at_connect, std::string& text) {
+namespace {
+
+// `text` holds the words.
+smtp::Reply reply_to(const policy::LimitVerdict& verdict, std::string_view connector,
+                     std::string_view id, bool at_connect, std::string& text) {
   const policy::Limit& limit = *verdict.by->limit;
   if (const std::string_view words = exchange_text(limit.origin); !words.empty()) {
     text = words;
@@ -91,18 +79,17 @@ smtp::Reply limit_reply(const policy::LimitVerdict& verdict, std::string_view co
   return {static_cast<uint16_t>(closes ? 421 : 451), {4, 7, 1}, text};
 }
 
-std::string limit_reason(const policy::LiveLimit& live, const policy::LimitLevel& level,
-                         Duration wait, std::string_view id) {
+std::string reason_of(const policy::LimitVerdict& verdict, std::string_view id) {
+  const policy::Limit& limit = *verdict.by->limit;
   std::string text = "limit ";
-  const std::string_view parameter = policy::parameter_of(live.limit->origin);
-  text += parameter.empty() ? live.limit->name() : std::string(parameter);
+  text += limit.shown_name();
   text += ": ";
-  text += std::to_string(level.used);
+  text += std::to_string(verdict.level.used);
   text += '/';
-  text += std::to_string(level.of);
-  if (live.limit->measure != Measure::kConcurrent) {
+  text += std::to_string(verdict.level.of);
+  if (limit.measure != Measure::kConcurrent) {
     text += ", retry in ";
-    text += in_seconds(wait);
+    text += in_seconds(verdict.wait);
     text += " s";
   }
   text += " (id ";
@@ -110,4 +97,9 @@ std::string limit_reason(const policy::LiveLimit& live, const policy::LimitLevel
   return text += ')';
 }
 
+}  // namespace
+
+LimitRefusal::LimitRefusal(const policy::LimitVerdict& verdict, std::string_view connector,
+                           std::string_view id, bool at_connect)
+    : reply(reply_to(verdict, connector, id, at_connect, text)), reason(reason_of(verdict, id)) {}
 }  // namespace relais::front

@@ -17,13 +17,21 @@ namespace relais::front {
 // "messages/min per source": the measure in its time, and the key unless it is the connector.
 [[nodiscard]] std::string describe(const policy::Limit& limit);
 
-// `text` holds the words and must live as long as the reply. `at_connect`: instead of the greeting.
-[[nodiscard]] smtp::Reply limit_reply(const policy::LimitVerdict& verdict,
-                                      std::string_view connector, std::string_view id,
-                                      bool at_connect, std::string& text);
-// For the log: "limit messages/source of connector "erp": 600/600, retry in 3 s (id 1f3a9c02)".
-[[nodiscard]] std::string limit_reason(const policy::LiveLimit& limit,
-                                       const policy::LimitLevel& level, Duration wait,
-                                       std::string_view id);
+struct LimitRefusal {
+  // `verdict` refuses. `at_connect`: instead of the greeting.
+  LimitRefusal(const policy::LimitVerdict& verdict, std::string_view connector, std::string_view id,
+               bool at_connect);
+  LimitRefusal(const LimitRefusal&) = delete;
+  LimitRefusal& operator=(const LimitRefusal&) = delete;
+
+  std::string text;    // of the reply
+  smtp::Reply reply;   // points to it
+  std::string reason;  // for the log: "limit messages/source: 600/600, retry in 3 s (id 1f3a9c02)"
+};
+
+// Exchange's words for too many connections; the server's own maximum answers the same.
+inline constexpr std::string_view kTooManyConnectionsText =
+    "The maximum number of concurrent connections has exceeded a limit, closing transmission "
+    "channel";
 
 }  // namespace relais::front

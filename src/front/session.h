@@ -3,6 +3,7 @@
 // event means).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -108,6 +109,11 @@ struct Session {
   [[nodiscard]] const policy::ReceiveConnector& receive_connector() const {
     return policy->policy->snapshot().connectors()[connector];
   }
+  [[nodiscard]] Instant ends_at() const { return opened + receive_connector().connection_timeout; }
+  [[nodiscard]] Instant idle_at() const {
+    return last_input + receive_connector().connection_inactivity_timeout;
+  }
+  [[nodiscard]] Instant times_out_at() const { return std::min(ends_at(), idle_at()); }
 };
 
 }  // namespace relais::front

@@ -14,6 +14,10 @@ using policy::Measure;
 
 }  // namespace
 
+bool Front::is_limited(const Session& session, Measure measure) const {
+  return limits_ != nullptr && limits_->has(session.limit_slot, measure);
+}
+
 policy::LimitSubject Front::subject_of(const Session& session) const {
   policy::LimitSubject subject;
   subject.client = session.remote.address;
@@ -48,11 +52,10 @@ bool Front::limited(Session& session, const LimitVerdict& verdict, std::string_v
     hold(session, verdict.wait, session.server.output().size());
     return false;
   }
-  const std::string id = limit_id();
-  std::string text;
-  const smtp::Reply reply = limit_reply(verdict, session.receive_connector().name, id, false, text);
+  const LimitRefusal refusal(verdict, session.receive_connector().name, limit_id(), false);
+  const smtp::Reply& reply = refusal.reply;
   observer_.on_refused(client_of(session), command, session.server.transaction(), recipient, reply,
-                       limit_reason(*verdict.by, verdict.level, verdict.wait, id));
+                       refusal.reason);
   if (session.server.awaits_answer()) {
     session.server.answer({.reply = reply, .close = reply.code == 421});
   } else {
@@ -89,9 +92,9 @@ void Front::release(Session& session) {
 }
 
 bool Front::may_send(Session& session, const smtp::Event& event) {
-  if (limits_ == nullptr) return true;
   const uint32_t slot = session.limit_slot;
-  if (!limits_->has(slot, Measure::kMessages) && !limits_->has(slot, Measure::kBytes)) return true;
+  if (!is_limited(session, Measure::kMessages) && !is_limited(session, Measure::kBytes))
+    return true;
   policy::LimitSubject subject = subject_of(session);
   subject.sender = event.path.address;
   subject.sender_domain = event.path.domain;
@@ -111,7 +114,7 @@ bool Front::may_send(Session& session, const smtp::Event& event) {
 
 bool Front::may_address(Session& session, const smtp::Event& event) {
   session.charges_before_recipient = session.message_charges.size();
-  if (limits_ == nullptr || !limits_->has(session.limit_slot, Measure::kRecipients)) return true;
+  if (!is_limited(session, Measure::kRecipients)) return true;
   policy::LimitSubject subject = subject_of(session);
   subject.recipient_domain = event.path.domain;
   return !limited(session,
@@ -122,7 +125,7 @@ bool Front::may_address(Session& session, const smtp::Event& event) {
 
 // Whole messages, for the limits that refuse.
 bool Front::may_keep(Session& session) {
-  if (limits_ == nullptr || !limits_->has(session.limit_slot, Measure::kBytes)) return true;
+  if (!is_limited(session, Measure::kBytes)) return true;
   return !limited(session,
                   limits_->charge(session.limit_slot, Measure::kBytes, subject_of(session),
                                   session.content_octets, loop_.now(), session.message_charges),
@@ -130,7 +133,7 @@ bool Front::may_keep(Session& session) {
 }
 
 void Front::pace_content(Session& session, uint64_t octets) {
-  if (limits_ == nullptr || octets == 0) return;
+  if (octets == 0 || !is_limited(session, Measure::kBytes)) return;
   const LimitVerdict verdict =
       limits_->content(session.limit_slot, subject_of(session), octets, loop_.now());
   if (verdict.kind == LimitVerdict::Kind::kDelay)
@@ -150,17 +153,16 @@ void Front::give_back(Session& session, size_t from) {
 void Front::count_commands(Session& session, size_t replies_before) {
   const uint32_t commands = session.server.commands();
   const uint32_t fresh = commands - std::exchange(session.commands, commands);
-  if (fresh == 0 || limits_ == nullptr || !limits_->has(session.limit_slot, Measure::kCommands))
-    return;
+  if (fresh == 0 || !is_limited(session, Measure::kCommands)) return;
   charge_afterwards(session, Measure::kCommands, fresh, replies_before, "command");
 }
 
 // What cannot be refused any more can be delayed, or be the last.
 void Front::charge_afterwards(Session& session, Measure measure, uint64_t n, size_t replies_before,
                               std::string_view command) {
-  policy::Charges kept;
   const LimitVerdict verdict =
-      limits_->charge(session.limit_slot, measure, subject_of(session), n, loop_.now(), kept);
+      limits_->charge(session.limit_slot, measure, subject_of(session), n, loop_.now(), unkept_);
+  unkept_.clear();
   if (verdict.kind != LimitVerdict::Kind::kDelay) {
     limited(session, verdict, command, {});
     return;
@@ -171,7 +173,7 @@ void Front::charge_afterwards(Session& session, Measure measure, uint64_t n, siz
 
 // A 5xx has been answered.
 void Front::on_error_reply(Session& session, size_t replies_before) {
-  if (limits_ != nullptr && limits_->has(session.limit_slot, Measure::kErrors))
+  if (is_limited(session, Measure::kErrors))
     charge_afterwards(session, Measure::kErrors, 1, replies_before, "error");
   if (session.tarpitted) hold(session, session.receive_connector().tarpit_interval, replies_before);
 }
@@ -183,10 +185,11 @@ bool Front::may_connect(int fd, const Endpoint& local, const Endpoint& remote,
   arrival.slot = limits_->slots()[selection.connector_index];
   policy::LimitSubject subject;
   subject.client = remote.address;
-  policy::Charges unkept;
   for (const Measure measure : {Measure::kConcurrent, Measure::kConnections}) {
-    policy::Charges& charges = measure == Measure::kConcurrent ? arrival.charges : unkept;
-    LimitVerdict verdict = limits_->charge(arrival.slot, measure, subject, 1, loop_.now(), charges);
+    policy::Charges& charges = measure == Measure::kConcurrent ? arrival.charges : unkept_;
+    const LimitVerdict verdict =
+        limits_->charge(arrival.slot, measure, subject, 1, loop_.now(), charges);
+    unkept_.clear();
     if (verdict.shadow != nullptr) {
       observer_.on_limited(client_at_connect(local, remote, selection), {}, *verdict.shadow,
                            verdict.shadow_level, {}, true, limit_id());
@@ -197,11 +200,8 @@ bool Front::may_connect(int fd, const Endpoint& local, const Endpoint& remote,
     }
     if (!verdict.refused()) continue;
     limits_->give_back(arrival.charges, loop_.now());
-    const std::string id = limit_id();
-    std::string text;
-    const smtp::Reply reply = limit_reply(verdict, selection.connector->name, id, true, text);
-    refuse_connection(fd, local, remote, selection, reply,
-                      limit_reason(*verdict.by, verdict.level, verdict.wait, id));
+    const LimitRefusal refusal(verdict, selection.connector->name, limit_id(), true);
+    refuse_connection(fd, local, remote, selection, refusal.reply, refusal.reason);
     return false;
   }
   return true;
@@ -210,9 +210,11 @@ bool Front::may_connect(int fd, const Endpoint& local, const Endpoint& remote,
 // The server-wide rate of connections: how long the next ones wait. Nobody is refused.
 Duration Front::pace_connection() {
   if (limits_ == nullptr) return {};
-  policy::Charges unkept;
   constexpr uint32_t kServer = policy::LimitSet::server_slot();
-  return limits_->charge(kServer, Measure::kConnections, {}, 1, loop_.now(), unkept).wait;
+  const LimitVerdict verdict =
+      limits_->charge(kServer, Measure::kConnections, {}, 1, loop_.now(), unkept_);
+  unkept_.clear();
+  return verdict.wait;
 }
 
 }  // namespace relais::front

@@ -51,16 +51,21 @@ std::string_view name_of(LimitAction action) {
   ASSERT(false);
 }
 
+std::string period_text(Duration period) {
+  if (period == seconds(1)) return "s";
+  if (period == minutes(1)) return "min";
+  if (period == hours(1)) return "h";
+  if (period == hours(24)) return "d";
+  return std::to_string(period.seconds()) + 's';
+}
+
 std::string to_string(const Rate& rate) {
-  std::string text = std::to_string(rate.count);
-  text += '/';
-  const int64_t whole = rate.period.seconds();
-  if (rate.period == seconds(1)) return text += "s";
-  if (rate.period == minutes(1)) return text += "min";
-  if (rate.period == hours(1)) return text += "h";
-  if (rate.period == hours(24)) return text += "d";
-  text += std::to_string(whole);
-  return text += 's';
+  return std::to_string(rate.count) + '/' + period_text(rate.period);
+}
+
+std::string Limit::shown_name() const {
+  const std::string_view parameter = parameter_of(origin);
+  return parameter.empty() ? name() : std::string(parameter);
 }
 
 std::string Limit::name() const {

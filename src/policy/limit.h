@@ -96,6 +96,8 @@ struct Limit {
   // limits. "source/24" is 24 bits of IPv4 and 64 of IPv6, "source/48" a whole IPv4 address and 48
   // bits of IPv6.
   [[nodiscard]] std::string name() const;
+  // As logs, metrics and reports call it: the parameter of Exchange's that it came from, or its name.
+  [[nodiscard]] std::string shown_name() const;
 };
 
 // "messages", "source", "delay": as configurations write them.
@@ -104,6 +106,8 @@ struct Limit {
 [[nodiscard]] std::string_view name_of(LimitAction action);
 // "message_rate_limit": the parameter that is its origin; empty: [[limit]].
 [[nodiscard]] std::string_view parameter_of(LimitOrigin origin);
+// "min", "s", "15s": what follows the slash of a rate.
+[[nodiscard]] std::string period_text(Duration period);
 // "600/min", "5/s", "10/15s".
 [[nodiscard]] std::string to_string(const Rate& rate);
 

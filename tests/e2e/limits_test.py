@@ -86,7 +86,7 @@ class Limits(harness.EndToEnd):
         lost = self.client()
         lost.expect(MAIL, 250)
         lost.close()
-        time.sleep(0.3)
+        time.sleep(0.3)  # until the server has read the end of it; nothing tells of that
         self.messages(client, 2)
         self.assertTrue(client.command(MAIL).startswith("451 4.7.1"))
 
@@ -169,6 +169,14 @@ class Limits(harness.EndToEnd):
         self.messages(self.client(), 3)
         self.assertEqual(self.relais.wait_event("limited")["action"], "shadow")
 
+    def served(self):
+        client = Client(self.port, greet=False)
+        self.addCleanup(client.close)
+        if not client.reply().startswith("220 "):
+            return None
+        client.expect("EHLO client.example", 250)
+        return client
+
     def test_exchange_s_limits_answer_with_its_texts(self):
         self.serve(max_inbound_connection_per_source=2, message_rate_limit=3,
                    max_recipients_per_message=2)
@@ -179,8 +187,7 @@ class Limits(harness.EndToEnd):
                          "connections has exceeded a per-source limit, closing transmission channel")
         second.quit()
         second.close()
-        time.sleep(0.2)
-        fourth = self.client()  # the place is free again
+        fourth = harness.wait_until(self.served, 5, "the place is free again")
         self.messages(first, 3)
         self.assertEqual(fourth.command(MAIL), "421 4.4.2 Message submission rate for this client "
                          "has exceeded the configured limit")

@@ -255,7 +255,7 @@ TEST_F(LimitsTest, TheSameReloadedIsTheSame) {
   EXPECT_EQ(passing(from("192.0.2.1")), 2);
 }
 
-TEST_F(LimitsTest, TwoHundredThousandChangesDoNotRunOutOfIds) {
+TEST_F(LimitsTest, SeventyThousandChangesDoNotRunOutOfIds) {
   for (uint64_t i = 0; i < 70'000; ++i)
     compile({limit(Measure::kMessages, LimitKey::kSource, {1 + i % 100, hours(1)}, 5)});
   EXPECT_EQ(passing(from("192.0.2.1")), 5);
