@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "admin/explained_dialogue.h"
+#include "admin/when.h"
 #include "config/parameter.h"
 #include "config/section.h"
 #include "front/serving_policy.h"
@@ -308,6 +309,17 @@ void add_present_levels(Explanation& explanation, const PresentUse& use) {
   limit->now = 0;
   for (const auto& connector : use.connectors) {
     if (connector.name == explanation.connectors.front().name) limit->now = connector.sessions;
+  }
+}
+
+void add_overrides(Explanation& explanation, const OverrideBook& book) {
+  if (!explanation.served) return;
+  for (const Override& entry : book.overrides) {
+    if (entry.connector != explanation.connectors.front().name) continue;
+    explanation.notes.push_back(
+        fmt::format("the running server has limit {} at {} until {} (relais limit); the "
+                    "configuration says {}",
+                    entry.limit, entry.now, for_people(entry.until), entry.was));
   }
 }
 

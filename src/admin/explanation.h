@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "admin/override_book.h"
 #include "admin/usage_file.h"
 #include "base/ip.h"
 #include "config/load.h"
@@ -80,6 +81,9 @@ struct Explanation {
 
 // What a running server has counted, beside the limits that it counts for.
 void add_present_levels(Explanation& explanation, const PresentUse& use);
+// Which limits of its connector a running server has overridden: notes, as the rest is of the
+// files.
+void add_overrides(Explanation& explanation, const OverrideBook& book);
 
 [[nodiscard]] std::string to_text(const Explanation& explanation, const Question& question);
 [[nodiscard]] std::string to_json(const Explanation& explanation, const Question& question);

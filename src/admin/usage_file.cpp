@@ -72,8 +72,10 @@ bool server_runs(const UsageTotals& totals) {
 std::optional<PresentUse> read_usage(const std::string& data_dir) {
   const UsageRead read = read_usage_file(data_dir);
   if (!read.there || !read.problem.empty()) return std::nullopt;
-  PresentUse present{
-      .running = server_runs(read.totals), .updated = read.totals.updated, .connectors = {}};
+  PresentUse present{.running = server_runs(read.totals),
+                     .pid = read.totals.pid,
+                     .updated = read.totals.updated,
+                     .connectors = {}};
   for (const auto& [name, connector] : read.totals.connectors) {
     if (!name.empty())
       present.connectors.push_back({name, present.running ? connector.sum.sessions() : 0});

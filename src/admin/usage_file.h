@@ -27,6 +27,7 @@ struct UsageRead {
 // For those who want to know only how busy a running server is. Reads, touches nothing.
 struct PresentUse {
   bool running = false;  // the server that counts is alive
+  int64_t pid = 0;       // of it
   WallTime updated;      // when the file was written; of a running server at most 5 s behind
   struct Connector {
     std::string name;

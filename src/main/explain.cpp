@@ -44,8 +44,13 @@ int explain(const ExplainArguments& arguments) {
     return 1;
   }
   admin::Explanation explanation = admin::explain(loaded, question);
-  if (const auto use = admin::read_usage(loaded.model.server.data_dir))
+  const std::string& data_dir = loaded.model.server.data_dir;
+  if (const auto use = admin::read_usage(data_dir)) {
     admin::add_present_levels(explanation, *use);
+    const auto overrides = admin::read_overrides(data_dir);
+    if (use->running && overrides && overrides->pid == use->pid)
+      admin::add_overrides(explanation, *overrides);
+  }
   const std::string text = arguments.json ? admin::to_json(explanation, question)
                                           : admin::to_text(explanation, question);
   std::fputs(text.c_str(), stdout);

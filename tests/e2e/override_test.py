@@ -219,6 +219,21 @@ class Override(harness.EndToEnd):
         self.assertNotIn("differ", self.stats())
         self.assertEqual(self.good("list"), "No limit is overridden.\n")
 
+    def test_explain_has_a_note_of_it(self):
+        def explained():
+            done = run([BINARY, "explain", "--config", str(self.relais.config_dir), "--local",
+                        f"127.0.0.1:{self.port}", "--remote", "127.0.0.1"])
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return done.stdout
+
+        self.serve(limit("messages", "600/min", per="source"))
+        self.assertNotIn("running server", explained())
+        self.good("set", RELAY, "messages/source=1200/min", "--for", "2h", "--keep")
+        self.assertRegex(explained(), r"the running server has limit messages/source at 1200/min "
+                                      r"until .* UTC \(relais limit\); the configuration says 600/min")
+        self.relais.stop()
+        self.assertNotIn("running server", explained())
+
     def test_it_is_audited(self):
         self.serve(limit("messages", "600/min", per="source"))
         self.good("set", RELAY, "messages/source=1200/min", "--for", "2h")
