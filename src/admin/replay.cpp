@@ -41,25 +41,6 @@ bool in_log(Measure measure) {
          measure == Measure::kRecipients || measure == Measure::kBytes;
 }
 
-std::string terms_of(const policy::Limit& limit) {
-  std::string text;
-  if (limit.measure == Measure::kConcurrent) {
-    text = fmt::format(
-        "{}{} at one time", limit.burst,
-        limit.origin == policy::LimitOrigin::kPercentPerSource ? " % of what is left" : "");
-  } else {
-    text = fmt::format("{}, burst {}", policy::to_string(limit.rate), limit.burst);
-  }
-  std::string_view between = ": ";
-  for (const policy::LimitStep& step : limit.steps) {
-    text += between;
-    text += name_of(step.action);
-    if (step.percent != 100) text += fmt::format(" from {} %", step.percent);
-    between = ", ";
-  }
-  return text;
-}
-
 struct AddressHash {
   size_t operator()(const IpAddress& address) const {
     const uint64_t hash =
@@ -185,7 +166,7 @@ void Player::add_limits(size_t row, uint32_t slot) {
     for (const LiveLimit& live : set_->limits(slot, static_cast<Measure>(measure))) {
       std::string name = live.limit->shown_name();
       // The parameter message_rate_limit may be two limits, by source and by user.
-      std::string terms = terms_of(*live.limit);
+      std::string terms = limit_terms(*live.limit);
       const auto known = std::ranges::find(connector.limits, name, &ReplayLimit::name);
       size_t tally = tallies_.size();
       if (known == connector.limits.end()) {

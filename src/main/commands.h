@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -61,6 +62,15 @@ struct LimitArguments {
 };
 // 0: done, 1: there is no server, or it did not take it.
 [[nodiscard]] int limit(const LimitArguments& arguments);
+
+struct TopOptions {
+  std::string folder;
+  uint32_t interval_s = 2;
+  size_t top = 10;  // sources of a limit that are shown
+  bool once = false;
+  bool json = false;
+};
+[[nodiscard]] int top(const TopOptions& options);
 
 // Where the lines of `relais shell` come from; neither: standard input.
 struct ShellInput {

@@ -10,7 +10,7 @@
 namespace relais {
 namespace {
 
-bool read(const std::string& folder, config::Loaded& loaded) {
+bool read_side(const std::string& folder, config::Loaded& loaded) {
   loaded =
       config::is_connector_folder(folder) ? config::load_connectors(folder) : config::load(folder);
   if (loaded.ok) return true;
@@ -24,8 +24,8 @@ bool read(const std::string& folder, config::Loaded& loaded) {
 int diff(const DiffArguments& arguments) {
   config::Loaded before;
   config::Loaded after;
-  const bool readable = read(arguments.before, before);
-  if (!read(arguments.after, after) || !readable) return 2;
+  const bool readable = read_side(arguments.before, before);
+  if (!read_side(arguments.after, after) || !readable) return 2;
   admin::ClientList clients;
   if (!arguments.clients.empty()) {
     std::ifstream file(arguments.clients, std::ios::binary);

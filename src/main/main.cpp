@@ -120,6 +120,17 @@ int main(int argc, char** argv) {
   relais::ShellInput input;
   shell->add_option("-c,--command", input.line, "a line to carry out, in place of standard input");
   shell->add_option("file", input.file, "a file with lines, in place of standard input");
+  CLI::App* top = with_config(app.add_subcommand(
+      "top", "a running server's connectors, limits and busiest sources, again and again; q ends"));
+  relais::TopOptions top_options;
+  top->add_option("--interval", top_options.interval_s, "seconds between two looks")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 3600));
+  top->add_option("--top", top_options.top, "so many sources of each limit")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  top->add_flag("--once", top_options.once, "one frame, without escapes");
+  top->add_flag("--json", top_options.json, "a JSON object a line; with --once one");
   CLI::App* replay = with_config(app.add_subcommand(
       "replay", "what the limits of --config would have done with the traffic of a message log"));
   relais::ReplayArguments replayed;
@@ -154,6 +165,10 @@ int main(int argc, char** argv) {
   if (stats->parsed()) {
     stats_options.folder = folder;
     return relais::stats(stats_options);
+  }
+  if (top->parsed()) {
+    top_options.folder = folder;
+    return relais::top(top_options);
   }
   if (replay->parsed()) {
     replayed.folder = folder;

@@ -15,6 +15,7 @@
 #include <semaphore>
 #include <thread>
 
+#include "admin/live_keeper.h"
 #include "admin/metrics_server.h"
 #include "admin/notices.h"
 #include "admin/override_keeper.h"
@@ -73,7 +74,8 @@ class Server {
         listeners_(kernel_, model_.server.cores.size()),
         usage_(kernel_, model_.server.data_dir),
         pressure_(kernel_, model_.server.data_dir),
-        overrides_(model_.server.data_dir) {}
+        overrides_(model_.server.data_dir),
+        live_(kernel_) {}
 
   int run();
 
@@ -97,8 +99,10 @@ class Server {
   void watch(const config::Model& model);
   void tell_state(std::string problem, std::string needs_restart,
                   const std::vector<config::Finding>& findings);
+  [[nodiscard]] std::vector<std::string> connector_names() const;
   void publish_metrics();
   void take_orders();
+  void publish_live();
   void wait_for_end();
 
   Orders orders_;
@@ -117,6 +121,7 @@ class Server {
   std::unique_ptr<admin::MetricsServer> metrics_;  // null: [admin] listen is not written
   admin::PressureKeeper pressure_;
   admin::OverrideKeeper overrides_;
+  admin::LiveKeeper live_;
   front::Neighbours neighbours_;
   std::vector<std::jthread> threads_;
   std::vector<Started> cores_;
@@ -437,11 +442,25 @@ void Server::reload() {
   tell_state({}, later, loaded.findings);
 }
 
-void Server::publish_metrics() {
-  if (metrics_ == nullptr) return;
+std::vector<std::string> Server::connector_names() const {
   std::vector<std::string> names;
   for (const auto& connector : policies_.back()->snapshot().connectors())
     names.push_back(connector.name);
+  return names;
+}
+
+void Server::publish_live() {
+  live_.tick({.usage = usage_.since_start(),
+              .limits = *limit_set_,
+              .names = connector_names(),
+              .pressure = pressure_.report(),
+              .cores = usage_.cores(),
+              .now = {}});
+}
+
+void Server::publish_metrics() {
+  if (metrics_ == nullptr) return;
+  const std::vector<std::string> names = connector_names();
   admin::Metrics metrics{.version = RELAIS_VERSION,
                          .gathered = kernel_.wall_now(),
                          .config_generation = generation_,
@@ -473,6 +492,7 @@ Orders::Kind Server::next_order() {
     usage_.tick();
     post_pressure();
     publish_metrics();
+    publish_live();
     drop_unused_policies();
     sweep_limits();
     if (order != Orders::Kind::kNone) return order;
@@ -518,6 +538,7 @@ void Server::wait_for_end() {
     if (ended_.try_acquire_for(std::chrono::seconds(1))) ++gone;
     usage_.tick();
     publish_metrics();
+    publish_live();
   }
   threads_.clear();
   metrics_.reset();
@@ -531,6 +552,7 @@ int Server::run() {
   if (!prepare() || !start_cores()) return 1;
   usage_.begin(getpid());
   pressure_.begin(getpid());
+  live_.begin(getpid(), model_.server.data_dir, model_.server.fqdn, RELAIS_VERSION);
   pressure_.configure(model_.back_pressure);
   overrides_.begin(getpid(), {kernel_.now(), kernel_.wall_now()});
   post_policy(compile(model_.receive_connectors, model_),
