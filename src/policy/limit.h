@@ -96,7 +96,8 @@ struct Limit {
   // limits. "source/24" is 24 bits of IPv4 and 64 of IPv6, "source/48" a whole IPv4 address and 48
   // bits of IPv6.
   [[nodiscard]] std::string name() const;
-  // As logs, metrics and reports call it: the parameter of Exchange's that it came from, or its name.
+  // As logs, metrics and reports call it: the parameter of Exchange's that it came from, or its
+  // name.
   [[nodiscard]] std::string shown_name() const;
 };
 
