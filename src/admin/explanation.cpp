@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "admin/explained_dialogue.h"
 #include "admin/when.h"
 #include "config/parameter.h"
 #include "config/section.h"
 #include "front/serving_policy.h"
+#include "policy/ascii.h"
+#include "policy/limits_of.h"
 #include "policy/listeners.h"
 #include "policy/partition.h"
 #include "relay/routing.h"
@@ -205,6 +208,26 @@ void add_limits(const policy::ReceiveConnector& connector, Explanation& out) {
   }
 }
 
+MessageShape shape_of(const Question& question) {
+  MessageShape shape;
+  shape.octets = question.size;
+  shape.recipients = std::max<uint32_t>(1, static_cast<uint32_t>(question.recipients.size()));
+  std::map<std::string, uint32_t> in_domain;
+  for (const std::string& recipient : question.recipients)
+    shape.in_one_domain = std::max(shape.in_one_domain,
+                                   ++in_domain[policy::ascii_lower(relay::domain_of(recipient))]);
+  return shape;
+}
+
+void add_binding(const policy::ReceiveConnector& connector, uint32_t connection_rate,
+                 const Question& question, Explanation& out) {
+  std::vector<policy::Limit> limits = policy::limits_of(connector);
+  for (policy::Limit& limit : policy::server_limits(connection_rate))
+    limits.push_back(std::move(limit));
+  out.binding = binding_limits(limits, shape_of(question));
+  out.binds_first = what_binds_first(out.binding);
+}
+
 void add_routes(const config::Model& model, const ExplainedDialogue& dialogue, Explanation& out) {
   const relay::Routing routing(model.send_connectors);
   for (const std::string& recipient : dialogue.recipients()) {
@@ -285,6 +308,7 @@ Explanation explain(const config::Loaded& loaded, const Question& question) {
   }
   add_rights(loaded, selection.connector_index, principal, out);
   add_limits(connector, out);
+  add_binding(connector, model.server.max_connection_rate_per_minute, question, out);
   ExplainedDialogue dialogue(serving, selection.connector_index, principal, model.server.fqdn,
                              loaded.lines[selection.connector_index], question);
   out.steps = dialogue.run();

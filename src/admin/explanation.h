@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "admin/binding_limits.h"
 #include "admin/override_book.h"
 #include "admin/usage_file.h"
 #include "base/ip.h"
@@ -71,6 +72,8 @@ struct Explanation {
   std::string principal;
   std::vector<Right> rights;
   std::vector<Limit> limits;
+  std::vector<BindingLimit> binding;     // of messages like this, the lowest load first
+  std::vector<std::string> binds_first;  // sentences
   std::vector<Step> steps;
   std::vector<Route> routes;  // of accepted recipients
   bool accepted = false;      // served, and no reply was a refusal

@@ -45,6 +45,17 @@ void print_steps(std::string& out, const Explanation& explanation) {
   }
 }
 
+void print_load(std::string& out, const Explanation& explanation) {
+  if (explanation.binding.empty()) return;
+  Block load(out, "Load");
+  for (const std::string& sentence : explanation.binds_first) load.line(sentence);
+  load.line("all of them, where each message comes on a connection of its own:");
+  for (const BindingLimit& limit : explanation.binding) {
+    load.line(fmt::format("{:>10}  {}, {}: {}{}", load_text(limit), limit.name, limit.counts,
+                          limit.allows, limit.shadow ? " (only counted)" : ""));
+  }
+}
+
 std::string_view word_of(Standing standing) {
   switch (standing) {
     case Standing::kWins:
@@ -96,6 +107,7 @@ std::string to_text(const Explanation& explanation, const Question& question) {
                               limit.now ? fmt::format("  ({} now)", *limit.now) : ""));
     }
   }
+  print_load(out, explanation);
   print_steps(out, explanation);
   Block hops(out, "Next hop");
   for (const auto& route : explanation.routes) {
@@ -132,6 +144,19 @@ std::string to_json(const Explanation& explanation, const Question& question) {
     Json one{{"key", limit.key}, {"value", limit.value}, {"enforced", limit.enforced}};
     if (limit.now) one["now"] = *limit.now;
     json["limits"].push_back(std::move(one));
+  }
+  json["binds_first"] = explanation.binds_first;
+  json["binding"] = Json::array();
+  for (const BindingLimit& limit : explanation.binding) {
+    Json one{{"limit", limit.name},
+             {"allows", limit.allows},
+             {"counts", limit.counts},
+             {"shared", limit.shared},
+             {"shadow", limit.shadow}};
+    if (limit.per_minute) one["messages_per_minute"] = *limit.per_minute;
+    if (limit.at_once) one["messages_at_once"] = *limit.at_once;
+    if (limit.open) one["connections"] = *limit.open;
+    json["binding"].push_back(std::move(one));
   }
   json["dialogue"] = Json::array();
   for (const auto& step : explanation.steps) {

@@ -53,23 +53,6 @@ std::vector<std::string> permission_texts(const ReceiveConnector& connector) {
   return texts;
 }
 
-std::string what_it_allows(const policy::Limit& limit) {
-  const bool octets = limit.measure == policy::Measure::kBytes;
-  const std::string burst = octets ? print_size(limit.burst) : std::to_string(limit.burst);
-  std::string text = limit.measure == policy::Measure::kConcurrent
-                         ? fmt::format("at most {}", burst)
-                         : fmt::format("{} burst {}", print_rate(limit.rate, octets), burst);
-  for (const policy::LimitStep& step : limit.steps) {
-    text += &step == limit.steps.data() ? " " : ", ";
-    text += name_of(step.action);
-    if (step.action == policy::LimitAction::kDelay) {
-      text += fmt::format(" up to {}", print_duration(limit.max_delay));
-    }
-    if (step.percent != 100) text += fmt::format(" at {}%", step.percent);
-  }
-  return text;
-}
-
 std::vector<std::string> limit_texts(const ReceiveConnector& connector) {
   std::vector<std::string> texts;
   for (const auto& limit : connector.limits) texts.push_back(limit_text(limit));
@@ -78,7 +61,7 @@ std::vector<std::string> limit_texts(const ReceiveConnector& connector) {
 
 std::map<std::string, std::string> limits_by_name(const ReceiveConnector& connector) {
   std::map<std::string, std::string> limits;
-  for (const auto& limit : connector.limits) limits[limit.name()] = what_it_allows(limit);
+  for (const auto& limit : connector.limits) limits[limit.name()] = allowance_text(limit);
   return limits;
 }
 
@@ -144,8 +127,25 @@ std::string counted(const std::vector<std::string>& before, const std::vector<st
 
 }  // namespace
 
+std::string allowance_text(const policy::Limit& limit) {
+  const bool octets = limit.measure == policy::Measure::kBytes;
+  const std::string burst = octets ? print_size(limit.burst) : std::to_string(limit.burst);
+  std::string text = limit.measure == policy::Measure::kConcurrent
+                         ? fmt::format("at most {}", burst)
+                         : fmt::format("{} burst {}", print_rate(limit.rate, octets), burst);
+  for (const policy::LimitStep& step : limit.steps) {
+    text += &step == limit.steps.data() ? " " : ", ";
+    text += name_of(step.action);
+    if (step.action == policy::LimitAction::kDelay) {
+      text += fmt::format(" up to {}", print_duration(limit.max_delay));
+    }
+    if (step.percent != 100) text += fmt::format(" at {}%", step.percent);
+  }
+  return text;
+}
+
 std::string limit_text(const policy::Limit& limit) {
-  return fmt::format("{} {}", limit.name(), what_it_allows(limit));
+  return fmt::format("{} {}", limit.name(), allowance_text(limit));
 }
 
 std::string setting_text(const ReceiveConnector& connector, const Parameter<ReceiveDraft>& row) {

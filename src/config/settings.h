@@ -14,6 +14,8 @@ namespace relais::config {
 [[nodiscard]] std::string setting_text(const policy::ReceiveConnector& connector,
                                        const Parameter<ReceiveDraft>& row);
 
+// "600/min burst 200 delay up to 30s, defer at 200%", "at most 20 close".
+[[nodiscard]] std::string allowance_text(const policy::Limit& limit);
 // "messages/source 600/min burst 200 delay up to 30s, defer at 200%".
 [[nodiscard]] std::string limit_text(const policy::Limit& limit);
 

@@ -26,19 +26,6 @@ Duration time_to_fill(const Bucket& bucket) {
   return Bucket::duration(bucket.cost(bucket.burst()));
 }
 
-// Connections that come too fast wait; nobody is refused, whatever the wait.
-std::vector<Limit> server_limits(uint32_t connection_rate) {
-  if (connection_rate == UINT32_MAX) return {};
-  Limit limit;
-  limit.measure = Measure::kConnections;
-  limit.rate = {connection_rate, minutes(1)};
-  limit.burst = connection_rate;
-  limit.steps = {{LimitAction::kDelay, 100}};
-  limit.max_delay = hours(24);
-  limit.origin = LimitOrigin::kConnectionRate;
-  return {limit};
-}
-
 }  // namespace
 
 Limits::Limits(size_t table_octets, const std::array<char, 192>& random)

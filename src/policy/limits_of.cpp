@@ -53,4 +53,17 @@ std::vector<Limit> limits_of(const ReceiveConnector& connector) {
   return limits;
 }
 
+// Connections that come too fast wait; nobody is refused, whatever the wait.
+std::vector<Limit> server_limits(uint32_t connection_rate) {
+  if (connection_rate == UINT32_MAX) return {};
+  Limit limit;
+  limit.measure = Measure::kConnections;
+  limit.rate = {connection_rate, minutes(1)};
+  limit.burst = connection_rate;
+  limit.steps = {{LimitAction::kDelay, 100}};
+  limit.max_delay = hours(24);
+  limit.origin = LimitOrigin::kConnectionRate;
+  return {limit};
+}
+
 }  // namespace relais::policy

@@ -10,5 +10,7 @@
 namespace relais::policy {
 
 [[nodiscard]] std::vector<Limit> limits_of(const ReceiveConnector& connector);
+// Those of the whole server. `connection_rate`: connections a minute; UINT32_MAX: no limit.
+[[nodiscard]] std::vector<Limit> server_limits(uint32_t connection_rate);
 
 }  // namespace relais::policy
