@@ -110,5 +110,41 @@ class Reload(harness.EndToEnd):
         self.assertLess(max(inside), max(STALL_MAX * harness.PATIENCE, 2 * max(outside)))
 
 
+    def test_two_hundred_reloads_of_limits_lose_nothing(self):
+        """Under load: every session goes on, every reply comes, and the last limits are in force."""
+        def configure(number):
+            limits = [{"measure": "messages", "rate": f"{60_000 + number}/min", "action": "delay"},
+                      {"measure": "messages", "per": "source", "rate": f"{50_000 + number}/min",
+                       "burst": 1000 + number},
+                      {"measure": "recipients", "per": "sender", "rate": f"{90_000 + number}/min"}]
+            self.relais.configure(receive=[harness.relay_connector(self.port, limit=limits)],
+                                  send=[harness.smart_host(self.hop.port)])
+
+        configure(0)
+        self.relais.start()
+        senders = [Sender(self.port) for _ in range(SENDERS)]
+        for sender in senders:
+            sender.start()
+        reloads = 20 if harness.SANITIZED else 200
+        for number in range(1, reloads + 1):
+            configure(number)
+            self.relais.signal(signal.SIGHUP)
+            harness.wait_until(
+                lambda n=number: len(self.relais.said("reload: .* in force")) == n, 10, "a reload")
+        for sender in senders:
+            sender.ended.set()
+        for sender in senders:
+            sender.join(30)
+            self.assertFalse(sender.is_alive(), "a reply is missing")
+            self.assertIsNone(sender.problem)
+        sent = sum(len(sender.taken) for sender in senders)
+        longest = max(seconds for sender in senders for _, seconds in sender.taken)
+        print(f"{reloads} reloads, {sent} messages, the longest took {longest * 1000:.0f} ms")
+        self.assertGreater(sent, reloads)
+        harness.wait_until(lambda: len(self.relais.events("message")) == sent, 10, "all in the log")
+        harness.wait_until(lambda: len(self.hop.messages) == sent, 30, "all at the next hop")
+        self.assertEqual(self.relais.events("refused", "limited"), [])
+
+
 if __name__ == "__main__":
     harness.main()
