@@ -393,6 +393,17 @@ class EndToEnd(unittest.TestCase):
         self.relais = Relais(self.folder, self.port)
         self.addCleanup(self._clean_up)
 
+    def client(self, source="127.0.0.1"):
+        """One that has said EHLO; closed when the test ends."""
+        client = Client(self.port, source)
+        self.addCleanup(client.close)
+        client.expect("EHLO client.contoso.com", 250)
+        return client
+
+    def messages(self, client, count):
+        for _ in range(count):
+            client.message("chris@contoso.com", ["kate@contoso.com"], b"Subject: x\r\n\r\nx\r\n")
+
     def _clean_up(self):
         problem = None
         try:
@@ -411,6 +422,26 @@ class EndToEnd(unittest.TestCase):
             shutil.rmtree(self.folder, ignore_errors=True)
         if problem:
             raise problem
+
+
+class Counted:
+    """Beside EndToEnd: traffic whose figures a test looks at."""
+
+    BODY = b"Subject: counted\r\n\r\ntext\r\n"
+
+    def send(self, source, count=1, recipients=("kate@contoso.com",)):
+        with Client(self.port, source) as client:
+            client.expect("EHLO client.example", 250)
+            for _ in range(count):
+                client.message("chris@contoso.com", list(recipients), self.BODY)
+            client.quit()
+
+    def refused_relay(self, source):
+        with Client(self.port, source) as client:
+            client.expect("EHLO client.example", 250)
+            client.expect("MAIL FROM:<chris@contoso.com>", 250)
+            client.expect("RCPT TO:<kate@fabrikam.com>", 550)
+            client.quit()
 
 
 def main():

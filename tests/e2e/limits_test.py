@@ -11,7 +11,6 @@ from harness import Client
 from next_hop import NextHop
 
 MAIL = "MAIL FROM:<chris@contoso.com>"
-BODY = b"Subject: x\r\n\r\nx\r\n"
 
 
 def limit(measure, rate=None, **more):
@@ -41,16 +40,6 @@ class Limits(harness.EndToEnd):
         self.relais.signal(signal.SIGHUP)
         harness.wait_until(lambda: len(self.relais.said("reload: .* in force")) == times, 10,
                            "reload")
-
-    def client(self, source="127.0.0.1"):
-        client = Client(self.port, source)
-        self.addCleanup(client.close)
-        client.expect("EHLO client.contoso.com", 250)
-        return client
-
-    def messages(self, client, count):
-        for _ in range(count):
-            client.message("chris@contoso.com", ["kate@contoso.com"], BODY)
 
     def test_the_first_burst_is_exact_and_retry_in_is_right(self):
         """Each refusal names connector, limit, level, wait and an id that the log has too."""

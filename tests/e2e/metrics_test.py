@@ -22,7 +22,7 @@ try:
 except ImportError:  # setUp skips
     text_string_to_metric_families = None
 
-BODY = b"Subject: counted\r\n\r\ntext\r\n"
+BODY = harness.Counted.BODY
 NAME = 'Relay "7" \\ caf\u00e9'  # what has to be escaped
 DOCUMENTED = set(re.findall(r"^\| `((?:relais|process)_\w+)`",
                             (harness.ROOT / "docs/metrics.md").read_text(), re.M))
@@ -56,7 +56,7 @@ class Page:
         return found
 
 
-class Metrics(harness.EndToEnd):
+class Metrics(harness.Counted, harness.EndToEnd):
     def setUp(self):
         super().setUp()
         if text_string_to_metric_families is None:
@@ -99,20 +99,6 @@ class Metrics(harness.EndToEnd):
     def wait_value(self, wanted, name, **labels):
         return self.wait_page(lambda page: page.get(name, **labels) == wanted,
                               f"{name} {labels} is {wanted}")
-
-    def send(self, source, count=1, recipients=("kate@contoso.com",)):
-        with Client(self.port, source) as client:
-            client.expect("EHLO client.example", 250)
-            for _ in range(count):
-                client.message("chris@contoso.com", list(recipients), BODY)
-            client.quit()
-
-    def refused_relay(self, source):
-        with Client(self.port, source) as client:
-            client.expect("EHLO client.example", 250)
-            client.expect("MAIL FROM:<chris@contoso.com>", 250)
-            client.expect("RCPT TO:<kate@fabrikam.com>", 550)
-            client.quit()
 
     def stats(self):
         done = harness.run([harness.BINARY, "stats", "--json", "--config",

@@ -64,16 +64,6 @@ class Override(harness.EndToEnd):
         text = (self.relais.data_dir / "audit.log").read_text(encoding="utf-8")
         return [json.loads(line) for line in text.splitlines()]
 
-    def client(self):
-        client = Client(self.port)
-        self.addCleanup(client.close)
-        client.expect("EHLO client.contoso.com", 250)
-        return client
-
-    def messages(self, client, count):
-        for _ in range(count):
-            client.message("chris@contoso.com", ["kate@contoso.com"], BODY)
-
     def reload(self):
         before = len(self.relais.said("reload: .* in force"))
         self.relais.signal(signal.SIGHUP)

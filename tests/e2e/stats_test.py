@@ -10,12 +10,12 @@ import harness
 from harness import Client
 from next_hop import NextHop
 
-BODY = b"Subject: counted\r\n\r\ntext\r\n"
+BODY = harness.Counted.BODY
 NOBODY = {"connections": 0, "messages": 0, "recipients": 0, "octets": 0, "refused": 0,
           "refusals": {}, "sessions": 0}
 
 
-class Stats(harness.EndToEnd):
+class Stats(harness.Counted, harness.EndToEnd):
     def setUp(self):
         super().setUp()
         self.hop = NextHop(self.ports.take()).start()
@@ -46,20 +46,6 @@ class Stats(harness.EndToEnd):
 
     def ranges(self, name):
         return {entry["range"]: entry for entry in (self.connector(name) or {"ranges": []})["ranges"]}
-
-    def send(self, source, count=1, recipients=("kate@contoso.com",)):
-        with Client(self.port, source) as client:
-            client.expect("EHLO client.example", 250)
-            for _ in range(count):
-                client.message("chris@contoso.com", list(recipients), BODY)
-            client.quit()
-
-    def refused_relay(self, source):
-        with Client(self.port, source) as client:
-            client.expect("EHLO client.example", 250)
-            client.expect("MAIL FROM:<chris@contoso.com>", 250)
-            client.expect("RCPT TO:<kate@fabrikam.com>", 550)
-            client.quit()
 
     def expect(self, entry, **figures):
         wanted = {**NOBODY, **figures}
