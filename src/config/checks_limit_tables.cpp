@@ -38,13 +38,9 @@ bool is_shadow(const Limit& limit) { return has_action(limit, LimitAction::kShad
 
 // "messages/connector is 300/min with a burst of 50"
 std::string said(const Limit& limit) {
-  const bool octets = limit.measure == Measure::kBytes;
-  std::string text = limit.shown_name();
-  if (limit.measure == Measure::kConcurrent) return text + fmt::format(" is {}", limit.burst);
-  text += fmt::format(" is {}", print_rate(limit.rate, octets));
-  if (limit.burst == limit.rate.count) return text;
-  return text + fmt::format(" with a burst of {}",
-                            octets ? print_size(limit.burst) : std::to_string(limit.burst));
+  return fmt::format(
+      "{} is {}", limit.shown_name(),
+      limit.measure == Measure::kConcurrent ? std::to_string(limit.burst) : amount_text(limit));
 }
 
 // ---- each alone

@@ -290,15 +290,6 @@ std::expected<Duration, std::string> override_time(const std::string& text) {
   return std::unexpected(errors_of(findings));
 }
 
-std::string amount_text(const Limit& limit) {
-  if (limit.measure == Measure::kConcurrent) return fmt::format("{} at one time", limit.burst);
-  const bool octets = limit.measure == Measure::kBytes;
-  std::string text = print_rate(limit.rate, octets);
-  if (limit.burst == limit.rate.count) return text;
-  text += " with a burst of ";
-  return text += octets ? print_size(limit.burst) : std::to_string(limit.burst);
-}
-
 OverriddenLimits override_limits(const policy::ReceiveConnector& connector,
                                  std::span<const LimitOverride> overrides) {
   Overriding overriding(connector);

@@ -35,9 +35,6 @@ inline constexpr Duration kOverrideTimeMax = hours(24 * 30);
 // How long it is meant to last, from 1 s to kOverrideTimeMax. Unexpected: what is wrong with it.
 [[nodiscard]] std::expected<Duration, std::string> override_time(const std::string& text);
 
-// "1200/min", "1200/min with a burst of 100", "40 at one time".
-[[nodiscard]] std::string amount_text(const policy::Limit& limit);
-
 struct OverrideEffect {
   std::string was;  // what the file says; "none": nothing
   std::string now;

@@ -87,4 +87,14 @@ bool is_countable(const policy::Rate& rate, uint32_t percent) {
   return rate.count <= static_cast<uint64_t>(rate.period.ns) * 100 / percent;
 }
 
+std::string amount_text(const policy::Limit& limit) {
+  if (limit.measure == policy::Measure::kConcurrent)
+    return fmt::format("{} at one time", limit.burst);
+  const bool octets = limit.measure == policy::Measure::kBytes;
+  std::string text = print_rate(limit.rate, octets);
+  if (limit.burst == limit.rate.count) return text;
+  text += " with a burst of ";
+  return text += octets ? print_size(limit.burst) : std::to_string(limit.burst);
+}
+
 }  // namespace relais::config

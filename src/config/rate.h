@@ -22,4 +22,7 @@ inline constexpr uint64_t kRateMax = 1'000'000'000;  // a second
 // May the rate be so much higher? Steps above the first are buckets of `percent` of it.
 [[nodiscard]] bool is_countable(const policy::Rate& rate, uint32_t percent);
 
+// "1200/min", "1200/min with a burst of 100", "40 at one time".
+[[nodiscard]] std::string amount_text(const policy::Limit& limit);
+
 }  // namespace relais::config
