@@ -4,13 +4,13 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 
 #include "base/assert.h"
+#include "ring/linux_kernel.h"
 
 namespace relais {
 namespace {
@@ -20,12 +20,6 @@ sigset_t set_of(std::initializer_list<int> numbers) {
   sigemptyset(&signals);
   for (const int number : numbers) sigaddset(&signals, number);
   return signals;
-}
-
-Instant monotonic_now() {
-  timespec time{};
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return {time.tv_sec * 1'000'000'000 + time.tv_nsec};
 }
 
 }  // namespace
@@ -52,12 +46,13 @@ Orders::Kind Orders::next_signal() {
 }
 
 Orders::Kind Orders::wait(Duration at_most) {
-  if (const auto left = watch_.time_left(monotonic_now())) at_most = std::min(at_most, *left);
+  if (const auto left = watch_.time_left(ring::LinuxKernel().now()))
+    at_most = std::min(at_most, *left);
   // Rounded up: what is not due would be asked again and again.
   const auto ms = static_cast<int>((at_most.ns + milliseconds(1).ns - 1) / milliseconds(1).ns);
   std::array<pollfd, 2> fds{pollfd{signals_, POLLIN, 0}, pollfd{watch_.fd(), POLLIN, 0}};
   (void)poll(fds.data(), fds.size(), ms);
-  const Instant now = monotonic_now();
+  const Instant now = ring::LinuxKernel().now();
   watch_.look(now);
   if (const Kind kind = next_signal(); kind != Kind::kNone) return kind;
   auto changed = watch_.take_change(now);
