@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "base/clock.h"
+
 namespace relais::admin {
 
 using Json = nlohmann::ordered_json;
@@ -12,6 +14,11 @@ using Json = nlohmann::ordered_json;
 // On one line, or as nlohmann indents it.
 [[nodiscard]] inline std::string to_line(const Json& json, int indent = -1) {
   return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+// null: no time.
+[[nodiscard]] inline Json time_json(WallTime time) {
+  return time.ns == 0 ? Json(nullptr) : Json(iso8601(time));
 }
 
 }  // namespace relais::admin

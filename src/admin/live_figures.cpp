@@ -70,8 +70,6 @@ WallTime live_time(const Json& json) {
   return *time;
 }
 
-Json time_json(WallTime time) { return time.ns == 0 ? Json(nullptr) : Json(iso8601(time)); }
-
 Json record_of(const LiveFigures::Connector& one) {
   return {{"connector", one.name},          {"sessions", one.sessions},
           {"connections", one.connections}, {"messages", one.messages},

@@ -14,8 +14,6 @@ namespace {
 
 constexpr int kBookVersion = 1;
 
-Json time_record(WallTime time) { return time.ns == 0 ? Json(nullptr) : Json(iso8601(time)); }
-
 WallTime time_from(const Json& record) {
   if (record.is_null()) return {};
   return parse_time(record.get<std::string>()).value_or(WallTime{});
@@ -30,8 +28,8 @@ Json override_record(const Override& entry) {
           {"now", entry.now},
           {"uid", entry.uid},
           {"user", entry.user},
-          {"since", time_record(entry.since)},
-          {"until", time_record(entry.until)},
+          {"since", time_json(entry.since)},
+          {"until", time_json(entry.until)},
           {"keep", entry.keep}};
 }
 
@@ -64,7 +62,7 @@ Json answer_record(const OverrideAnswer& answer) {
           {"before", answer.before},
           {"after", answer.after},
           {"was", answer.was},
-          {"until", time_record(answer.until)},
+          {"until", time_json(answer.until)},
           {"keep", answer.keep},
           {"warnings", answer.warnings}};
 }
