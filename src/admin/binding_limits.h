@@ -27,6 +27,7 @@ struct BindingLimit {
   std::optional<double> per_minute;  // messages; none: no rate, or none that messages have
   std::optional<uint64_t> at_once;   // messages, after silence
   std::optional<uint64_t> open;      // connections at one time
+  std::optional<double> now;         // in a running server: 0 untouched, 1 nothing left
 };
 
 // Those that count messages, recipients, bytes, commands or connections; the lowest rate first,

@@ -336,6 +336,20 @@ void add_present_levels(Explanation& explanation, const PresentUse& use) {
   }
 }
 
+void add_present_levels(Explanation& explanation, const LiveFigures& figures,
+                        const IpAddress& remote) {
+  if (!explanation.served) return;
+  const std::string client = remote.to_string();
+  for (BindingLimit& limit : explanation.binding) {
+    const auto* live = figures.find_limit(explanation.connectors.front().name, limit.name);
+    if (live == nullptr) live = figures.find_limit({}, limit.name);
+    if (live == nullptr) continue;
+    limit.now = live->level;
+    const auto own = std::ranges::find(live->sources, client, &LiveFigures::Source::address);
+    if (own != live->sources.end()) limit.now = own->level;
+  }
+}
+
 void add_overrides(Explanation& explanation, const OverrideBook& book) {
   if (!explanation.served) return;
   for (const Override& entry : book.overrides) {

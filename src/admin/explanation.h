@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "admin/binding_limits.h"
+#include "admin/live_figures.h"
 #include "admin/override_book.h"
 #include "admin/usage_file.h"
 #include "base/ip.h"
@@ -84,6 +85,10 @@ struct Explanation {
 
 // What a running server has counted, beside the limits that it counts for.
 void add_present_levels(Explanation& explanation, const PresentUse& use);
+// How much of its limits is used, as far as the server watches them: those that all clients share,
+// and this client's own if it is one of the busiest.
+void add_present_levels(Explanation& explanation, const LiveFigures& figures,
+                        const IpAddress& remote);
 // Which limits of its connector a running server has overridden: notes, as the rest is of the
 // files.
 void add_overrides(Explanation& explanation, const OverrideBook& book);

@@ -51,8 +51,9 @@ void print_load(std::string& out, const Explanation& explanation) {
   for (const std::string& sentence : explanation.binds_first) load.line(sentence);
   load.line("all of them, where each message comes on a connection of its own:");
   for (const BindingLimit& limit : explanation.binding) {
-    load.line(fmt::format("{:>10}  {}, {}: {}{}", load_text(limit), limit.name, limit.counts,
-                          limit.allows, limit.shadow ? " (only counted)" : ""));
+    load.line(fmt::format("{:>10}  {}, {}: {}{}{}", load_text(limit), limit.name, limit.counts,
+                          limit.allows, limit.shadow ? " (only counted)" : "",
+                          limit.now ? fmt::format("  ({:.0f} % used now)", *limit.now * 100) : ""));
   }
 }
 
@@ -156,6 +157,7 @@ std::string to_json(const Explanation& explanation, const Question& question) {
     if (limit.per_minute) one["messages_per_minute"] = *limit.per_minute;
     if (limit.at_once) one["messages_at_once"] = *limit.at_once;
     if (limit.open) one["connections"] = *limit.open;
+    if (limit.now) one["level"] = *limit.now;
     json["binding"].push_back(std::move(one));
   }
   json["dialogue"] = Json::array();

@@ -1,6 +1,7 @@
 #include <cstdio>
 
 #include "admin/explanation.h"
+#include "admin/live_server.h"
 #include "admin/notices.h"
 #include "config/values.h"
 #include "main/commands.h"
@@ -47,6 +48,11 @@ int explain(const ExplainArguments& arguments) {
   const std::string& data_dir = loaded.model.server.data_dir;
   if (const auto use = admin::read_usage(data_dir)) {
     admin::add_present_levels(explanation, *use);
+    if (use->running) {
+      const auto figures = admin::live_figures_from_json(admin::ask_live(data_dir).json);
+      if (figures && figures->pid == use->pid)
+        admin::add_present_levels(explanation, *figures, *remote);
+    }
     const auto overrides = admin::read_overrides(data_dir);
     if (use->running && overrides && overrides->pid == use->pid)
       admin::add_overrides(explanation, *overrides);

@@ -218,6 +218,34 @@ TEST(Explanation, ShowsWhatARunningServerHasCounted) {
             std::string::npos);
 }
 
+TEST(Explanation, ShowsHowMuchOfALimitIsUsed) {
+  config::Folder folder;
+  const auto loaded = site(folder).load();
+  const Question question = from("192.168.5.10");
+  Explanation e = explain(loaded, question);
+  LiveFigures live;
+  live.limits.resize(2);
+  live.limits[0] = {.connector = "Relay", .name = "max_inbound_connection", .terms = {}};
+  live.limits[0].level = 0.5;
+  live.limits[1] = {.connector = "Relay",
+                    .name = "max_inbound_connection_per_source",
+                    .terms = {},
+                    .sources = {{"192.168.5.11", 1, {}}, {"192.168.5.10", 0.25, {}}}};
+  add_present_levels(e, live, question.remote);
+  const auto level = [&](std::string_view name) {
+    return std::ranges::find(e.binding, name, &BindingLimit::name)->now;
+  };
+  EXPECT_EQ(level("max_inbound_connection"), 0.5);
+  EXPECT_EQ(level("max_inbound_connection_per_source"), 0.25);
+  EXPECT_EQ(level("max_connection_rate_per_minute"), std::nullopt);
+  EXPECT_NE(to_text(e, question).find("  (50 % used now)\n"), std::string::npos)
+      << to_text(e, question);
+  EXPECT_NE(to_json(e, question).find("\"level\":0.25"), std::string::npos);
+  Explanation other = explain(loaded, question);
+  add_present_levels(other, live, *IpAddress::parse("192.168.5.12"));
+  EXPECT_EQ(to_json(other, question).find("\"level\":0.25"), std::string::npos);
+}
+
 TEST(Explanation, PrintsForPeopleAndForMachines) {
   config::Folder folder;
   const auto loaded = site(folder).load();

@@ -279,12 +279,13 @@ class BackPressure(harness.EndToEnd):
                        spool={"segment_size": "4MB", "max_size": "1GB"})
         self.relais.start()
         sent = 0
-        while self.mail(INTERNAL)[:3] == "250":
+        while True:
             with Client(self.port, INTERNAL) as client:
                 client.expect("EHLO client.example", 250)
-                client.begin("chris@contoso.com", ["kate@fabrikam.com"])
-                reply = client.command("DATA")
-                if not reply.startswith("354"):
+                if client.command("MAIL FROM:<chris@contoso.com>")[:3] != "250":
+                    break
+                client.expect("RCPT TO:<kate@fabrikam.com>", 250)
+                if client.command("DATA")[:3] != "354":
                     break
                 client.send(b"Subject: x\r\n\r\n" + (b"d" * 998 + b"\r\n") * 200 + b".\r\n")
                 if not client.reply().startswith("250"):

@@ -151,6 +151,23 @@ class Explain(harness.EndToEnd):
         self.relais.stop()
         self.assertIsNone(sessions())
 
+    def test_present_levels_of_rate_limits(self):
+        limits = [{"measure": "messages", "per": "source", "rate": "4/hour", "burst": 4},
+                  {"measure": "messages", "rate": "10/hour", "burst": 10}]
+        relay = harness.relay_connector(self.port, remote_ip_ranges=["127.0.0.0/8"], limit=limits)
+        self.relais.configure(receive=[relay], send=[harness.smart_host(self.hop.port)])
+
+        def levels(source):
+            said = json.loads(self.explain("--local", f"127.0.0.1:{self.port}", "--remote", source,
+                                           "--json").stdout)
+            found = {limit["limit"]: limit.get("level") for limit in said["binding"]}
+            return found["messages/source"], found["messages/connector"]
+        self.assertEqual(levels("127.0.0.1"), (None, None))
+        self.relais.start()
+        self.messages(self.client(), 3)
+        harness.wait_until(lambda: levels("127.0.0.1") == (0.75, 0.3), 15, "three messages counted")
+        self.assertEqual(levels("127.0.0.9"), (None, 0.3))  # one that it does not know
+
     def test_wrong_use_is_2(self):
         self.relais.configure(receive=self.connectors(), send=[harness.smart_host(self.hop.port)])
         local = f"127.0.0.1:{self.port}"
