@@ -15,8 +15,7 @@ IpAddress from_in6(const in6_addr& in6) {
   uint64_t low = 0;
   for (size_t i = 0; i < 8; ++i) high = high << 8 | in6.s6_addr[i];
   for (size_t i = 8; i < 16; ++i) low = low << 8 | in6.s6_addr[i];
-  const bool mapped = high == 0 && (low >> 32) == 0xffff;
-  return mapped ? IpAddress::v4(static_cast<uint32_t>(low)) : IpAddress::v6(high, low);
+  return IpAddress::from_v6(high, low);
 }
 
 in6_addr to_in6(IpAddress address) {
@@ -29,6 +28,11 @@ in6_addr to_in6(IpAddress address) {
 }
 
 }  // namespace
+
+IpAddress IpAddress::from_v6(uint64_t high, uint64_t low) {
+  const bool mapped = high == 0 && (low >> 32) == 0xffff;
+  return mapped ? v4(static_cast<uint32_t>(low)) : v6(high, low);
+}
 
 std::optional<IpAddress> IpAddress::parse(std::string_view text) {
   std::array<char, INET6_ADDRSTRLEN + 1> zero_terminated{};

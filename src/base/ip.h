@@ -32,6 +32,8 @@ class IpAddress {
     a.low_ = low;
     return a;
   }
+  // As it comes from a wire: IPv4-mapped (::ffff:a.b.c.d) is IPv4.
+  static IpAddress from_v6(uint64_t high, uint64_t low);
   // "192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1"; nothing around it.
   static std::optional<IpAddress> parse(std::string_view text);
 
