@@ -1,6 +1,9 @@
 // Tickets: shared by contexts, outlived by keys, and only where they belong.
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "pair.h"
 #include "raw_client.h"
 
@@ -51,6 +54,33 @@ TEST(Resumption, WorksAcrossContextsThatShareTheKeys) {
   EXPECT_TRUE(resumes(before, client, session));
   EXPECT_TRUE(resumes(after, client, session));
   EXPECT_FALSE(resumes(stranger, client, session));
+}
+
+// As the cores of a server do, while its main thread turns the keys.
+TEST(Resumption, WorksForThreadsThatShareAllContexts) {
+  const auto keys = make_keys();
+  const ServerPtr server = make_server({"DNS:relay.contoso.com"}, keys);
+  const ClientPtr client = make_client();
+  std::atomic<int> visits = 0;
+  std::atomic<int> resumptions = 0;
+  std::vector<std::thread> cores;
+  for (int core = 0; core < 4; ++core) {
+    cores.emplace_back([&] {
+      Session session;
+      for (int i = 0; i < 25; ++i) {
+        bool resumed = false;
+        session = visit(server, client, session, &resumed);
+        resumptions += resumed ? 1 : 0;
+        ++visits;
+      }
+    });
+  }
+  for (int i = 1; i < 9; ++i) {
+    while (visits < i * 10) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    keys->turn(kStart + keys->period() * i);
+  }
+  for (std::thread& core : cores) core.join();
+  EXPECT_GT(resumptions, 20);
 }
 
 TEST(Resumption, OutlivesOneChangeOfKeysAndNotTwo) {
