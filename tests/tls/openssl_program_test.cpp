@@ -62,6 +62,16 @@ void serve(int fd, Side& side, Done done) {
   }
 }
 
+// Of the line "ACCEPT 127.0.0.1:34687"; 0: it did not come.
+uint16_t announced_port(FILE* pipe) {
+  std::array<char, 256> line{};
+  unsigned port = 0;
+  while (fgets(line.data(), line.size(), pipe) != nullptr) {
+    if (std::sscanf(line.data(), "ACCEPT 127.0.0.1:%u", &port) == 1) break;
+  }
+  return static_cast<uint16_t>(port);
+}
+
 std::string output_of(const std::string& command) {
   FILE* pipe = ::popen(command.c_str(), "r");
   if (pipe == nullptr) return "";
@@ -134,23 +144,15 @@ TEST_F(OpensslProgram, AsAServerIsTrustedAndAnswersOurClient) {
   const Issued& issued = issued_for("DNS:mx.contoso.com", KeyType::kRsa2048);
   const std::string both = files_.write("server.pem", issued.pem + issued.key_pem);
   for (const std::string version : {"-tls1_2", "-tls1_3"}) {
-    uint16_t port = 0;
-    ::close(listen_somewhere(port));
     // -rev answers each line backwards.
     const std::string command = "exec timeout 20 " RELAIS_OPENSSL " s_server -rev -naccept 1 " +
-                                version + " -accept 127.0.0.1:" + std::to_string(port) + " -cert " +
-                                both + " >/dev/null 2>&1";
-    std::thread their_server([&] { (void)output_of(command); });
-    int fd = -1;
-    for (int tries = 0; tries < 200 && fd < 0; ++tries) {
-      fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-      sockaddr_in address = loopback(port);
-      if (::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) break;
-      ::close(fd);
-      fd = -1;
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    }
-    ASSERT_GE(fd, 0);
+                                version + " -accept 127.0.0.1:0 -cert " + both + " 2>&1";
+    FILE* their_server = ::popen(command.c_str(), "r");
+    ASSERT_NE(their_server, nullptr);
+    const uint16_t port = announced_port(their_server);
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address = loopback(port);
+    EXPECT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
     Stream stream(make_client(), "mx.contoso.com");
     Side client(stream);
     bool asked = false;
@@ -165,7 +167,7 @@ TEST_F(OpensslProgram, AsAServerIsTrustedAndAnswersOurClient) {
     stream.close();
     send_all(fd, client.take());
     ::close(fd);
-    their_server.join();
+    ::pclose(their_server);
     EXPECT_EQ(stream.version(), version == "-tls1_2" ? "TLSv1.2" : "TLSv1.3");
   }
 }
