@@ -263,11 +263,34 @@ Explanation::Step refused_connection(const config::Loaded& loaded, const Explana
   return step;
 }
 
+// The first connector that listens there behind load balancers; null: there is none.
+const policy::ReceiveConnector* proxied_at(const std::vector<policy::ReceiveConnector>& connectors,
+                                           const Endpoint& local) {
+  const auto found = std::ranges::find_if(connectors, [&](const auto& connector) {
+    return connector.proxy_protocol && policy::applies_at(connector, local);
+  });
+  return found == connectors.end() ? nullptr : &*found;
+}
+
+void add_proxy_note(const config::Model& model, Explanation& out) {
+  const auto* connector = proxied_at(model.receive_connectors, out.local);
+  if (connector == nullptr) return;
+  std::string proxies;
+  for (const policy::AddressRange& range : connector->trusted_proxies)
+    proxies += (proxies.empty() ? "" : ", ") + range.to_string();
+  out.notes.push_back(
+      fmt::format("the client is the one that a PROXY header from a trusted proxy ({}) names; "
+                  "anybody else who connects there is cut off",
+                  proxies));
+}
+
 }  // namespace
 
-std::string what_is_wrong_with(const Question& question) {
+std::string what_is_wrong_with(const Question& question, const config::Model& model) {
   if (question.local.port == 0) return "port 0 is no port";
-  if (question.local.address.family() != question.remote.family()) {
+  const bool arrives = question.local.address.family() == question.remote.family() ||
+                       proxied_at(model.receive_connectors, question.local) != nullptr;
+  if (!arrives) {
     return fmt::format("a client with an IPv{} address never arrives on {}",
                        question.remote.is_v4() ? 4 : 6, question.local.to_string());
   }
@@ -287,6 +310,7 @@ Explanation explain(const config::Loaded& loaded, const Question& question) {
   const config::Model& model = loaded.model;
   Explanation out;
   out.local = arrives_at(model.receive_connectors, question.local, out.notes);
+  add_proxy_note(model, out);
   add_connectors(loaded, question, out);
   const front::ServingPolicy serving(
       model.receive_connectors, policy::AcceptedDomains(model.accepted_domains), model.server.fqdn);

@@ -32,7 +32,7 @@ struct Question {
 };
 // Why this cannot be asked ("a client with an IPv6 address never arrives on 0.0.0.0:25"); empty: it
 // can.
-[[nodiscard]] std::string what_is_wrong_with(const Question& question);
+[[nodiscard]] std::string what_is_wrong_with(const Question& question, const config::Model& model);
 
 struct Explanation {
   struct Connector {

@@ -76,6 +76,16 @@ bool MessageLog::room() {
   return false;
 }
 
+void MessageLog::on_turned_away(const front::Client& client, std::string_view reason) {
+  if (!room()) return;
+  JsonLine line(waiting_);
+  line.text("time", iso8601(loop_.wall_now()))
+      .text("event", "turned away")
+      .text("client", client.remote.to_string())
+      .text("local", client.local.to_string())
+      .text("reason", reason);
+}
+
 void MessageLog::on_taken(const front::Client& client, const smtp::Transaction& transaction,
                           const Guid& id, uint64_t octets, const smtp::Reply& reply,
                           Duration since_mail) {

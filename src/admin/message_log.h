@@ -22,6 +22,7 @@ class MessageLog final : public front::Observer, public relay::Observer {
   MessageLog(const MessageLog&) = delete;
   MessageLog& operator=(const MessageLog&) = delete;
 
+  void on_turned_away(const front::Client& client, std::string_view reason) override;
   void on_taken(const front::Client& client, const smtp::Transaction& transaction, const Guid& id,
                 uint64_t octets, const smtp::Reply& reply, Duration since_mail) override;
   void on_refused(const front::Client& client, std::string_view command,

@@ -17,6 +17,10 @@ class Observers final : public front::Observer {
     first_.on_closed(client);
     second_.on_closed(client);
   }
+  void on_turned_away(const front::Client& client, std::string_view reason) override {
+    first_.on_turned_away(client, reason);
+    second_.on_turned_away(client, reason);
+  }
   void on_taken(const front::Client& client, const smtp::Transaction& transaction, const Guid& id,
                 uint64_t octets, const smtp::Reply& reply, Duration since_mail) override {
     first_.on_taken(client, transaction, id, octets, reply, since_mail);

@@ -91,12 +91,23 @@ void Usage::on_taken(const front::Client& client, const smtp::Transaction& trans
   place.last_seen = now;
 }
 
+void Usage::on_turned_away(const front::Client& client, std::string_view reason) {
+  count_refusal(client, Refusal::kProtocol, "closed without a word", reason);
+}
+
 void Usage::on_refused(const front::Client& client, std::string_view command,
                        const smtp::Transaction& /*transaction*/, std::string_view /*recipient*/,
                        const smtp::Reply& reply, std::string_view reason) {
+  std::string text;
+  append_reply(text, reply, true);
+  text.resize(text.size() - 2);  // without CRLF
+  count_refusal(client, classify(client.connector, command, reply, reason), text, reason);
+}
+
+void Usage::count_refusal(const front::Client& client, Refusal refusal, std::string_view reply,
+                          std::string_view reason) {
   const auto [entry, connector] = at(client);
   const WallTime now = loop_.wall_now();
-  const Refusal refusal = classify(client.connector, command, reply, reason);
   ++entry->figures.refusals[static_cast<size_t>(refusal)];
   entry->figures.see(now);
   TopClients::Place& place = connector->clients.at(client.remote.address);
@@ -105,9 +116,7 @@ void Usage::on_refused(const front::Client& client, std::string_view command,
   LastRefusal& last = connector->last_refusal;
   last.time = now;
   last.client = client.remote.address;
-  last.reply.clear();
-  append_reply(last.reply, reply, true);
-  last.reply.resize(std::min(last.reply.size() - 2, kTextMax));  // without CRLF
+  last.reply.assign(reply.substr(0, kTextMax));
   last.reason.assign(reason.substr(0, kTextMax));
 }
 

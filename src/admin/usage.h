@@ -47,6 +47,7 @@ class Usage final : public front::Observer {
   void on_closed(const front::Client& client) override;
   void on_taken(const front::Client& client, const smtp::Transaction& transaction, const Guid& id,
                 uint64_t octets, const smtp::Reply& reply, Duration since_mail) override;
+  void on_turned_away(const front::Client& client, std::string_view reason) override;
   void on_refused(const front::Client& client, std::string_view command,
                   const smtp::Transaction& transaction, std::string_view recipient,
                   const smtp::Reply& reply, std::string_view reason) override;
@@ -59,6 +60,8 @@ class Usage final : public front::Observer {
 
  private:
   [[nodiscard]] UsageTable::Place at(const front::Client& client);
+  void count_refusal(const front::Client& client, Refusal refusal, std::string_view reply,
+                     std::string_view reason);
   void hand_over();
   void arm();
 

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "policy/ascii.h"
+#include "policy/partition.h"
 
 namespace relais::config {
 namespace {
@@ -83,7 +84,8 @@ void add_every_address(ReceiveDraft& connector) {
   bool v4 = false;
   bool v6 = false;
   for (const auto& binding : connector.bindings) {
-    (binding.endpoint.address.is_v4() ? v4 : v6) = true;
+    v4 |= policy::takes_family(connector, binding.endpoint, IpAddress::Family::kV4);
+    v6 |= policy::takes_family(connector, binding.endpoint, IpAddress::Family::kV6);
   }
   const uint32_t line = connector.lines.of("usage");
   if (v4) {
@@ -174,6 +176,7 @@ void check_main(const ModelDraft& model, const Place& place) {
 
 void check_connector(ReceiveDraft& connector, const Place& place) {
   complete_preset(connector, place);
+  check_proxies(connector, place);
   check_auth_mechanism(connector, place);
   check_limits(connector, place);
   check_limit_tables(connector, place);
@@ -192,6 +195,7 @@ void check_connectors(const std::vector<ConnectorFile>& files, const Place& fold
                                files[first].draft.lines.of("name")),
                    "Choose another name");
       });
+  check_proxy_agreement(files);
   check_reach(files);
   check_open_relays(files);
   const bool somebody = std::ranges::any_of(files, [](const auto& f) { return f.draft.enabled; });

@@ -46,6 +46,10 @@ void check_open_relays(const std::vector<ConnectorFile>& files);
 void check_ranges(const ReceiveDraft& connector, const Place& place);
 void check_reach(const std::vector<ConnectorFile>& files);
 
+// checks_proxy.cpp: PROXY headers.
+void check_proxies(const ReceiveDraft& connector, const Place& place);
+void check_proxy_agreement(const std::vector<ConnectorFile>& files);
+
 // back_pressure.cpp: thresholds against each other.
 void check_back_pressure(const ModelDraft& model, const Place& place);
 

@@ -21,6 +21,8 @@ using policy::AddressSet;
 using Family = IpAddress::Family;
 using Files = std::vector<ConnectorFile>;
 
+constexpr Family kFamilies[] = {Family::kV4, Family::kV6};
+
 // Above this many addresses it is an open relay: an IPv4 /16, an IPv6 /48.
 constexpr uint32_t kRelayPrefixV4 = 16;
 constexpr uint32_t kRelayPrefixV6 = 48;
@@ -90,10 +92,10 @@ class Winners {
     return *set;
   }
 
-  // At one endpoint at which it applies.
-  const AddressSet& won_at(uint32_t connector, const Endpoint& local) {
-    if (!may_lose(connector, local)) return listed(connector, local.address.family());
-    return served_at(local)[connector];
+  // Of a family that arrives there, at one endpoint at which it applies.
+  const AddressSet& won_at(uint32_t connector, const Endpoint& local, Family family) {
+    if (!may_lose(connector, local, family)) return listed(connector, family);
+    return served_at(local)[{connector, family}];
   }
 
   // True: it may have fewer addresses than it lists.
@@ -101,24 +103,28 @@ class Winners {
     const ReceiveDraft& draft = files_[connector].draft;
     const auto bound = [&](Family family) {
       return std::ranges::any_of(draft.bindings, [&](const policy::Binding& binding) {
-        return binding.endpoint.address.family() == family;
+        return policy::takes_family(draft, binding.endpoint, family);
       });
     };
-    for (const Family family : {Family::kV4, Family::kV6})
+    for (const Family family : kFamilies)
       if (extents_[place_of(connector, family)].smallest && !bound(family)) return true;
     return std::ranges::any_of(draft.bindings, [&](const policy::Binding& binding) {
-      return may_lose(connector, binding.endpoint);
+      return std::ranges::any_of(kFamilies, [&](Family family) {
+        return policy::takes_family(draft, binding.endpoint, family) &&
+               may_lose(connector, binding.endpoint, family);
+      });
     });
   }
 
   // At any of its bindings.
   AddressSet won(uint32_t connector) {
     AddressSet all;
-    for (const Family family : {Family::kV4, Family::kV6}) {
+    const ReceiveDraft& draft = files_[connector].draft;
+    for (const Family family : kFamilies) {
       std::vector<const AddressSet*> parts;  // each once; many bindings have the same
-      for (const policy::Binding& binding : files_[connector].draft.bindings) {
-        if (binding.endpoint.address.family() != family) continue;
-        const AddressSet* part = &won_at(connector, binding.endpoint);
+      for (const policy::Binding& binding : draft.bindings) {
+        if (!policy::takes_family(draft, binding.endpoint, family)) continue;
+        const AddressSet* part = &won_at(connector, binding.endpoint, family);
         if (std::ranges::find(parts, part) == parts.end()) parts.push_back(part);
       }
       for (const AddressSet* part : parts) all.insert(all.end(), part->begin(), part->end());
@@ -138,8 +144,7 @@ class Winners {
   }
 
   // Only a range of at most the same size takes an address away.
-  bool may_lose(uint32_t connector, const Endpoint& local) {
-    const Family family = local.address.family();
+  bool may_lose(uint32_t connector, const Endpoint& local, Family family) {
     const AddressNumber widest = extents_[place_of(connector, family)].widest;
     for (uint32_t i = 0; i < files_.size(); ++i) {
       if (i == connector) continue;
@@ -158,20 +163,23 @@ class Winners {
     return next != set.end() && next->first <= range.last;
   }
 
-  std::map<uint32_t, AddressSet>& served_at(const Endpoint& local) {
+  using Served = std::map<std::pair<uint32_t, Family>, AddressSet>;  // by connector
+
+  Served& served_at(const Endpoint& local) {
     const auto [entry, is_new] = served_.try_emplace(local);
     if (!is_new) return entry->second;
     if (connectors_.empty()) {
       for (const ConnectorFile& file : files_) connectors_.push_back(file.draft);
       table_ = policy::ConnectorTable::compile(connectors_);
     }
-    std::map<uint32_t, std::vector<AddressRange>> stretches;
+    std::map<std::pair<uint32_t, Family>, std::vector<AddressRange>> stretches;
     for (const auto& stretch : policy::partition_at(connectors_, table_, local)) {
       if (stretch.selection.connector == nullptr) continue;
-      stretches[stretch.selection.connector_index].push_back(stretch.addresses);
+      const Family family = stretch.addresses.first.family();
+      stretches[{stretch.selection.connector_index, family}].push_back(stretch.addresses);
     }
-    for (auto& [connector, ranges] : stretches)
-      entry->second.emplace(connector, policy::union_of(std::move(ranges)));
+    for (auto& [whose, ranges] : stretches)
+      entry->second.emplace(whose, policy::union_of(std::move(ranges)));
     return entry->second;
   }
 
@@ -180,7 +188,7 @@ class Winners {
   std::vector<std::optional<AddressSet>> listed_;  // the same
   std::vector<policy::ReceiveConnector> connectors_;
   policy::ConnectorTable table_;
-  std::map<Endpoint, std::map<uint32_t, AddressSet>> served_;  // by endpoint and connector
+  std::map<Endpoint, Served> served_;
 };
 
 // ---- one connector
@@ -337,6 +345,18 @@ struct Together {
   const std::vector<uint32_t>& members;
 };
 
+// Of all families that arrive there.
+AddressSet won_there(const Files& files, const Endpoint& endpoint, uint32_t member,
+                     Winners& winners) {
+  AddressSet all;
+  for (const Family family : kFamilies) {
+    if (!policy::takes_family(files[member].draft, endpoint, family)) continue;
+    const AddressSet& won = winners.won_at(member, endpoint, family);
+    all.insert(all.end(), won.begin(), won.end());
+  }
+  return all;
+}
+
 void check_together(const Files& files, const Together& at, Winners& winners,
                     std::vector<std::vector<uint32_t>>& reported) {
   const bool known = std::ranges::any_of(
@@ -346,7 +366,7 @@ void check_together(const Files& files, const Together& at, Winners& winners,
   std::string names;
   uint32_t last = 0;
   for (const uint32_t member : at.members) {
-    const AddressSet set = counted(winners.won_at(member, at.endpoint));
+    const AddressSet set = counted(won_there(files, at.endpoint, member, winners));
     if (set.empty()) continue;
     ranges.insert(ranges.end(), set.begin(), set.end());
     names += fmt::format("{}'{}'", names.empty() ? "" : ", ", files[member].draft.name);

@@ -20,7 +20,10 @@ using Connectors = std::vector<policy::ReceiveConnector>;
 
 void check_families(const ReceiveDraft& connector, const Place& place) {
   for (const bool v4 : {true, false}) {
-    const auto bound = [&](const policy::Binding& b) { return b.endpoint.address.is_v4() == v4; };
+    const auto family = v4 ? IpAddress::Family::kV4 : IpAddress::Family::kV6;
+    const auto bound = [&](const policy::Binding& b) {
+      return policy::takes_family(connector, b.endpoint, family);
+    };
     if (connector.bindings.empty() || std::ranges::any_of(connector.bindings, bound)) continue;
     const auto range = std::ranges::find_if(
         connector.remote_ranges, [&](const AddressRange& r) { return r.first.is_v4() == v4; });
@@ -149,7 +152,7 @@ std::vector<uint32_t> maybe_covered(const Connectors& connectors, const Endpoint
   for (uint32_t i = 0; i < connectors.size(); ++i) {
     if (!policy::applies_at(connectors[i], endpoint)) continue;
     for (const AddressRange& range : connectors[i].remote_ranges) {
-      if (range.first.family() != endpoint.address.family()) continue;
+      if (!policy::takes_family(connectors[i], endpoint, range.first.family())) continue;
       sizes.push_back({size_of(range), i});
       auto& most = widest[i];
       most = std::max(most, size_of(range));
@@ -187,7 +190,7 @@ void check_unreachable(const std::vector<ConnectorFile>& files, const Connectors
     const auto maybe = maybe_covered(connectors, endpoint);
     for (const uint32_t member : members) {
       const bool fits = std::ranges::any_of(connectors[member].remote_ranges, [&](const auto& r) {
-        return r.first.family() == endpoint.address.family();
+        return policy::takes_family(connectors[member], endpoint, r.first.family());
       });
       if (!fits) continue;
       if (std::ranges::find(maybe, member) == maybe.end()) {

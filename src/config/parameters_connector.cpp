@@ -51,6 +51,20 @@ constexpr Parameter<ReceiveDraft> kReceiveConnector[] = {
      .doc =
          "The clients that it serves: single addresses, a-b or CIDR, IPv4 and IPv6, in any "
          "number. Of all connectors on a binding the smallest range that holds the client wins."},
+    {.key = "proxy_protocol",
+     .target = read_proxy_protocol,
+     .allowed = "\"none\" or \"required\"",
+     .default_text = "\"none\"",
+     .doc = "required: on its bindings a load balancer first says in a PROXY header (version 1 or "
+            "2) whose connection it is, and this client counts. Needs trusted_proxies; all "
+            "connectors of a binding agree. See docs/load-balancers.md."},
+    {.key = "trusted_proxies",
+     .target = read_trusted_proxies,
+     .is_list = true,
+     .allowed = "a list of addresses, such as [\"10.0.0.5\", \"10.0.1.0/24\"]",
+     .default_text = "none; required with proxy_protocol",
+     .doc = "The load balancers, whose PROXY headers are believed. Anybody else who connects to "
+            "such a binding is cut off without a greeting."},
     {.key = "auth_mechanism",
      .exchange = "AuthMechanism",
      .target = read_auth_mechanism,

@@ -49,6 +49,23 @@ bool choose_flags(const Value& value, const Place& place, std::span<const Flag> 
   return is_list && good && !both && !empty;
 }
 
+// Calls take(range, where it stands) for each address range of a list.
+template <class Take>
+void for_each_range(const Value& value, const Place& place, Take take) {
+  const bool is_list = for_each_string(
+      value, place, [&](const std::string& text, uint32_t line, uint32_t index, auto at) {
+        const auto range = policy::AddressRange::parse_or_reason(text);
+        if (!range) {
+          at().error(Rule::kNotAllowed, fmt::format("'{}': {}", text, range.error()),
+                     "Write one address, a range or a prefix, such as \"192.168.5.10\", "
+                     "\"192.168.7.1-192.168.7.9\" or \"192.168.6.0/24\"");
+          return;
+        }
+        take(*range, RangeOrigin{line, index, text});
+      });
+  if (is_list && value.as<Array>()->empty()) place.wrong("an empty list");
+}
+
 std::string_view what_is_wrong_with_binding(std::string_view text) {
   const size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return "the port is missing";
@@ -119,19 +136,26 @@ void read_bindings(const Value& value, const Place& place, ReceiveDraft& connect
 }
 
 void read_remote_ip_ranges(const Value& value, const Place& place, ReceiveDraft& connector) {
-  const bool is_list = for_each_string(
-      value, place, [&](const std::string& text, uint32_t line, uint32_t index, auto at) {
-        const auto range = policy::AddressRange::parse_or_reason(text);
-        if (!range) {
-          at().error(Rule::kNotAllowed, fmt::format("'{}': {}", text, range.error()),
-                     "Write one address, a range or a prefix, such as \"192.168.5.10\", "
-                     "\"192.168.7.1-192.168.7.9\" or \"192.168.6.0/24\"");
-          return;
-        }
-        connector.remote_ranges.push_back(*range);
-        connector.range_origins.push_back({line, index, text});
-      });
-  if (is_list && value.as<Array>()->empty()) place.wrong("an empty list");
+  for_each_range(value, place, [&](const policy::AddressRange& range, RangeOrigin origin) {
+    connector.remote_ranges.push_back(range);
+    connector.range_origins.push_back(std::move(origin));
+  });
+}
+
+void read_proxy_protocol(const Value& value, const Place& place, ReceiveDraft& connector) {
+  const auto* text = read_string(value, place);
+  if (text == nullptr) return;
+  if (policy::equal_ignoring_case(*text, "required")) {
+    connector.proxy_protocol = true;
+  } else if (!policy::equal_ignoring_case(*text, "none")) {
+    place.wrong(fmt::format("'{}' is not known", *text));
+  }
+}
+
+void read_trusted_proxies(const Value& value, const Place& place, ReceiveDraft& connector) {
+  for_each_range(value, place, [&](const policy::AddressRange& range, const RangeOrigin&) {
+    connector.trusted_proxies.push_back(range);
+  });
 }
 
 void read_auth_mechanism(const Value& value, const Place& place, ReceiveDraft& connector) {

@@ -75,6 +75,8 @@ void read_transport_role(const Value& value, const Place& place, ReceiveDraft& c
 void read_usage(const Value& value, const Place& place, ReceiveDraft& connector);
 void read_bindings(const Value& value, const Place& place, ReceiveDraft& connector);
 void read_remote_ip_ranges(const Value& value, const Place& place, ReceiveDraft& connector);
+void read_proxy_protocol(const Value& value, const Place& place, ReceiveDraft& connector);
+void read_trusted_proxies(const Value& value, const Place& place, ReceiveDraft& connector);
 void read_auth_mechanism(const Value& value, const Place& place, ReceiveDraft& connector);
 void read_permission_groups(const Value& value, const Place& place, ReceiveDraft& connector);
 void read_permissions(const Value& value, const Place& place, ReceiveDraft& connector);

@@ -228,6 +228,24 @@ constexpr RuleText kRules[] = {
      "what is left of spool.max_size must be four segments: with fewer, nobody else's mail would "
      "be taken.",
      "Write smaller shares, or for the spool a larger max_size or a smaller segment_size."},
+
+    {Rule::kProxyDisagreement,
+     "Two connectors that listen in one place have another proxy_protocol or other "
+     "trusted_proxies.",
+     "Whether a PROXY header comes first is decided before anybody knows which connector the "
+     "client "
+     "belongs to, so there can be one answer only. (The wildcard and an address of its port are "
+     "one "
+     "place as well: connectors of the wildcard serve there too.)",
+     "Write the same into both, or give them different ports."},
+    {Rule::kProxyTrust, "trusted_proxies holds more addresses than a load balancer has.",
+     "Whoever connects from there may claim to be any client in a PROXY header, and gets what that "
+     "client may do. From more than an IPv4 /16 or an IPv6 /48, of a connector that lets clients "
+     "without proof send to any recipient, it is an open relay and an error.",
+     "Write the addresses of the load balancers alone."},
+    {Rule::kProxyWithoutEffect, "trusted_proxies stands without proxy_protocol.",
+     "No PROXY header is read there, and a load balancer in front would be taken for the client.",
+     "Write proxy_protocol = \"required\", or take trusted_proxies away."},
 };
 
 constexpr bool in_order() {

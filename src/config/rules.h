@@ -63,6 +63,10 @@ enum class Rule : uint16_t {
   kAdminReachable,
   // Shares.
   kReservedShares,
+  // PROXY headers.
+  kProxyDisagreement,
+  kProxyTrust,
+  kProxyWithoutEffect,
 };
 
 struct RuleText {

@@ -33,9 +33,9 @@ std::string flags_text(policy::Flags<Flag> flags, std::span<const Flag> all) {
   return list_of(names);
 }
 
-std::vector<std::string> range_texts(const ReceiveConnector& connector) {
+std::vector<std::string> range_texts(const std::vector<policy::AddressRange>& ranges) {
   std::vector<std::string> texts;
-  for (const auto& range : connector.remote_ranges) texts.push_back(range.to_string());
+  for (const auto& range : ranges) texts.push_back(range.to_string());
   return texts;
 }
 
@@ -90,7 +90,9 @@ std::string special_text(const ReceiveConnector& c, std::string_view key) {
   if (key == "transport_role") return in_quotes(name_of(c.transport_role));
   if (key == "usage") return in_quotes(name_of(c.usage));
   if (key == "bindings") return list_of(binding_texts(c));
-  if (key == "remote_ip_ranges") return list_of(range_texts(c));
+  if (key == "remote_ip_ranges") return list_of(range_texts(c.remote_ranges));
+  if (key == "proxy_protocol") return in_quotes(c.proxy_protocol ? "required" : "none");
+  if (key == "trusted_proxies") return list_of(range_texts(c.trusted_proxies));
   if (key == "auth_mechanism") return flags_text(c.auth_mechanism, policy::all_auth_mechanisms());
   if (key == "permission_groups")
     return flags_text(c.permission_groups, policy::all_permission_groups());
@@ -176,8 +178,9 @@ std::vector<SettingChange> setting_changes(const ReceiveConnector& before,
   for (const auto& row : receive_connector_parameters()) {
     if (row.key == "remote_ip_ranges" || row.key == "permission") {
       const bool ranges = row.key == "remote_ip_ranges";
-      std::string text = ranges ? counted(range_texts(before), range_texts(after))
-                                : counted(permission_texts(before), permission_texts(after));
+      std::string text =
+          ranges ? counted(range_texts(before.remote_ranges), range_texts(after.remote_ranges))
+                 : counted(permission_texts(before), permission_texts(after));
       if (!text.empty()) changes.push_back({std::string(row.key), {}, std::move(text)});
       continue;
     }

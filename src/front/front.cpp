@@ -26,6 +26,7 @@ Front::Front(ring::Loop& loop, spool::Spool& spool, Observer& observer, Neighbou
       options_(options),
       buffers_(&buffers),
       sessions_(options.sessions_max),
+      arrivals_(options.sessions_max),
       milters_(loop, observer, options.sessions_max),
       pressure_(std::make_shared<const policy::BackPressure>()),
       ids_(options.guid_salt ^ options.core) {}
@@ -43,6 +44,7 @@ Front::~Front() {
     if (listener.fd >= 0) loop_.kernel().close(listener.fd);
   }
   sessions_.for_each([this](Session& session) { loop_.kernel().close(session.fd); });
+  arrivals_.for_each([this](Arrival& arrival) { loop_.kernel().close(arrival.fd); });
 }
 
 void Front::apply(std::shared_ptr<const ServingPolicy> policy,
@@ -147,7 +149,7 @@ void Front::adopt(int fd) {
   if (draining_ || !open(fd, nullptr, {})) my_load().fetch_sub(1, std::memory_order_relaxed);
 }
 
-// True: there is a session for it now.
+// True: there is a session for it now, or there will be one as soon as it has said whose it is.
 bool Front::open(int fd, const Endpoint* listener, Duration wait) {
   auto& kernel = loop_.kernel();
   const auto remote = kernel.remote_endpoint(fd);
@@ -160,37 +162,56 @@ bool Front::open(int fd, const Endpoint* listener, Duration wait) {
     return false;
   }
 
+  const auto* proxies = policies_.back().policy->snapshot().proxies_at(*local);
+  if (proxies != nullptr) return await_header(fd, *local, *remote, *proxies, wait);
+  Connection connection{.fd = fd, .local = *local, .remote = *remote, .wait = wait};
+  return begin(connection);
+}
+
+// True: there is a session for it now.
+bool Front::begin(Connection& connection) {
+  const int fd = connection.fd;
+  const Endpoint& local = connection.local;
+  const Endpoint& remote = connection.remote;
   PolicyUse& use = policies_.back();
   const ServingPolicy& policy = *use.policy;
-  const policy::Selection selection = policy.snapshot().select(*local, remote->address);
+  const policy::Selection selection = policy.snapshot().select(local, remote.address);
   if (selection.connector == nullptr) {
-    refuse_connection(fd, *local, *remote, selection, smtp::replies::kNotAccepting,
-                      "no connector serves this address on this binding");
+    // A load balancer that looks whether we live is no client that we turn down.
+    if (connection.is_probe) {
+      say_and_close(fd, smtp::replies::kNotAccepting);
+    } else {
+      refuse_connection(fd, local, remote, selection, smtp::replies::kNotAccepting,
+                        "no connector serves this address on this binding");
+    }
     return false;
   }
-  if (sessions_.full()) {
-    refuse_connection(fd, *local, *remote, selection, kTooManySessions,
+  if (is_full()) {
+    refuse_connection(fd, local, remote, selection, kTooManySessions,
                       "max_sessions of this core is reached");
     return false;
   }
-  Arrival arrival{.slot = 0, .charges = {}, .wait = wait};
-  if (!may_connect(fd, *local, *remote, selection, arrival)) return false;
+  Admission admission{.slot = 0, .charges = {}, .wait = connection.wait};
+  if (limits_ != nullptr) admission.slot = limits_->slots()[selection.connector_index];
+  if (!connection.is_probe && !may_connect(fd, local, remote, selection, admission)) return false;
   Session* session =
-      sessions_.acquire(fd, use, selection.connector_index, remote->address.to_string());
+      sessions_.acquire(fd, use, selection.connector_index, remote.address.to_string());
   ASSERT(session != nullptr);
   ++use.sessions;
   session->range = selection.range_index;
-  session->local = *local;
-  session->remote = *remote;
+  session->local = local;
+  session->remote = remote;
+  session->input = std::move(connection.input);
+  session->peer_done = connection.peer_done;
   session->opened = session->last_input = loop_.now();
-  session->limit_slot = arrival.slot;
-  session->connection_charges = std::move(arrival.charges);
+  session->limit_slot = admission.slot;
+  session->connection_charges = std::move(admission.charges);
   session->tarpitted = selection.connector->tarpit_interval.ns > 0 &&
                        !has(policy.snapshot().rights(session->connector, session->principal),
                             policy::Right::kAcceptAnyRecipient);
   arm_timer(*session, loop_.now() + selection.connector->connection_inactivity_timeout);
   observer_.on_opened(client_of(*session));
-  hold(*session, arrival.wait, 0);
+  hold(*session, admission.wait, 0);
   session->server.greet(rfc5322_date(loop_.wall_now()));
   step(*session);
   return true;
@@ -199,11 +220,15 @@ bool Front::open(int fd, const Endpoint* listener, Duration wait) {
 void Front::refuse_connection(int fd, const Endpoint& local, const Endpoint& remote,
                               const policy::Selection& selection, const smtp::Reply& reply,
                               std::string_view reason) {
+  say_and_close(fd, reply);
+  observer_.on_refused(client_at_connect(local, remote, selection), "connect", {}, {}, reply,
+                       reason);
+}
+
+void Front::say_and_close(int fd, const smtp::Reply& reply) {
   scratch_.clear();
   append_reply(scratch_, reply, true);
   loop_.kernel().say_and_close(fd, scratch_);
-  observer_.on_refused(client_at_connect(local, remote, selection), "connect", {}, {}, reply,
-                       reason);
 }
 
 Client Front::client_at_connect(const Endpoint& local, const Endpoint& remote,
@@ -279,6 +304,7 @@ void Front::drain() {
   milters_.drain();
   [[maybe_unused]] const auto timer =
       loop_.arm_timer(loop_.now() + options_.drain_timeout, {ring::Operation::kDrainTimer, {}});
+  arrivals_.for_each([this](Arrival& arrival) { begin_close(arrival); });
   sessions_.for_each([this](Session& session) {
     if (!session.closing && !session.finishing) step(session);
   });
@@ -311,6 +337,14 @@ void Front::on_completion(const ring::Completion& completion) {
         step(session);
         arm_timer(session, loop_.now() + kLinger);
       });
+      return;
+    case ring::Operation::kArrivalReceive:
+      return on_arrival_receive(completion);
+    case ring::Operation::kArrivalClose:
+      if (Arrival* arrival = arrivals_.get(handle)) retire(*arrival);
+      return;
+    case ring::Operation::kArrivalTimer:
+      if (Arrival* arrival = arrivals_.get(handle)) on_header_timeout(*arrival);
       return;
     case ring::Operation::kMilterConnect:
     case ring::Operation::kMilterReceive:

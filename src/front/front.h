@@ -1,6 +1,6 @@
-// The inbound side of one core: listeners and sessions. Takes completions of its operations and
-// events of the spool; all else happens in one small loop: receive, feed, act on events, send
-// (step()).
+// The inbound side of one core: listeners, sessions, and connections that owe a PROXY header
+// (arrival.h). Takes completions of its operations and events of the spool; all else happens in one
+// small loop: receive, feed, act on events, send (step()).
 //
 // Invariants: a session has at most one receive and one send under way; a slot is retired only
 // after both have completed and the descriptor is closed; bytes are received only while the session
@@ -20,6 +20,7 @@
 
 #include "base/prng.h"
 #include "base/slab.h"
+#include "front/arrival.h"
 #include "front/milters.h"
 #include "front/observer.h"
 #include "front/serving_policy.h"
@@ -86,9 +87,9 @@ class Front {
   // Listeners included: one that stays open until the process ends would take connections that
   // nobody serves.
   [[nodiscard]] bool drained() const {
-    return draining_ && sessions_.size() == 0 && accepts_ == 0 && milters_.at_rest();
+    return draining_ && session_count() == 0 && accepts_ == 0 && milters_.at_rest();
   }
-  [[nodiscard]] uint32_t session_count() const { return sessions_.size(); }
+  [[nodiscard]] uint32_t session_count() const { return sessions_.size() + arrivals_.size(); }
   [[nodiscard]] uint32_t lent_buffers() const { return buffers_->lent(); }
 
  private:
@@ -102,6 +103,19 @@ class Front {
   void resume_accepting(uint32_t listener, Instant when);
   [[nodiscard]] bool hand_over(int fd);
   bool open(int fd, const Endpoint* listener, Duration wait);
+  // Of which it is known whose it is.
+  struct Connection {
+    int fd = -1;
+    Endpoint local;
+    Endpoint remote;
+    Duration wait{};            // before the greeting
+    bool is_probe = false;      // a load balancer's own
+    std::vector<Lent> input{};  // what has come already; taken when a session begins
+    bool peer_done = false;
+  };
+  bool begin(Connection& connection);
+  [[nodiscard]] bool is_full() const { return session_count() >= options_.sessions_max; }
+  void say_and_close(int fd, const smtp::Reply& reply);
   void refuse_connection(int fd, const Endpoint& local, const Endpoint& remote,
                          const policy::Selection& selection, const smtp::Reply& reply,
                          std::string_view reason);
@@ -111,6 +125,20 @@ class Front {
   void retire(Session& session);
   void release_policy(PolicyUse* use);
   [[nodiscard]] std::atomic<uint32_t>& my_load();
+
+  // arrivals.cpp
+  bool await_header(int fd, const Endpoint& local, const Endpoint& peer,
+                    const policy::AddressSet& proxies, Duration wait);
+  void arm_receive(Arrival& arrival);
+  void on_arrival_receive(const ring::Completion& completion);
+  void take_header(Arrival& arrival, Lent lent);
+  void go_on(Arrival& arrival);
+  void become_session(Arrival& arrival);
+  void on_header_timeout(Arrival& arrival);
+  void turn_away(Arrival& arrival, std::string_view reason);
+  void begin_close(Arrival& arrival);
+  void close_when_quiet(Arrival& arrival);
+  void retire(Arrival& arrival);
 
   // session_io.cpp
   void step(Session& session);
@@ -140,7 +168,7 @@ class Front {
   void begin_content(Session& session);
 
   // session_limits.cpp
-  struct Arrival {
+  struct Admission {
     uint32_t slot = 0;
     policy::Charges charges;
     Duration wait{};  // before the greeting
@@ -155,7 +183,7 @@ class Front {
   void hold(Session& session, Duration wait, size_t free);
   void release(Session& session);
   [[nodiscard]] bool may_connect(int fd, const Endpoint& local, const Endpoint& remote,
-                                 const policy::Selection& selection, Arrival& arrival);
+                                 const policy::Selection& selection, Admission& admission);
   [[nodiscard]] bool may_send(Session& session, const smtp::Event& event);
   [[nodiscard]] bool may_address(Session& session, const smtp::Event& event);
   [[nodiscard]] bool may_keep(Session& session);
@@ -193,6 +221,7 @@ class Front {
   Options options_;
   ring::BufferGroup* buffers_;
   Slab<Session> sessions_;
+  Slab<Arrival> arrivals_;
   Milters milters_;
   std::vector<Listener> listeners_;  // fd < 0: no longer served
   std::list<PolicyUse> policies_;    // back() is current

@@ -32,6 +32,9 @@ class Observer {
   // A connector has taken a connection; on_closed() follows for each.
   virtual void on_opened(const Client& /*client*/) {}
   virtual void on_closed(const Client& /*client*/) {}
+  // A connection was closed without a word, because of what came (or did not) instead of a PROXY
+  // header. `client` is the peer itself.
+  virtual void on_turned_away(const Client& /*client*/, std::string_view /*reason*/) {}
   // 250 has been said: the message is durable.
   virtual void on_taken(const Client& client, const smtp::Transaction& transaction, const Guid& id,
                         uint64_t octets, const smtp::Reply& reply, Duration since_mail) = 0;

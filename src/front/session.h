@@ -27,6 +27,7 @@ constexpr Duration kLinger = seconds(2);
 struct Lent {
   uint16_t buffer;
   uint32_t octets;
+  uint32_t begin = 0;  // what stands before it was no SMTP
 };
 
 // What this session has to do with its connector's milter.

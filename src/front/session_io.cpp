@@ -88,7 +88,7 @@ void Front::run(Session& session) {
       if (session.input.empty()) return;
       const Lent lent = session.input.front();
       session.fed = true;
-      session.server.feed(buffers_->bytes(lent.buffer, lent.octets));
+      session.server.feed(buffers_->bytes(lent.buffer, lent.octets).subspan(lent.begin));
       continue;
     }
     if (event.kind == smtp::Event::Kind::kClose) {

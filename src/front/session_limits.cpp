@@ -178,28 +178,28 @@ void Front::on_error_reply(Session& session, size_t replies_before) {
   if (session.tarpitted) hold(session, session.receive_connector().tarpit_interval, replies_before);
 }
 
-// At accept: how many connections there may be, and how many may begin. False: refused and closed.
+// When it begins: how many connections there may be, and how many may begin. False: refused and
+// closed.
 bool Front::may_connect(int fd, const Endpoint& local, const Endpoint& remote,
-                        const policy::Selection& selection, Arrival& arrival) {
+                        const policy::Selection& selection, Admission& admission) {
   if (limits_ == nullptr) return true;
-  arrival.slot = limits_->slots()[selection.connector_index];
   policy::LimitSubject subject;
   subject.client = remote.address;
   for (const Measure measure : {Measure::kConcurrent, Measure::kConnections}) {
-    policy::Charges& charges = measure == Measure::kConcurrent ? arrival.charges : unkept_;
+    policy::Charges& charges = measure == Measure::kConcurrent ? admission.charges : unkept_;
     const LimitVerdict verdict =
-        limits_->charge(arrival.slot, measure, subject, 1, loop_.now(), charges);
+        limits_->charge(admission.slot, measure, subject, 1, loop_.now(), charges);
     unkept_.clear();
     if (verdict.shadow != nullptr) {
       observer_.on_limited(client_at_connect(local, remote, selection), {}, *verdict.shadow,
                            verdict.shadow_level, {}, true, limit_id());
     }
     if (verdict.kind == LimitVerdict::Kind::kDelay) {
-      arrival.wait = std::max(arrival.wait, verdict.wait);
+      admission.wait = std::max(admission.wait, verdict.wait);
       continue;
     }
     if (!verdict.refused()) continue;
-    limits_->give_back(arrival.charges, loop_.now());
+    limits_->give_back(admission.charges, loop_.now());
     const LimitRefusal refusal(verdict, selection.connector->name, limit_id(), true);
     refuse_connection(fd, local, remote, selection, refusal.reply, refusal.reason);
     return false;

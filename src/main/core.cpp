@@ -129,6 +129,9 @@ void Core::dispatch(const ring::Completion& completion) {
     case kSessionClose:
     case kSessionTimer:
     case kDrainTimer:
+    case kArrivalReceive:
+    case kArrivalClose:
+    case kArrivalTimer:
     case kMilterConnect:
     case kMilterReceive:
     case kMilterSend:

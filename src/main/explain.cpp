@@ -36,14 +36,14 @@ int explain(const ExplainArguments& arguments) {
     if (!question.size)
       return wrong_use('\'' + *arguments.size + "' is no size, such as 4096 or 36MB (--size)");
   }
-  if (const std::string wrong = admin::what_is_wrong_with(question); !wrong.empty())
-    return wrong_use(wrong);
   const config::Loaded loaded = config::load(arguments.folder);
   if (!loaded.ok) {
     for (const auto& finding : loaded.findings) admin::say("{}\n", config::to_string(finding));
     admin::say("relais explain: the configuration in {} is not valid\n", arguments.folder);
     return 1;
   }
+  if (const std::string wrong = admin::what_is_wrong_with(question, loaded.model); !wrong.empty())
+    return wrong_use(wrong);
   admin::Explanation explanation = admin::explain(loaded, question);
   const std::string& data_dir = loaded.model.server.data_dir;
   if (const auto use = admin::read_usage(data_dir)) {

@@ -42,6 +42,12 @@ AddressSet union_of(std::vector<AddressRange> ranges) {
   return set;
 }
 
+bool contains(const AddressSet& set, const IpAddress& address) {
+  const auto next = std::ranges::partition_point(
+      set, [&](const AddressRange& range) { return range.last < address; });
+  return next != set.end() && next->contains(address);
+}
+
 AddressSet difference(const AddressSet& from, const AddressSet& without) {
   AddressSet rest;
   auto cut = without.begin();

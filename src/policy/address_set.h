@@ -15,6 +15,7 @@ using AddressSet = std::vector<AddressRange>;  // sorted, apart; IPv4 first
 
 // The union of ranges in any order.
 [[nodiscard]] AddressSet union_of(std::vector<AddressRange> ranges);
+[[nodiscard]] bool contains(const AddressSet& set, const IpAddress& address);
 // What is in `from` and not in `without`; both are sets.
 [[nodiscard]] AddressSet difference(const AddressSet& from, const AddressSet& without);
 // Without 127.0.0.0/8 and ::1: nobody else can come from there.

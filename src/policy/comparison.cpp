@@ -37,6 +37,7 @@ struct Answer {
 Answer answer_of(const Side& side, const Endpoint& local, const IpAddress& client) {
   const Selection selection = side.table.select(local, client);
   if (selection.connector == nullptr) return {};
+  if (!takes_family(*selection.connector, local, client.family())) return {};
   return {selection.connector->name, side.rights[selection.connector_index]};
 }
 
@@ -97,15 +98,9 @@ Comparison compare(const std::vector<ReceiveConnector>& before,
         const auto new_bounds = boundaries_at(new_side.connectors, local);
         std::vector<IpAddress> bounds;
         std::ranges::set_union(old_bounds, new_bounds, std::back_inserter(bounds));
-        const auto family = local.address.family();
-        const IpAddress end = family == IpAddress::Family::kV4
-                                  ? IpAddress::v4(UINT32_MAX)
-                                  : IpAddress::v6(UINT64_MAX, UINT64_MAX);
         for (size_t i = 0; i < bounds.size(); ++i) {
-          const IpAddress last =
-              i + 1 < bounds.size() ? address_of(family, number_of(bounds[i + 1]) - 1) : end;
-          add_change(out, local, {bounds[i], last}, answer_of(old_side, local, bounds[i]),
-                     answer_of(new_side, local, bounds[i]));
+          add_change(out, local, {bounds[i], last_before(bounds, i + 1)},
+                     answer_of(old_side, local, bounds[i]), answer_of(new_side, local, bounds[i]));
         }
       });
 }
@@ -116,7 +111,6 @@ Comparison compare(const std::vector<ReceiveConnector>& before,
       before, after,
       [&](const Side& old_side, const Side& new_side, const Endpoint& local, Comparison& out) {
         for (const IpAddress& client : clients) {
-          if (client.family() != local.address.family()) continue;
           Comparison one;
           add_change(one, local, {client, client}, answer_of(old_side, local, client),
                      answer_of(new_side, local, client));

@@ -19,6 +19,11 @@ struct Binding {
   Endpoint endpoint;
   friend bool operator==(const Binding&, const Binding&) = default;
   [[nodiscard]] bool is_wildcard() const { return endpoint.address.is_unspecified(); }
+  // It is this very endpoint, or the wildcard of its family and port.
+  [[nodiscard]] bool covers(const Endpoint& local) const {
+    return endpoint.port == local.port && endpoint.address.family() == local.address.family() &&
+           (is_wildcard() || endpoint.address == local.address);
+  }
 };
 
 enum class TransportRole : uint8_t { kFrontendTransport, kHubTransport };
@@ -41,6 +46,10 @@ struct ReceiveConnector {
   Usage usage = Usage::kCustom;
   std::vector<Binding> bindings;
   std::vector<AddressRange> remote_ranges;
+  // A PROXY header comes first on its bindings, from one of these; connectors that share a binding
+  // agree about both.
+  bool proxy_protocol = false;
+  std::vector<AddressRange> trusted_proxies;
   AuthMechanisms auth_mechanism{AuthMechanism::kTls};
   PermissionGroups permission_groups;
   std::vector<Ace> permissions;

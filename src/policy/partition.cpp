@@ -17,21 +17,27 @@ IpAddress last_of(IpAddress::Family family) {
 }  // namespace
 
 bool applies_at(const ReceiveConnector& connector, const Endpoint& local) {
-  return connector.enabled && std::ranges::any_of(connector.bindings, [&](const Binding& binding) {
-           const Endpoint& bound = binding.endpoint;
-           return bound.port == local.port && bound.address.family() == local.address.family() &&
-                  (bound.address == local.address || binding.is_wildcard());
-         });
+  const auto covers = [&](const Binding& binding) { return binding.covers(local); };
+  return connector.enabled && std::ranges::any_of(connector.bindings, covers);
+}
+
+bool takes_family(const ReceiveConnector& connector, const Endpoint& local,
+                  IpAddress::Family family) {
+  return connector.proxy_protocol || family == local.address.family();
 }
 
 std::vector<IpAddress> boundaries_at(const std::vector<ReceiveConnector>& connectors,
                                      const Endpoint& local) {
-  const auto family = local.address.family();
-  std::vector<IpAddress> boundaries{first_of(family)};
+  std::vector<IpAddress> boundaries{first_of(local.address.family())};
   for (const auto& connector : connectors) {
     if (!applies_at(connector, local)) continue;
+    if (connector.proxy_protocol) {
+      boundaries.push_back(first_of(IpAddress::Family::kV4));
+      boundaries.push_back(first_of(IpAddress::Family::kV6));
+    }
     for (const AddressRange& range : connector.remote_ranges) {
-      if (range.first.family() != family) continue;
+      const auto family = range.first.family();
+      if (!takes_family(connector, local, family)) continue;
       boundaries.push_back(range.first);
       if (range.last != last_of(family)) {
         boundaries.push_back(address_of(family, number_of(range.last) + 1));
@@ -44,17 +50,21 @@ std::vector<IpAddress> boundaries_at(const std::vector<ReceiveConnector>& connec
   return boundaries;
 }
 
+IpAddress last_before(const std::vector<IpAddress>& boundaries, size_t next) {
+  const auto family = boundaries[next - 1].family();
+  if (next == boundaries.size() || boundaries[next].family() != family) return last_of(family);
+  return address_of(family, number_of(boundaries[next]) - 1);
+}
+
 std::vector<Stretch> partition_at(const std::vector<ReceiveConnector>& connectors,
                                   const ConnectorTable& table, const Endpoint& local) {
-  const auto family = local.address.family();
   const auto boundaries = boundaries_at(connectors, local);
   std::vector<Stretch> stretches;
   for (size_t i = 0; i < boundaries.size(); ++i) {
-    const IpAddress last = i + 1 < boundaries.size()
-                               ? address_of(family, number_of(boundaries[i + 1]) - 1)
-                               : last_of(family);
+    const IpAddress last = last_before(boundaries, i + 1);
     const Selection selection = table.select(local, boundaries[i]);
     const bool same = !stretches.empty() &&
+                      stretches.back().addresses.first.family() == boundaries[i].family() &&
                       stretches.back().selection.connector_index == selection.connector_index &&
                       stretches.back().selection.range_index == selection.range_index;
     if (same) {

@@ -16,14 +16,23 @@ struct Stretch {
 };
 
 // The addresses at which an answer may begin to differ from that of the address before, ascending:
-// the first of each family, and the ends of all ranges of the connectors that apply at `local`.
+// the first of each family of clients that arrive at `local`, and the ends of all their ranges that
+// the connectors have that apply there.
 [[nodiscard]] std::vector<IpAddress> boundaries_at(const std::vector<ReceiveConnector>& connectors,
                                                    const Endpoint& local);
+
+// The last address before boundary `next`, or before the end of the family of the boundary before.
+[[nodiscard]] IpAddress last_before(const std::vector<IpAddress>& boundaries, size_t next);
 
 // True when the connector has a binding at `local`, or on the wildcard of its family and port.
 [[nodiscard]] bool applies_at(const ReceiveConnector& connector, const Endpoint& local);
 
-// In ascending order, of the family of `local` (others never arrive there), without a gap.
+// Clients of the family come to a connector at an endpoint where it applies: those of the
+// endpoint's own family, and where a PROXY header names them all.
+[[nodiscard]] bool takes_family(const ReceiveConnector& connector, const Endpoint& local,
+                                IpAddress::Family family);
+
+// In ascending order, without a gap in a family, of the families of clients that arrive at `local`.
 [[nodiscard]] std::vector<Stretch> partition_at(const std::vector<ReceiveConnector>& connectors,
                                                 const ConnectorTable& table, const Endpoint& local);
 

@@ -56,6 +56,19 @@ Snapshot::Snapshot(std::vector<ReceiveConnector> connectors, AcceptedDomains dom
     for (const Principal principal : all_principals())
       rights_[i][static_cast<size_t>(principal)] = connectors_[i].rights_of(principal);
   }
+  for (const auto& connector : connectors_) {
+    if (!connector.enabled || !connector.proxy_protocol) continue;
+    for (const Binding& binding : connector.bindings)
+      proxy_bindings_.push_back({binding, union_of(connector.trusted_proxies)});
+  }
+}
+
+// All connectors that listen there agree, so that the first will do.
+const AddressSet* Snapshot::proxies_at(const Endpoint& local) const {
+  for (const ProxyBinding& entry : proxy_bindings_) {
+    if (entry.binding.covers(local)) return &entry.trusted;
+  }
+  return nullptr;
 }
 
 Selection Snapshot::select(const Endpoint& local, const IpAddress& remote) const {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "policy/accepted_domains.h"
+#include "policy/address_set.h"
 #include "policy/connector.h"
 #include "policy/connector_table.h"
 
@@ -34,6 +35,9 @@ class Snapshot {
   Snapshot& operator=(const Snapshot&) = delete;
 
   [[nodiscard]] Selection select(const Endpoint& local, const IpAddress& remote) const;
+  // Who may say on connections to `local`, in a PROXY header, whose they are. Null: nobody, the
+  // peer is the client.
+  [[nodiscard]] const AddressSet* proxies_at(const Endpoint& local) const;
   // MAIL FROM: Submit, then the sender's domain (empty for <>). RCPT TO: the connector's switches,
   // then accepted domain or Accept-Any-Recipient. An empty domain (<Postmaster>) is always
   // accepted.
@@ -57,6 +61,11 @@ class Snapshot {
   AcceptedDomains domains_;
   std::vector<std::array<Rights, kPrincipals>> rights_;  // by connector, then principal
   ConnectorTable table_;
+  struct ProxyBinding {
+    Binding binding;
+    AddressSet trusted;
+  };
+  std::vector<ProxyBinding> proxy_bindings_;  // few, mostly none
 };
 
 }  // namespace relais::policy

@@ -22,6 +22,10 @@ enum class Operation : uint8_t {
   kSessionTimer,    // front
   kDrainTimer,      // front
 
+  kArrivalReceive,  // front: slot, generation = connection that owes a PROXY header
+  kArrivalClose,
+  kArrivalTimer,
+
   kMilterConnect,  // front: slot, generation = connection to a milter
   kMilterReceive,
   kMilterSend,

@@ -135,6 +135,28 @@ TEST(Explanation, OfTheProtocolItself) {
   EXPECT_TRUE(explain(loaded, question).accepted);
 }
 
+TEST(Explanation, BehindALoadBalancer) {
+  config::Folder folder;
+  site(folder).write("connectors/p.toml",
+                     "name = \"Behind\"\nbindings = [\"0.0.0.0:2525\"]\n"
+                     "remote_ip_ranges = [\"2001:db8::/32\"]\n"
+                     "permission_groups = [\"AnonymousUsers\"]\nproxy_protocol = \"required\"\n"
+                     "trusted_proxies = [\"10.0.0.5\", \"10.0.1.0/24\"]\n");
+  const auto loaded = folder.load();
+  ASSERT_TRUE(loaded.ok);
+  auto question = from("2001:db8::7", "a@example.org", "kate@contoso.com");
+  EXPECT_EQ(what_is_wrong_with(question, loaded.model),
+            "a client with an IPv6 address never arrives on 0.0.0.0:25");
+  question.local.port = 2525;
+  EXPECT_EQ(what_is_wrong_with(question, loaded.model), "");
+  const Explanation e = explain(loaded, question);
+  EXPECT_TRUE(e.accepted);
+  EXPECT_EQ(e.connectors.front().name, "Behind");
+  EXPECT_EQ(e.notes,
+            Texts{"the client is the one that a PROXY header from a trusted proxy (10.0.0.5, "
+                  "10.0.1.0/24) names; anybody else who connects there is cut off"});
+}
+
 TEST(Explanation, OfSizes) {
   config::Folder folder;
   site(folder);
@@ -192,11 +214,12 @@ TEST(Explanation, OfWhoIsNotServed) {
 
 TEST(Explanation, QuestionsThatCannotBeAsked) {
   Question question = from("10.0.0.7");
-  EXPECT_EQ(what_is_wrong_with(question), "");
+  EXPECT_EQ(what_is_wrong_with(question, {}), "");
   question.local = *Endpoint::parse("[::]:25");
-  EXPECT_EQ(what_is_wrong_with(question), "a client with an IPv4 address never arrives on [::]:25");
+  EXPECT_EQ(what_is_wrong_with(question, {}),
+            "a client with an IPv4 address never arrives on [::]:25");
   question = from("10.0.0.7", "a@b\r\nRCPT TO:<x@y>");
-  EXPECT_EQ(what_is_wrong_with(question), "an argument holds a control character");
+  EXPECT_EQ(what_is_wrong_with(question, {}), "an argument holds a control character");
 }
 
 TEST(Explanation, ShowsWhatARunningServerHasCounted) {

@@ -47,6 +47,10 @@ std::string limit(const std::string& measure, const std::string& keys) {
   return "[[limit]]\nmeasure = \"" + measure + "\"\n" + keys;
 }
 
+std::string behind(const std::string& proxies) {
+  return "proxy_protocol = \"required\"\ntrusted_proxies = [" + proxies + "]\n";
+}
+
 std::vector<Example> examples() {
   const std::string good = connector(kLan);
   const auto relay = [](const std::string& ranges, const std::string& more = {}) {
@@ -130,6 +134,12 @@ std::vector<Example> examples() {
        connector("\"10.0.0.1\"", "reserved_share = 41\n", "Other")},
       {Rule::kReservedShares, true, "[spool]\nmax_size = \"256MB\"",
        connector(kLan, "reserved_share = 1\n")},
+      {Rule::kMissing, true, "", connector(kLan, "proxy_protocol = \"required\"\n")},
+      {Rule::kProxyDisagreement, true, "", connector(kLan, behind("\"10.0.0.5\"")),
+       connector("\"10.0.0.1\"", "", "Other")},
+      {Rule::kProxyTrust, false, "", connector(kLan, behind("\"0.0.0.0/0\""))},
+      {Rule::kProxyTrust, true, "", relay("\"192.168.5.1\"", behind("\"0.0.0.0/0\""))},
+      {Rule::kProxyWithoutEffect, false, "", connector(kLan, "trusted_proxies = [\"10.0.0.5\"]\n")},
   };
 }
 

@@ -75,6 +75,8 @@ TEST(AddressSet, AgreesWithCountingOneByOne) {
                                    [&](const auto& r) { return r.contains(IpAddress::v4(i)); });
       };
       ASSERT_EQ(in(set_a), a[i]);
+      ASSERT_EQ(contains(set_a, IpAddress::v4(i)), a[i]);
+      ASSERT_FALSE(contains(set_a, IpAddress::v6(0, i)));
       ASSERT_EQ(in(rest), a[i] && !b[i]) << text(set_a) << " minus " << text(set_b) << " at " << i;
     }
     for (size_t i = 1; i < rest.size(); ++i) ASSERT_LT(rest[i - 1].last, rest[i].first);

@@ -40,5 +40,31 @@ TEST(Partition, CoversTheSpaceAndAgreesWithSelect) {
   }
 }
 
+// A PROXY header may name clients of either family, whatever the binding's own is.
+TEST(Partition, BehindAProxyHasBothFamilies) {
+  ReceiveConnector connector;
+  connector.name = "In";
+  connector.bindings = {{*Endpoint::parse("0.0.0.0:25")}};
+  connector.remote_ranges = {*AddressRange::parse("10.0.0.0/8"),
+                             *AddressRange::parse("2001:db8::/32")};
+  const Endpoint local = connector.bindings[0].endpoint;
+  const auto stretches_of = [&] {
+    const std::vector<ReceiveConnector> list{connector};
+    std::string text;
+    for (const Stretch& stretch : partition_at(list, ConnectorTable::compile(list), local)) {
+      text += stretch.addresses.to_string();
+      text += stretch.selection.connector == nullptr ? " none, " : " served, ";
+    }
+    return text;
+  };
+  EXPECT_EQ(stretches_of(),
+            "0.0.0.0-9.255.255.255 none, 10.0.0.0/8 served, 11.0.0.0-255.255.255.255 none, ");
+  connector.proxy_protocol = true;
+  EXPECT_EQ(stretches_of(),
+            "0.0.0.0-9.255.255.255 none, 10.0.0.0/8 served, 11.0.0.0-255.255.255.255 none, "
+            "::-2001:db7:ffff:ffff:ffff:ffff:ffff:ffff none, 2001:db8::/32 served, "
+            "2001:db9::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff none, ");
+}
+
 }  // namespace
 }  // namespace relais::policy

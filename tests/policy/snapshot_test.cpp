@@ -31,6 +31,27 @@ std::string reply(const Decision& d) {
          std::string(d.text);
 }
 
+TEST(Snapshot, KnowsWhereAProxyHeaderComesFirstAndFromWhom) {
+  ReceiveConnector proxied = connector_with(true);
+  proxied.proxy_protocol = true;
+  proxied.trusted_proxies = {*AddressRange::parse("10.0.0.5"), *AddressRange::parse("10.1.0.0/24")};
+  ReceiveConnector direct = connector_with(true);
+  direct.bindings = {{*Endpoint::parse("0.0.0.0:26")}};
+  ReceiveConnector disabled = proxied;
+  disabled.enabled = false;
+  disabled.bindings = direct.bindings;
+  const Snapshot snapshot({direct, disabled, proxied}, {});
+  for (const char* elsewhere : {"192.0.2.1:26", "[2001:db8::1]:25"})
+    EXPECT_EQ(snapshot.proxies_at(*Endpoint::parse(elsewhere)), nullptr) << elsewhere;
+  for (const char* there : {"192.0.2.1:25", "0.0.0.0:25"}) {
+    const AddressSet* proxies = snapshot.proxies_at(*Endpoint::parse(there));
+    ASSERT_NE(proxies, nullptr) << there;
+    EXPECT_TRUE(contains(*proxies, *IpAddress::parse("10.0.0.5")));
+    EXPECT_TRUE(contains(*proxies, *IpAddress::parse("10.1.0.77")));
+    EXPECT_FALSE(contains(*proxies, *IpAddress::parse("10.0.0.6")));
+  }
+}
+
 TEST(Snapshot, WithoutSubmitEverySenderIsRefused) {
   const Snapshot snapshot = snapshot_of(connector_with(false));
   for (const char* domain : {"", "contoso.com", "fabrikam.com"}) {

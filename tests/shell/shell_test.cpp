@@ -53,6 +53,22 @@ TEST(Shell, ANameIsTakenOnce) {
   EXPECT_EQ(folder.tree(), before);
 }
 
+TEST(Shell, AConnectorIsPutBehindALoadBalancer) {
+  TestFolder folder;
+  EXPECT_EQ(folder.run(kNewRelay), "");
+  const std::string missing = folder.run("Set-ReceiveConnector Relay -ProxyProtocol required");
+  EXPECT_NE(missing.find("trusted_proxies: is missing"), std::string::npos) << missing;
+  EXPECT_EQ(folder.run("Set-ReceiveConnector Relay -ProxyProtocol required -TrustedProxies "
+                       "10.0.0.5,10.0.1.0/24"),
+            "");
+  EXPECT_EQ(folder.printed("Get-ReceiveConnector Relay | fl ProxyProtocol,TrustedProxies"),
+            "\nProxyProtocol  : required\nTrustedProxies : {10.0.0.5, 10.0.1.0/24}\n\n");
+  EXPECT_EQ(folder.run("Set-ReceiveConnector Relay -ProxyProtocol $null -TrustedProxies $null"),
+            "");
+  EXPECT_EQ(folder.printed("Get-ReceiveConnector Relay | fl ProxyProtocol,TrustedProxies"),
+            "\nProxyProtocol  : none\nTrustedProxies : {}\n\n");
+}
+
 TEST(Shell, AnEmptyFolderGetsWhatIsMissing) {
   TestFolder folder(false);
   folder.run(

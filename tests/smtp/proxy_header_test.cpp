@@ -102,6 +102,18 @@ TEST(ProxyHeader, OfEitherVersionNamesTheClient) {
   EXPECT_EQ(parsed(binary(kProxy, 0x21, mapped + "\0\1\0\2"s)), "0.0.0.1:1 to 0.0.0.1:2");
 }
 
+// HAProxy 2.6.12 with "send-proxy-v2 proxy-v2-options crc32c,unique-id", as it came.
+TEST(ProxyHeader, OfARealBalancerIsUnderstood) {
+  const std::string header =
+      "\x0d\x0a\x0d\x0a\x00\x0d\x0a\x51\x55\x49\x54\x0a\x21\x11\x00\x1e\x7f\x00\x00\x07"
+      "\x7f\x00\x00\x01\xea\x0d\xe9\xc3\x03\x00\x04\xc1\x2f\xb1\x8a\x05\x00\x08"
+      "\x66\x69\x78\x65\x64\x2d\x69\x64"s;
+  EXPECT_EQ(parsed(header), "127.0.0.7:59917 to 127.0.0.1:59843");
+  std::string changed = header;
+  changed.back() = 'D';
+  EXPECT_EQ(parsed(changed), "bad: its checksum does not fit");
+}
+
 TEST(ProxyHeader, MayNameNobody) {
   EXPECT_EQ(parsed("PROXY UNKNOWN\r\n"), "local");
   EXPECT_EQ(parsed("PROXY UNKNOWN ffff::1 what ever\r\n"), "local");
