@@ -100,9 +100,9 @@ class Site {
     model_.receive_connectors = {connector("real", kProxied, {"192.0.2.0/24", "2001:db8::/32"}),
                                  connector("other", kProxied, {"198.51.100.0/24"}),
                                  connector("direct", kDirect, {"0.0.0.0/0"})};
-    model_.receive_connectors[0].max_inbound_connection_per_source = 2;
     if (serves_balancer)
       model_.receive_connectors.push_back(connector("own", kProxied, {"10.0.0.0/24"}));
+    for (auto& one : model_.receive_connectors) one.max_inbound_connection_per_source = 2;
     neighbours_.cores.push_back(std::make_unique<front::Neighbours::Core>());
   }
 
