@@ -80,6 +80,7 @@ bool Spool::adopt(Recovered& recovered) {
     }
     recovered_.push_back(messages_.handle_of(message));
   }
+  clean_check_ = true;
   return true;
 }
 

@@ -139,17 +139,18 @@ void Spool::serve_wanted_reads() {
 // much is copied as is won.
 bool Spool::cleaning_pays() const {
   const auto& log = segments_.log();
-  if (log.size() < 3) return false;
-  uint64_t used = 0;
+  uint64_t size = 0;
   uint64_t live = 0;
-  for (size_t i = 0; i + 1 < log.size(); ++i) {
-    const Segment& segment = const_cast<Segments&>(segments_).at(log[i]);
-    used += segment.used;
+  for (const SegmentIndex index : log) {
+    if (index == segments_.head()) continue;
+    // Nothing is written behind what it holds: after a restart that may be most of it.
+    const Segment& segment = const_cast<Segments&>(segments_).at(index);
+    size += segment.size;
     live += segment.live;
   }
-  const uint64_t garbage = used - std::min(used, live);
-  if (garbage > used / 2) return true;
-  return !accepting() && garbage > 2 * options_.segment_octets;
+  const uint64_t garbage = size - std::min(size, live);
+  if (!accepting()) return garbage > options_.segment_octets;
+  return log.size() >= 3 && garbage > size / 2;
 }
 
 // Moves the chunks of the tail segment to the head, some a turn. The message's state is written

@@ -92,6 +92,18 @@ class Disk(harness.EndToEnd):
         self.kept.append("stuck@fabrikam.com")
         self.all_arrive()
 
+    def test_restarts_do_not_use_up_the_spool(self):
+        """Each start begins a new file; what the old ones still hold is moved together."""
+        self.relais.configure(send=[harness.smart_host(self.hop.port)], server={"cores": 1},
+                              spool={"segment_size": "4MB", "max_size": "32MB"})
+        for _ in range(20):
+            self.relais.start()
+            self.assertIsNone(self.fill(1000, 2))
+            self.relais.stop()
+        self.relais.start()
+        self.hop.start()
+        self.all_arrive()
+
     @unittest.skipUnless(os.getuid() == 0, "only root can mount a small file system")
     def test_full(self):
         """A real ENOSPC on a small tmpfs, seen only by this process and its children."""
