@@ -4,30 +4,10 @@
 
 #include <iterator>
 
+#include "base/utf8.h"
+
 namespace relais::admin {
 namespace {
-
-// Octets of the UTF-8 sequence at the front of `text` (RFC 3629), or 0 if there is no valid one.
-size_t utf8_length(std::string_view text) {
-  const auto at = [&](size_t i) {
-    return i < text.size() ? static_cast<uint8_t>(text[i]) : uint8_t{0};
-  };
-  const auto continues = [&](size_t i) { return (at(i) & 0xc0) == 0x80; };
-  const uint8_t lead = at(0);
-  if (lead < 0x80) return 1;
-  if (lead >= 0xc2 && lead <= 0xdf) return continues(1) ? 2 : 0;
-  if (lead >= 0xe0 && lead <= 0xef) {
-    const bool overlong = lead == 0xe0 && at(1) < 0xa0;
-    const bool surrogate = lead == 0xed && at(1) > 0x9f;
-    return continues(1) && continues(2) && !overlong && !surrogate ? 3 : 0;
-  }
-  if (lead >= 0xf0 && lead <= 0xf4) {
-    const bool overlong = lead == 0xf0 && at(1) < 0x90;
-    const bool beyond = lead == 0xf4 && at(1) > 0x8f;
-    return continues(1) && continues(2) && continues(3) && !overlong && !beyond ? 4 : 0;
-  }
-  return 0;
-}
 
 bool is_plain(char c) { return c >= ' ' && c < 0x7f && c != '"' && c != '\\'; }
 

@@ -104,6 +104,7 @@ struct SendConnector {
   std::string maildir;                // kMaildir: absolute path
   uint32_t max_connections = 20;      // outbound, a core
   uint32_t max_messages_per_connection = 1000;
+  bool chunking = true;  // BDAT where the next hop offers it
   Duration connect_timeout = seconds(30);
   Duration inactivity_timeout = minutes(5);
   friend bool operator==(const SendConnector&, const SendConnector&) = default;

@@ -30,7 +30,7 @@ constexpr Row kRows[] = {
      .target = &Settings::poll_interval,
      .min = ns(seconds(1)),
      .max = ns(minutes(1)),
-     .doc = "How often the figures are read, in whole seconds."},
+     .doc = "How often the figures are read, at most once a second."},
 
     percent("memory_medium", &Settings::memory_medium,
             "Private memory of the process, percent of what it may use (the limit of its control "

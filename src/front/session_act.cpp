@@ -26,6 +26,8 @@ void Front::act(Session& session, const smtp::Event& event, size_t replies_befor
     case smtp::Event::Kind::kClose:
     case smtp::Event::Kind::kAnswered:
       return;
+    case smtp::Event::Kind::kCommand:
+      return on_command(session);
     case smtp::Event::Kind::kHello:
       ++session.milter.hellos;
       return;
@@ -95,6 +97,7 @@ void Front::on_recipient(Session& session, const smtp::Event& event) {
 }
 
 void Front::on_data(Session& session) {
+  if (!may_begin_content(session)) return;
   // A milter has been told the id already.
   if (!session.milter.talk.is_null()) return ask_about_data(session);
   session.id = make_guid(options_.guid_salt, options_.core, next_id_++);
@@ -107,16 +110,26 @@ void Front::begin_content(Session& session) {
   spool::Envelope envelope{.guid = session.id,
                            .received = loop_.wall_now(),
                            .eight_bit = transaction.body == smtp::BodyType::k8BitMime,
+                           .binary = transaction.body == smtp::BodyType::kBinaryMime,
+                           .utf8 = transaction.utf8,
                            .connector = session.receive_connector().name,
                            .client = client,
                            .sender = transaction.sender(),
-                           .recipients = {}};
+                           .recipients = {},
+                           .ret = static_cast<uint8_t>(transaction.ret),
+                           .envid = transaction.envid(),
+                           .dsn = {}};
   envelope.recipients.reserve(transaction.recipient_count());
   for (size_t i = 0; i < transaction.recipient_count(); ++i)
     envelope.recipients.push_back(transaction.recipient(i));
+  for (size_t i = 0; transaction.has_dsn() && i < transaction.recipient_count(); ++i) {
+    const smtp::RecipientDsn dsn = transaction.recipient_dsn(i);
+    envelope.dsn.push_back({dsn.notify, dsn.orcpt});
+  }
   session.message = spool_.begin(envelope, sessions_.handle_of(&session));
   session.write_failed = false;
   session.content_octets = 0;
+  session.uncharged_content = true;
   if (session.message.is_null()) {
     observer_.on_refused(client_of(session), "DATA", transaction, {},
                          smtp::replies::kInsufficientResources, "no message memory is free");
@@ -132,6 +145,7 @@ void Front::begin_content(Session& session) {
                          .fqdn = session.policy->policy->options(session.connector).fqdn,
                          .local_ip = local,
                          .esmtp = session.server.is_esmtp(),
+                         .utf8 = transaction.utf8,
                          .id = view(id),
                          .recipient = transaction.recipient_count() == 1 ? transaction.recipient(0)
                                                                          : std::string_view{},
@@ -189,6 +203,7 @@ void Front::on_data_end(Session& session) {
 // may become durable, and then it will be delivered, whether or not the client is still there to
 // hear it.
 void Front::drop_message(Session& session) {
+  charge_lost_content(session);
   release_milter(session);
   session.waits_for_space = false;
   session.unwritten = {};

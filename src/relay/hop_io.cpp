@@ -124,6 +124,7 @@ bool SmartHosts::act(HopSession& session, const smtp::ClientEvent& event) {
       session.content_empty = event.empty;
       session.content_out = false;
       session.next_chunk = 0;
+      session.unstuffing.reset();
       return true;
     case Kind::kFinished:
       on_finished(session, event);
@@ -149,7 +150,7 @@ void SmartHosts::on_finished(HopSession& session, const smtp::ClientEvent& event
 
 // ---- sending
 
-void SmartHosts::add_vector(HopSession& session, std::span<const char> bytes) {
+void SmartHosts::add_vector(HopSession& session, std::string_view bytes) {
   if (bytes.empty()) return;
   session.vectors.push_back({const_cast<char*>(bytes.data()), bytes.size()});
 }
@@ -162,6 +163,7 @@ void SmartHosts::send_more(HopSession& session) {
   session.first_vector = 0;
   session.before.clear();
   session.after.clear();
+  session.copies.clear();
   std::swap(session.before, session.client.output_buffer());
   add_vector(session, session.before);
   if (session.content_wanted) add_content(session);
@@ -169,36 +171,66 @@ void SmartHosts::send_more(HopSession& session) {
 }
 
 void SmartHosts::add_content(HopSession& session) {
-  Job* job = desk_.jobs.get(session.jobs.front());
+  const bool raw = session.client.in_chunks();
+  const size_t front = session.vectors.size();
+  if (raw) session.vectors.push_back({});  // for BDAT, once its size is known
+  const uint64_t octets = add_pieces(session, raw);
+  const bool last = !session.reading && session.next_chunk == chunks_of(session);
+  if (raw && octets == 0 && !last) return session.vectors.resize(front);
+  if (raw) {
+    session.chunk = session.client.begin_chunk(octets, last);
+    session.vectors[front] = {session.chunk.data(), session.chunk.size()};
+  }
+  if (!last) return;
+  if (!raw) add_vector(session, kDot);
+  session.content_wanted = false;
+  session.content_out = true;
+  session.client.content_sent();
+  add_next_transaction(session);
+}
+
+const Job& SmartHosts::oldest_job(const HopSession& session) const {
+  const Job* job = desk_.jobs.get(session.jobs.front());
   ASSERT(job != nullptr);
-  const Handle message = job->work->message;
-  const spool::Message* stored = desk_.spool.find(message);
+  return *job;
+}
+
+uint32_t SmartHosts::chunks_of(const HopSession& session) const {
+  const spool::Message* stored = desk_.spool.find(oldest_job(session).work->message);
   ASSERT(stored != nullptr);
-  const uint32_t chunks = session.content_empty ? 0 : stored->chunk_count();
+  return session.content_empty ? 0 : stored->chunk_count();
+}
+
+// As much as one send may have, or as there is. Octets.
+uint64_t SmartHosts::add_pieces(HopSession& session, bool raw) {
+  const Job& job = oldest_job(session);
+  const Handle message = job.work->message;
+  const spool::Message* stored = desk_.spool.find(message);
+  const uint32_t chunks = chunks_of(session);
   const uint64_t envelope = stored->envelope_octets;
+  uint64_t octets = 0;
   while (session.next_chunk < chunks && session.vectors.size() < kVectorsMax && !session.reading) {
     const uint32_t index = session.next_chunk;
     const uint64_t start = uint64_t{index} * spool::kPayloadMax;
     if (start + stored->payload_octets(index) > envelope) {
-      if (!desk_.spool.load(message, index, job->work_handle)) {
+      if (!desk_.spool.load(message, index, job.work_handle)) {
         session.reading = true;
         break;
       }
       spool::BlockId block = spool::kNoBlock;
       const auto bytes = desk_.spool.pin(message, index, block);
       session.pinned.push_back(block);
-      add_vector(session, bytes.subspan(envelope > start ? envelope - start : 0));
+      std::string_view piece(bytes.data(), bytes.size());
+      piece.remove_prefix(envelope > start ? envelope - start : 0);
+      if (raw) piece = session.unstuffing.next(piece, session.copies.emplace_back());
+      octets += piece.size();
+      add_vector(session, piece);
     }
     // Of a long message only what is being sent stays in memory.
     if (chunks > 8) desk_.spool.uncache(message, index);
     ++session.next_chunk;
   }
-  if (session.next_chunk < chunks) return;
-  add_vector(session, kDot);
-  session.content_wanted = false;
-  session.content_out = true;
-  session.client.content_sent();
-  add_next_transaction(session);
+  return octets;
 }
 
 void SmartHosts::add_next_transaction(HopSession& session) {

@@ -15,6 +15,7 @@
 #include "base/slab.h"
 #include "ring/timer_wheel.h"
 #include "smtp/client.h"
+#include "smtp/dot_unstuffing.h"
 #include "spool/block_pool.h"
 
 namespace relais::relay {
@@ -48,11 +49,14 @@ struct HopSession {
   bool content_empty = false;   // ... only the final dot: no recipient was accepted
   bool content_out = false;     // the oldest job's final dot has left
   uint32_t next_chunk = 0;
-  bool reading = false;  // next_chunk is being read from the log
+  smtp::DotUnstuffing unstuffing;  // of content that goes out with BDAT
+  bool reading = false;            // next_chunk is being read from the log
 
   // ---- the send under way: commands, pieces of content, commands
   std::string before;
   std::string after;
+  std::string chunk;               // BDAT in front of the content
+  std::deque<std::string> copies;  // pieces that had dots to lose
   std::vector<iovec> vectors;
   size_t first_vector = 0;
   msghdr header{};

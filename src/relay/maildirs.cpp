@@ -170,6 +170,12 @@ void Maildirs::on_opened(Active& active, const ring::Completion& completion) {
   fail(active, describe(completion.error()));
 }
 
+void Maildirs::append_content(Active& active, const Job& job, std::span<const char> wire) {
+  if (!job.binary()) return active.form.append(active.text, wire);
+  std::string copy;
+  active.text += active.unstuffing.next({wire.data(), wire.size()}, copy);
+}
+
 // Turns chunks into text until there is enough for a write, or the message is over.
 void Maildirs::write_more(Active& active) {
   const Job& job = job_of(active);
@@ -186,7 +192,7 @@ void Maildirs::write_more(Active& active) {
       }
       spool::BlockId block = spool::kNoBlock;
       const auto bytes = desk_.spool.pin(job.work->message, index, block);
-      active.form.append(active.text, bytes.subspan(envelope > start ? envelope - start : 0));
+      append_content(active, job, bytes.subspan(envelope > start ? envelope - start : 0));
       desk_.spool.unpin(block);
       if (message->chunk_count() > 8) desk_.spool.uncache(job.work->message, index);
     }

@@ -2,8 +2,8 @@
 // folder flushed), through the ring. For local next hops and for the folder of failed mail. File
 // names come from the message's GUID, so a message that is delivered again after a crash replaces
 // its own file instead of making a second one. Content is written in local form (dots unstuffed,
-// LF), under Return-Path and Delivered-To (RFC 5321 4.4). Limits: kActiveMax files a folder at
-// once; the rest waits in the queue of the folder.
+// LF; binary content as it came), under Return-Path and Delivered-To (RFC 5321 4.4). Limits:
+// kActiveMax files a folder at once; the rest waits in the queue of the folder.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,7 @@
 #include "config/model.h"
 #include "relay/job_queue.h"
 #include "relay/work.h"
+#include "smtp/dot_unstuffing.h"
 #include "smtp/local_form.h"
 
 namespace relais::relay {
@@ -70,11 +71,13 @@ class Maildirs {
     std::string text;  // on its way to the file
     size_t text_written = 0;
     smtp::LocalForm form;
+    smtp::DotUnstuffing unstuffing;  // of binary content, which keeps its line ends
     bool ok = true;
     std::string problem;
     bool tried_to_remove = false;
   };
 
+  static void append_content(Active& active, const Job& job, std::span<const char> wire);
   void begin(uint32_t route, Job& job);
   void open_file(Active& active);
   void on_opened(Active& active, const ring::Completion& completion);

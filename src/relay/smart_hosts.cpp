@@ -20,7 +20,7 @@ SmartHosts::SmartHosts(Desk& desk, const std::vector<config::SendConnector>& con
     : desk_(desk),
       buffers_(buffers),
       options_(options),
-      client_options_{.ehlo_name = options.ehlo_name},
+      ehlo_name_(options.ehlo_name),
       sessions_(options.sessions_max) {
   for (const auto& connector : connectors) {
     Route route;
@@ -81,6 +81,7 @@ void SmartHosts::pump(uint32_t index) {
   while (route.pending.size() > reserved) {
     if (HopSession* session = find_session(route)) {
       assign(*session, *take_pending(route));
+      read_replies(*session);  // the client may not even have to ask
       send_more(*session);
       reserved = count_followable(route);
       continue;
@@ -122,6 +123,10 @@ HopSession* SmartHosts::find_session(Route& route) {
   return second_best;
 }
 
+smtp::ClientOptions SmartHosts::client_options_of(const Route& route) const {
+  return {.ehlo_name = ehlo_name_, .chunking = route.connector->chunking};
+}
+
 void SmartHosts::assign(HopSession& session, Job& job) {
   session.jobs.push_back(desk_.jobs.handle_of(&job));
   job.carrier = Carrier::kSmartHost;
@@ -159,8 +164,8 @@ bool SmartHosts::connect(uint32_t index) {
     if (route.sessions.empty()) park_all(index);
     return false;
   }
-  HopSession* session =
-      sessions_.acquire(client_options_, index, static_cast<uint32_t>(best - route.hosts.data()));
+  HopSession* session = sessions_.acquire(client_options_of(route), index,
+                                          static_cast<uint32_t>(best - route.hosts.data()));
   ASSERT(session != nullptr);
   ++best->connections;
   ++route.connecting;

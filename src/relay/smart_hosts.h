@@ -93,8 +93,12 @@ class SmartHosts {
   void on_finished(HopSession& session, const smtp::ClientEvent& event);
   void send_more(HopSession& session);
   void add_content(HopSession& session);
+  uint64_t add_pieces(HopSession& session, bool raw);
+  [[nodiscard]] const Job& oldest_job(const HopSession& session) const;
+  [[nodiscard]] uint32_t chunks_of(const HopSession& session) const;
   void add_next_transaction(HopSession& session);
-  void add_vector(HopSession& session, std::span<const char> bytes);
+  [[nodiscard]] smtp::ClientOptions client_options_of(const Route& route) const;
+  void add_vector(HopSession& session, std::string_view bytes);
   void issue_send(HopSession& session);
   void release_pins(HopSession& session);
   void arm_receive(HopSession& session);
@@ -110,7 +114,7 @@ class SmartHosts {
   Desk& desk_;
   ring::BufferGroup& buffers_;
   Options options_;
-  smtp::ClientOptions client_options_;
+  std::string ehlo_name_;
   Slab<HopSession> sessions_;
   std::vector<Route> routes_;  // by Send connector; those of Maildirs stay empty
   std::deque<uint32_t> retries_;

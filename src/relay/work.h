@@ -85,6 +85,17 @@ struct Job final : smtp::ClientEnvelope {
   }
   [[nodiscard]] uint64_t size() const override { return content_octets; }
   [[nodiscard]] bool eight_bit() const override { return work->envelope.eight_bit; }
+  [[nodiscard]] bool binary() const override { return work->envelope.binary; }
+  [[nodiscard]] bool utf8() const override { return work->envelope.utf8; }
+  [[nodiscard]] smtp::DsnReturn ret() const override {
+    return static_cast<smtp::DsnReturn>(work->envelope.ret);
+  }
+  [[nodiscard]] std::string_view envid() const override { return work->envelope.envid; }
+  [[nodiscard]] smtp::RecipientDsn dsn(uint32_t index) const override {
+    if (work->envelope.dsn.empty()) return {};
+    const spool::Envelope::Dsn& dsn = work->envelope.dsn[recipients[index]];
+    return {.notify = dsn.notify, .orcpt = dsn.orcpt};
+  }
 
   // All recipients that have no result yet.
   void conclude(Fate fate, std::string_view reply);

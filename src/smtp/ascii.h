@@ -13,6 +13,12 @@ constexpr bool is_blank(char c) { return c == ' ' || c == '\t'; }
 // Blanks and the line ends between them (folding white space, RFC 5322 3.2.2).
 constexpr bool is_folding(char c) { return is_blank(c) || c == '\r' || c == '\n'; }
 constexpr bool is_printable(char c) { return c >= ' ' && c <= '~'; }
+constexpr bool is_eight_bit(char c) { return octet(c) >= 0x80; }
+// RFC 5322 3.2.3. '%' and '!' are among them: to us a local part is data, never a route.
+constexpr bool is_atext(char c) {
+  constexpr std::string_view kOthers = "!#$%&'*+-/=?^_`{|}~";
+  return is_alpha(c) || is_digit(c) || kOthers.find(c) != std::string_view::npos;
+}
 constexpr char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
 
 constexpr bool equals_ignoring_case(std::string_view a, std::string_view b) {

@@ -8,8 +8,8 @@
 //   client.feed(bytes); Event e = client.next(); ...           as with Server
 //   if (client.can_begin()) client.begin(transaction);
 //   send(client.output()) ; client.output_consumed(n)          commands, in order
-//   on kContentWanted: send the content and ".\r\n" BEFORE any later output, then call
-//   content_sent()
+//   on kContentWanted: send the content and ".\r\n" BEFORE any later output, or chunks of it with
+//   begin_chunk() in front of each where in_chunks(); then call content_sent()
 //
 // What was begun ends with exactly one kFinished a transaction, or is lost with the connection (the
 // caller asks in_flight() and treats those as not delivered).
@@ -20,6 +20,7 @@
 #include <string>
 #include <string_view>
 
+#include "smtp/dsn.h"
 #include "smtp/line_reader.h"
 #include "smtp/peer_reply.h"
 
@@ -27,6 +28,7 @@ namespace relais::smtp {
 
 struct ClientOptions {
   std::string ehlo_name = "localhost";
+  bool chunking = true;  // BDAT for all content, where it is offered; else only for what needs it
 };
 
 // Borrowed until its kFinished or the end of the connection.
@@ -38,12 +40,22 @@ class ClientEnvelope {
   [[nodiscard]] virtual std::string_view recipient(uint32_t index) const = 0;
   [[nodiscard]] virtual uint64_t size() const = 0;   // octets of content, for SIZE=; 0: unknown
   [[nodiscard]] virtual bool eight_bit() const = 0;  // BODY=8BITMIME was given by our client
+  [[nodiscard]] virtual bool binary() const { return false; }  // BODY=BINARYMIME
+  [[nodiscard]] virtual bool utf8() const { return false; }    // SMTPUTF8
+  [[nodiscard]] virtual DsnReturn ret() const { return DsnReturn::kUnspecified; }
+  [[nodiscard]] virtual std::string_view envid() const { return {}; }
+  [[nodiscard]] virtual RecipientDsn dsn(uint32_t /*index*/) const { return {}; }
 };
 
 struct Extensions {
   bool pipelining = false;
   bool size = false;
+  bool dsn = false;
   bool eight_bit_mime = false;
+  bool binary_mime = false;
+  bool chunking = false;
+  bool smtp_utf8 = false;
+
   bool enhanced_status_codes = false;
   uint64_t size_max = 0;  // 0: not announced
 };
@@ -80,9 +92,15 @@ class Client {
 
   [[nodiscard]] bool can_begin() const;
   void begin(const ClientEnvelope& envelope);
-  void
-  content_sent();  // everything up to and including ".\r\n" has been queued behind earlier output
-  void quit();     // queues QUIT once nothing is in flight
+  // The oldest transaction's content goes out with BDAT, as it came in before dot-stuffing; false:
+  // with DATA. From kContentWanted on.
+  [[nodiscard]] bool in_chunks() const { return in_flight_ > 0 && flights_[0].chunked; }
+  // The command in front of so many octets of raw content.
+  [[nodiscard]] std::string begin_chunk(uint64_t octets, bool last);
+  // All content has been queued behind earlier output: up to and including ".\r\n", or the last
+  // chunk.
+  void content_sent();
+  void quit();  // queues QUIT once nothing is in flight
 
   [[nodiscard]] std::string_view output() const;
   [[nodiscard]] std::string& output_buffer();
@@ -113,6 +131,11 @@ class Client {
     const ClientEnvelope* envelope = nullptr;
     Await await = Await::kMail;
     bool mail_refused = false;
+    bool chunked = false;
+    bool content_due = false;         // kContentWanted comes next
+    bool chunk_refused = false;       // `refusal_` says why
+    uint32_t chunks = 0;              // sent, and not answered yet
+    std::string_view refused_here{};  // why it is not sent at all, as a reply without its code
     bool given_up =
         false;  // lock-step: nothing more is sent; the rest of the results are `refusal_`
     uint32_t recipient = 0;  // the next to get a result
@@ -127,6 +150,8 @@ class Client {
   void step();  // lock-step: the command whose reply the oldest transaction waits for
   void quit_if_due();
 
+  [[nodiscard]] std::string_view cannot_take(const ClientEnvelope& envelope) const;
+
   // client_replies.cpp: what it answered
   ClientEvent on_reply(const PeerReply& reply);
   ClientEvent on_greeting(const PeerReply& reply);
@@ -135,6 +160,8 @@ class Client {
   ClientEvent on_mail(const PeerReply& reply);
   ClientEvent on_recipient(const PeerReply& reply);
   ClientEvent on_data(const PeerReply& reply);
+  ClientEvent on_chunk(const PeerReply& reply);
+  ClientEvent want_content();
   ClientEvent next_given_up();
   ClientEvent finish(const PeerReply& reply);
   ClientEvent stop(Kind kind, const PeerReply& reply);
@@ -143,6 +170,8 @@ class Client {
   [[nodiscard]] PeerReply refusal() const { return {refusal_code_, refusal_text_}; }
 
   std::string ehlo_name_;
+  bool chunking_;
+
   std::string_view input_;
   LineReader lines_;
   PeerReplyReader reader_;

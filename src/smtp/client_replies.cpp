@@ -1,5 +1,6 @@
 // What each reply means, by what was waited for.
 #include <charconv>
+#include <utility>
 
 #include "base/assert.h"
 #include "smtp/ascii.h"
@@ -20,6 +21,7 @@ ClientEvent Client::next() {
   if (over_ != Kind::kNeedInput) return {.kind = over_, .reply = last_};
   for (;;) {
     if (in_flight_ > 0 && flights_[0].given_up) return next_given_up();
+    if (in_flight_ > 0 && flights_[0].content_due) return want_content();
     std::string_view line;
     switch (lines_.take(input_, line)) {
       case LineReader::Got::kNothing:
@@ -85,6 +87,7 @@ ClientEvent Client::on_transaction_reply(const PeerReply& reply) {
   if (!is_positive(reply) && !is_negative(reply) && flight.await != Await::kData) {
     return stop(Kind::kUnusable, reply);
   }
+  if (flight.chunks > 0) return on_chunk(reply);
   switch (flight.await) {
     case Await::kReset:
       if (!is_positive(reply)) return stop(Kind::kUnusable, reply);
@@ -122,8 +125,16 @@ ClientEvent Client::on_recipient(const PeerReply& reply) {
   Flight& flight = flights_[0];
   const uint32_t index = flight.recipient++;
   if (is_positive(reply) && !flight.mail_refused) ++flight.accepted;
-  if (flight.recipient == flight.envelope->recipient_count()) flight.await = Await::kData;
-  if (!extensions_.pipelining) {
+  const bool last = flight.recipient == flight.envelope->recipient_count();
+  if (last && flight.chunked) {
+    if (!flight.mail_refused && flight.accepted == 0) keep_refusal(reply);
+    flight.given_up = flight.accepted == 0;
+    flight.content_due = !flight.given_up;
+    flight.await = Await::kCaller;
+  } else if (last) {
+    flight.await = Await::kData;
+  }
+  if (!extensions_.pipelining && flight.await != Await::kCaller) {
     if (flight.await == Await::kData && flight.accepted == 0) {
       keep_refusal(reply);
       flight.given_up = true;
@@ -147,13 +158,33 @@ ClientEvent Client::on_data(const PeerReply& reply) {
   return {.kind = Kind::kContentWanted, .empty = flight.accepted == 0, .reply = reply};
 }
 
-// Lock-step: MAIL or every RCPT was refused, so DATA is not said at all.
+ClientEvent Client::want_content() {
+  flights_[0].content_due = false;
+  return {.kind = Kind::kContentWanted};
+}
+
+// The first refusal says what is wrong; chunks behind it are refused for its sake.
+ClientEvent Client::on_chunk(const PeerReply& reply) {
+  Flight& flight = flights_[0];
+  --flight.chunks;
+  const bool refused =
+      std::exchange(flight.chunk_refused, flight.chunk_refused || is_negative(reply));
+  if (!refused && is_negative(reply)) keep_refusal(reply);
+  if (flight.chunks > 0 || flight.await == Await::kCaller) return {};
+  reset_due_ = flight.chunk_refused;
+  return finish(flight.chunk_refused ? refusal() : reply);
+}
+
+// Nothing more is said: MAIL or every RCPT was refused (in lock-step, or with content in chunks),
+// or the message is not for this next hop.
 ClientEvent Client::next_given_up() {
   Flight& flight = flights_[0];
+  if (!flight.refused_here.empty()) keep_refusal({554, flight.refused_here});
   if (flight.recipient < flight.envelope->recipient_count()) {
     return {.kind = Kind::kRecipientResult, .recipient = flight.recipient++, .reply = refusal()};
   }
-  reset_due_ = !flight.mail_refused;
+  // One that was due before this transaction still is.
+  reset_due_ |= !flight.mail_refused;
   return finish(refusal());
 }
 
@@ -182,7 +213,11 @@ void Client::keep_refusal(const PeerReply& reply) {
 void Client::note_extension(std::string_view line) {
   const std::string_view keyword = take_word(line);
   if (equals_ignoring_case(keyword, "PIPELINING")) extensions_.pipelining = true;
+  if (equals_ignoring_case(keyword, "DSN")) extensions_.dsn = true;
   if (equals_ignoring_case(keyword, "8BITMIME")) extensions_.eight_bit_mime = true;
+  if (equals_ignoring_case(keyword, "BINARYMIME")) extensions_.binary_mime = true;
+  if (equals_ignoring_case(keyword, "CHUNKING")) extensions_.chunking = true;
+  if (equals_ignoring_case(keyword, "SMTPUTF8")) extensions_.smtp_utf8 = true;
   if (equals_ignoring_case(keyword, "ENHANCEDSTATUSCODES"))
     extensions_.enhanced_status_codes = true;
   if (!equals_ignoring_case(keyword, "SIZE")) return;

@@ -11,6 +11,7 @@ struct CommandLine {
   std::string_view verb;       // as sent
   std::string_view arguments;  // without blanks around
   bool clean = false;          // printable ASCII and tabs only
+  bool utf8 = false;           // the same, and other characters in valid UTF-8, none a control
 };
 
 // `line` is without its CRLF. Views into it.

@@ -52,6 +52,8 @@ class DataScanner {
   [[nodiscard]] bool illegal() const { return state_.bare_line_end || state_.nul; }
   [[nodiscard]] bool bare_line_end() const { return state_.bare_line_end; }
   [[nodiscard]] bool nul() const { return state_.nul; }
+  [[nodiscard]] bool at_line_start() const { return state_.at == ScanState::At::kLineStart; }
+  [[nodiscard]] bool behind_cr() const { return state_.at == ScanState::At::kCr; }
 
  private:
   ScanState state_;

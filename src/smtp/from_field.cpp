@@ -7,15 +7,10 @@
 namespace relais::smtp {
 namespace {
 
-constexpr size_t kLineMax = 76;  // RFC 2047 2, without CRLF
+constexpr size_t kEncodedLineMax = 76;  // RFC 2047 2, without CRLF
 // "=?UTF-8?B?" and "?=" are 12 octets, and base64 makes four of three: 74 octets with "From: " in
 // front.
 constexpr size_t kEncodedOctets = 42;
-
-constexpr bool is_atext(char c) {
-  constexpr std::string_view kSpecial = "!#$%&'*+-/=?^_`{|}~";
-  return is_alpha(c) || is_digit(c) || kSpecial.find(c) != std::string_view::npos;
-}
 
 constexpr bool is_domain_octet(char c) { return is_alpha(c) || is_digit(c) || c == '-'; }
 
@@ -61,7 +56,7 @@ class Line {
  public:
   explicit Line(std::string& out) : out_(out), start_(out.size()) {}
   void room_for(size_t size) {
-    if (out_.size() - start_ + size <= kLineMax) return;
+    if (out_.size() - start_ + size <= kEncodedLineMax) return;
     out_ += "\r\n";
     start_ = out_.size();
   }

@@ -1,7 +1,7 @@
-// Parameters of MAIL and RCPT (RFC 5321 4.1.2 Mail-parameters): SIZE (RFC 1870), BODY (RFC 6152),
-// AUTH (RFC 4954
-// section 5: from clients that are trusted with it).
-// What is not offered is refused (555), what is given twice or is badly formed too (501).
+// Parameters of MAIL and RCPT (RFC 5321 4.1.2 Mail-parameters): SIZE (RFC 1870), BODY (RFC 6152,
+// 3030), SMTPUTF8 (RFC 6531), RET, ENVID, NOTIFY and ORCPT (RFC 3461), AUTH (RFC 4954 section 5:
+// from clients that are trusted with it). What is not offered is refused (555), what is given twice
+// or is badly formed too (501).
 #pragma once
 
 #include <cstdint>
@@ -26,11 +26,15 @@ struct Parameter {
 struct MailParameters {
   uint64_t size = 0;  // saturated; 0: not given
   BodyType body = BodyType::kUnspecified;
+  bool utf8 = false;
+  DsnReturn ret = DsnReturn::kUnspecified;
+  std::string_view envid;  // as sent
 };
 
 // Both return nullptr when all is well. `text` is what the path left.
 [[nodiscard]] const Reply* check_mail_parameters(std::string_view text,
                                                  const ServerOptions& options, MailParameters& out);
-[[nodiscard]] const Reply* check_rcpt_parameters(std::string_view text);
+[[nodiscard]] const Reply* check_rcpt_parameters(std::string_view text,
+                                                 const ServerOptions& options, RecipientDsn& out);
 
 }  // namespace relais::smtp

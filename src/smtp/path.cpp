@@ -1,5 +1,7 @@
 #include "smtp/path.h"
 
+#include <algorithm>
+
 #include "base/ip.h"
 #include "smtp/ascii.h"
 
@@ -8,13 +10,12 @@ namespace {
 
 constexpr size_t kLabelMax = 63;  // RFC 1035 2.3.4
 
-// RFC 5322 3.2.3. '%' and '!' are among them: to us a local part is data, never a route.
-constexpr bool is_atext(char c) {
-  constexpr std::string_view kOthers = "!#$%&'*+-/=?^_`{|}~";
-  return is_alpha(c) || is_digit(c) || kOthers.find(c) != std::string_view::npos;
+constexpr bool is_label_octet(char c) {
+  return is_alpha(c) || is_digit(c) || is_eight_bit(c) || c == '-' || c == '_';
 }
 
-constexpr bool is_label_octet(char c) { return is_alpha(c) || is_digit(c) || c == '-' || c == '_'; }
+// RFC 6531 3.3 QcontentSMTP.
+constexpr bool is_quoted_octet(char c) { return is_printable(c) || is_eight_bit(c); }
 
 bool is_label(std::string_view label) {
   if (label.empty() || label.size() > kLabelMax) return false;
@@ -49,11 +50,11 @@ bool is_literal(std::string_view text) {
 // The length of a quoted-string at the front of `text`, quotes included; 0: none.
 size_t quoted_length(std::string_view text) {
   for (size_t i = 1; i < text.size(); ++i) {
-    if (!is_printable(text[i])) return 0;
+    if (!is_quoted_octet(text[i])) return 0;
     if (text[i] == '"') return i + 1;
     if (text[i] == '\\') {
       ++i;
-      if (i == text.size() || !is_printable(text[i])) return 0;
+      if (i == text.size() || !is_quoted_octet(text[i])) return 0;
     }
   }
   return 0;
@@ -67,7 +68,7 @@ size_t dot_string_length(std::string_view text) {
     if (text[i] == '.') {
       if (!dot_allowed) return 0;
       dot_allowed = false;
-    } else if (is_atext(text[i])) {
+    } else if (is_atext(text[i]) || is_eight_bit(text[i])) {
       dot_allowed = true;
     } else {
       break;
@@ -92,12 +93,17 @@ size_t domain_length(std::string_view text) {
   return i;
 }
 
+bool is_domain_of_any_script(std::string_view text) {
+  if (text.empty() || text.size() > kDomainMax) return false;
+  return text.front() == '[' ? is_literal(text) : is_domain(text);
+}
+
 bool check_domain(std::string_view as_sent, std::string_view& domain) {
   if (as_sent.size() > kDomainMax) return false;
   domain = as_sent;
   // "contoso.com." is contoso.com to the DNS, so it must be to the policy too.
   if (domain.size() > 1 && domain.back() == '.') domain.remove_suffix(1);
-  return is_domain_or_literal(domain);
+  return is_domain_of_any_script(domain);
 }
 
 // Takes local@domain from the front of `text`.
@@ -123,8 +129,7 @@ bool take_mailbox(std::string_view& text, PathRole role, Path& path) {
 }  // namespace
 
 bool is_domain_or_literal(std::string_view text) {
-  if (text.empty() || text.size() > kDomainMax) return false;
-  return text.front() == '[' ? is_literal(text) : is_domain(text);
+  return std::ranges::none_of(text, is_eight_bit) && is_domain_of_any_script(text);
 }
 
 bool take_path(std::string_view& text, PathRole role, Path& path) {
@@ -135,6 +140,7 @@ bool take_path(std::string_view& text, PathRole role, Path& path) {
   const bool null = bracketed && !text.empty() && text.front() == '>';
   if (null && role == PathRole::kForward) return false;
   if (!null && !take_mailbox(text, role, path)) return false;
+  path.utf8 = std::ranges::any_of(path.address, is_eight_bit);
   if (bracketed) {
     if (text.empty() || text.front() != '>') return false;
     text.remove_prefix(1);

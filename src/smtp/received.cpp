@@ -48,7 +48,8 @@ std::string neutralised(std::string_view hello) {
 
 void append_received(std::string& out, const ReceivedInfo& info) {
   ASSERT(info.recipient.size() <= kAddressMax);
-  ASSERT(std::all_of(info.recipient.begin(), info.recipient.end(), is_printable));
+  ASSERT(std::ranges::all_of(
+      info.recipient, [&](char c) { return is_printable(c) || (info.utf8 && is_eight_bit(c)); }));
   const std::string hello = neutralised(info.hello);
   Folder field(out);
   if (hello.empty()) {
@@ -58,7 +59,8 @@ void append_received(std::string& out, const ReceivedInfo& info) {
   }
   field.word({"by ", info.fqdn, " (", info.local_ip, ")"});
   const std::string_view semicolon = info.recipient.empty() ? ";" : "";
-  field.word({"with ", info.esmtp ? "ESMTP" : "SMTP", " id ", info.id, semicolon});
+  const std::string_view protocol = info.utf8 ? "UTF8SMTP" : info.esmtp ? "ESMTP" : "SMTP";
+  field.word({"with ", protocol, " id ", info.id, semicolon});
   if (!info.recipient.empty()) field.word({"for <", info.recipient, ">;"});
   field.word({info.date});
   out += "\r\n";

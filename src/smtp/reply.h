@@ -46,7 +46,7 @@ inline constexpr Reply kNoop{250, {2, 0, 0}, "OK"};
 inline constexpr Reply kCannotVerify{
     252, {2, 1, 5}, "Cannot VRFY user, but will accept message and attempt delivery"};
 inline constexpr Reply kHelp{
-    214, {2, 0, 0}, "Commands: HELO EHLO MAIL RCPT DATA RSET NOOP QUIT VRFY HELP"};
+    214, {2, 0, 0}, "Commands: HELO EHLO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP"};
 inline constexpr Reply kUnrecognized{500, {5, 3, 3}, "Unrecognized command"};
 inline constexpr Reply kNotAllowed{550, {5, 7, 1}, "Command not allowed"};
 inline constexpr Reply kLineTooLong{500, {5, 5, 2}, "Line too long"};
@@ -54,6 +54,7 @@ inline constexpr Reply kBadArguments{501, {5, 5, 4}, "Invalid arguments"};
 inline constexpr Reply kInvalidDomain{501, {5, 5, 4}, "Invalid domain name"};
 inline constexpr Reply kInvalidSender{501, {5, 1, 7}, "Invalid address"};
 inline constexpr Reply kInvalidRecipient{501, {5, 1, 3}, "Invalid address"};
+inline constexpr Reply kNeedsUtf8{553, {5, 6, 7}, "Address needs SMTPUTF8"};
 inline constexpr Reply kUnknownParameter{555, {5, 5, 4}, "Unsupported parameter"};
 inline constexpr Reply kSendHello{503, {5, 5, 2}, "Send hello first"};
 inline constexpr Reply kNeedMail{503, {5, 5, 2}, "Need mail command"};

@@ -7,13 +7,6 @@
 #include "smtp/ascii.h"
 
 namespace relais::smtp {
-namespace {
-
-// RCPT and DATA that a client may well send behind one MAIL without waiting.
-constexpr uint32_t kPipelinedGroup = 1000;
-
-}  // namespace
-
 Server::Server(const ServerOptions& options, std::string_view client)
     : options_(&options), client_(client) {
   header_.reset(options.header);
@@ -46,15 +39,16 @@ void Server::feed(std::span<const char> bytes) {
 
 bool Server::needs_input() const {
   return input_.empty() && held_.empty() && body_.empty() && header_.needs_input() &&
-         !data_complete_ && !hello_due_ && !awaits_answer();
+         !data_complete_ && !hello_due_ && !line_due_ && !awaits_answer() &&
+         !(state_ == State::kChunk && chunk_.left == 0);
 }
 
 bool Server::awaits_answer() const { return question_ != Event::Kind::kNeedInput; }
-bool Server::in_data() const { return state_ == State::kData; }
+bool Server::in_data() const { return state_ == State::kData || state_ == State::kChunk; }
 
 bool Server::idle() const {
   return (state_ == State::kNew || state_ == State::kReady) && needs_input() &&
-         lines_.at_line_start();
+         lines_.at_line_start() && skip_ == nullptr;
 }
 
 void Server::output_consumed(size_t octets) {
@@ -68,36 +62,45 @@ Event Server::next() {
     hello_due_ = false;
     return {.kind = Event::Kind::kHello};
   }
-  Event event = state_ == State::kClosed ? closed()
-                : state_ == State::kData ? next_in_data()
-                                         : next_command();
+  Event event = state_ == State::kClosed ? closed() : in_data() ? next_in_data() : next_command();
   if (event.is_question()) question_ = event.kind;
   return event;
 }
 
 Event Server::next_command() {
-  if (skip_ > 0) {
-    const auto taken = static_cast<uint32_t>(std::min<size_t>(skip_, input_.size()));
-    input_.remove_prefix(taken);
-    skip_ -= taken;
-    if (skip_ > 0) return {};
-    queue(replies::kExch50Taken);
-  }
-  std::string_view line;
-  const LineReader::Got got = lines_.take(input_, line);
+  if (skip_ != nullptr) return skip_input() ? end_skip() : Event{};
+  if (line_due_) return run_line();
+  const LineReader::Got got = lines_.take(input_, line_);
   if (got == LineReader::Got::kNothing) return {};
-  ++commands_;
-  if (got == LineReader::Got::kTooLong) return refuse(replies::kLineTooLong, {});
-  Event event = run(line);
+  line_too_long_ = got == LineReader::Got::kTooLong;
+  if (!asks_) return run_line();
+  line_due_ = true;
+  return {.kind = Event::Kind::kCommand};
+}
+
+Event Server::run_line() {
+  line_due_ = false;
+  if (line_too_long_) return refuse(replies::kLineTooLong, {});
+  Event event = run(line_);
   if (event.kind == Event::Kind::kNeedInput) event.kind = Event::Kind::kAnswered;
   return event;
 }
 
 void Server::answer(const Verdict& verdict) {
   ASSERT(awaits_answer());
-  const bool begins_data = question_ == Event::Kind::kData && verdict.reply.positive();
+  if (question_ == Event::Kind::kCommand) {
+    question_ = Event::Kind::kNeedInput;
+    if (!verdict.reply.positive()) shut(verdict.reply);
+    return;
+  }
+  const bool about_data = question_ == Event::Kind::kData;
+  const bool begins_data = about_data && verdict.reply.positive();
   ASSERT(!(begins_data && verdict.close));
   apply(std::exchange(question_, Event::Kind::kNeedInput), verdict);
+  if (about_data && chunked_ && !verdict.close) {
+    if (!begins_data) skip_first_chunk(verdict.reply);
+    return;
+  }
   queue(begins_data ? replies::kStartMailInput : verdict.reply);
   if (verdict.close) stop_at(verdict.reply);
 }
@@ -109,14 +112,16 @@ void Server::apply(Event::Kind question, const Verdict& verdict) {
     case Event::Kind::kMail:
       if (!yes) break;
       excused_ = 0;
-      transaction_.set_sender(command_.path);
+      transaction_.set_sender(command_.path, command_.parameters.envid);
       transaction_.declared_size = command_.parameters.size;
       transaction_.body = command_.parameters.body;
+      transaction_.utf8 = command_.parameters.utf8;
+      transaction_.ret = command_.parameters.ret;
       state_ = State::kMail;
       break;
     case Event::Kind::kRecipient:
       if (!yes) break;
-      transaction_.add_recipient(command_.path);
+      transaction_.add_recipient(command_.path, command_.dsn);
       state_ = State::kRecipients;
       break;
     case Event::Kind::kData:
@@ -126,6 +131,7 @@ void Server::apply(Event::Kind question, const Verdict& verdict) {
       // RFC 5321 4.1.1.4: the buffers are cleared whatever the answer.
       transaction_.clear();
       state_ = State::kReady;
+      chunked_ = false;
       break;
     default:
       ASSERT(false);
@@ -178,24 +184,29 @@ void Server::stop_at(const Reply& reply) {
   lines_.reset();
   header_.reset();
   input_ = held_ = body_ = {};
-  data_complete_ = hello_due_ = false;
-  skip_ = 0;
+  data_complete_ = hello_due_ = line_due_ = chunked_ = false;
+  skip_.reset();
 }
 
 Event Server::closed() const { return {.kind = Event::Kind::kClose, .reply = closing_}; }
 
 void Server::invariants() const {
-  ASSERT(skip_ == 0 || state_ == State::kRecipients);
+  ASSERT(skip_ == nullptr || !in_data());
   lines_.invariants();
-  const bool in_transaction = state_ == State::kMail || state_ == State::kRecipients || in_data();
-  ASSERT(transaction_.has_sender() == in_transaction);
-  ASSERT((transaction_.recipient_count() > 0) == (state_ == State::kRecipients || in_data()));
+  const bool with_recipients =
+      state_ == State::kRecipients || state_ == State::kChunks || in_data();
+  ASSERT(transaction_.has_sender() == (state_ == State::kMail || with_recipients));
+  ASSERT((transaction_.recipient_count() > 0) == with_recipients);
+  ASSERT(!chunked_ || with_recipients);
   ASSERT(transaction_.recipient_count() <= options_->max_recipients);
   ASSERT(in_data() || (held_.empty() && body_.empty() && !data_complete_));
   ASSERT(!in_data() || lines_.at_line_start());
   ASSERT(state_ != State::kClosed || needs_input());
   switch (question_) {
     case Event::Kind::kNeedInput:
+      break;
+    case Event::Kind::kCommand:
+      ASSERT(line_due_ && !in_data());
       break;
     case Event::Kind::kMail:
       ASSERT(state_ == State::kReady);

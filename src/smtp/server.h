@@ -1,6 +1,7 @@
 // The server's side of one SMTP session, sans I/O: bytes in, events out, replies out (RFC 5321,
-// 2920, 1870, 6152, 2034). Knows no socket, clock, file or policy: MAIL, RCPT, DATA and the end of
-// data each come out as a question (`is_question()`), and the caller says yes or no with a Reply.
+// 2920, 1870, 6152, 2034, 3030, 3461, 6531). Knows no socket, clock, file or policy: MAIL, RCPT,
+// DATA and the end of data each come out as a question (`is_question()`), and the caller says yes
+// or no with a Reply.
 //
 //   server.feed(bytes);
 //   for (;;) {
@@ -10,13 +11,14 @@
 //   }
 //   send(server.output()); server.output_consumed(n);
 //
-// Rules kept here: only CRLF ends a line and only CRLF.CRLF ends data; data is never run as
-// commands; replies are complete and in order; bytes behind a question are not looked at until it
-// is answered. Limits: a command line of kLineMax octets (longer: one 500, discarded to its CRLF);
-// recipients, message and header sizes and errors by ServerOptions.
+// Rules kept here: only CRLF ends a line and only CRLF.CRLF ends the content of DATA; content is
+// never run as commands; replies are complete and in order; bytes behind a question are not looked
+// at until it is answered. Limits: a command line of kLineMax octets (longer: one 500, discarded to
+// its CRLF); recipients, message and header sizes and errors by ServerOptions.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -52,7 +54,11 @@ struct ServerOptions {
   bool limit_message_size = true;  // false: max_message_size is only told
   bool auth_parameter = false;     // AUTH= of MAIL is taken
   bool exch50 = false;             // XEXCH50 is offered; what it carries is thrown away
+  bool dsn = true;
   bool eight_bit_mime = true;
+  bool binary_mime = true;  // only with chunking
+  bool chunking = true;
+  bool smtp_utf8 = true;
   bool enhanced_status_codes = true;
   bool require_ehlo_domain = false;
   bool reject_bare_line_ends = true;  // false: bare CR and LF become CRLF. NUL is always refused
@@ -62,11 +68,13 @@ struct ServerOptions {
 struct Event {
   enum class Kind : uint8_t {
     kNeedInput,  // nothing left to do until more bytes are fed
+    kCommand,    // question, where the caller wants it: a command line has come, may it run? Yes
+                 // sends nothing, no ends the session (what follows the line may be content)
     kMail,       // question: `path`, `size`
     kRecipient,  // question: `path`
-    kData,       // question: may data begin? yes: 354 goes out
+    kData,       // question: may data begin? yes to DATA: 354 goes out
     kBody,       // `bytes` of content in wire form (dot-stuffed, CRLF), without the final dot line
-                 // and what the header rules remove
+                 // and what the header rules remove. Of BODY=BINARYMIME dot-stuffed and no more
     kDataEnd,    // question: content is complete and legal; Transaction is still there
     kDataRefused,  // content was illegal (reply already queued, in `reply`): drop what was stored
     kReset,        // RSET, HELO/EHLO inside a transaction: drop what was stored, if anything
@@ -83,8 +91,8 @@ struct Event {
   BodyType body{};           // kMail: BODY=
   Reply reply{};             // kDataRefused, kRefused, kClose: text valid as long as the Server
   [[nodiscard]] bool is_question() const {
-    return kind == Kind::kMail || kind == Kind::kRecipient || kind == Kind::kData ||
-           kind == Kind::kDataEnd;
+    return kind == Kind::kCommand || kind == Kind::kMail || kind == Kind::kRecipient ||
+           kind == Kind::kData || kind == Kind::kDataEnd;
   }
 };
 
@@ -121,6 +129,8 @@ class Server {
     return question_ == Event::Kind::kMail ? command_.path.address : std::string_view{};
   }
   void answer(const Verdict& verdict);
+  // From the next command on kCommand is asked, or not.
+  void ask_before_commands(bool ask) { asks_ = ask; }
 
   // Replies that wait to be sent, oldest first. The caller may also take the string by swap
   // (output_buffer).
@@ -136,8 +146,10 @@ class Server {
   [[nodiscard]] std::string_view hello_name() const { return hello_; }  // empty: none given
   [[nodiscard]] bool is_esmtp() const { return esmtp_; }
   [[nodiscard]] uint32_t errors() const { return errors_; }
-  [[nodiscard]] uint32_t commands() const { return commands_; }  // lines so far; may wrap
+
   [[nodiscard]] bool in_data() const;
+  // Octets of the last content so far, as RFC 1870 counts; until the next one begins.
+  [[nodiscard]] uint64_t content_size() const { return message_size_; }
   // At a command boundary outside a transaction: the moment for a polite 421.
   [[nodiscard]] bool idle() const;
 
@@ -145,12 +157,17 @@ class Server {
   void invariants() const;
 
  private:
+  // RCPT and DATA that a client may well send behind one MAIL without waiting.
+  static constexpr uint32_t kPipelinedGroup = 1000;
+
   enum class State : uint8_t {
     kNew,         // no hello yet
     kReady,       // hello done, no transaction
     kMail,        // a sender, no recipient yet
     kRecipients,  // at least one recipient
     kData,        // 354 was sent; ends when kDataEnd is answered
+    kChunk,       // in the octets of a BDAT; the last one ends when kDataEnd is answered
+    kChunks,      // between two BDATs
     kClosed,
   };
   // The command in work: what its row's check() found out, for proceed() and for answer().
@@ -158,6 +175,19 @@ class Server {
     std::string_view arguments;
     Path path;
     MailParameters parameters;
+    RecipientDsn dsn;
+  };
+  struct Chunk {
+    uint64_t left = 0;  // octets
+    bool last = false;
+  };
+  // Octets that go by unread, and what is said behind them: `refusal`, or `reply` with `text`.
+  struct Skip {
+    uint64_t octets = 0;
+    std::string_view verb{};
+    const Reply* refusal = nullptr;
+    std::string text{};
+    Reply reply{};
   };
   struct Verb;  // a row of the table in server_verbs.cpp
   static const Verb kVerbs[];
@@ -172,6 +202,8 @@ class Server {
   Event closed() const;
   void stop_at(const Reply& reply);
   Event next_command();
+  Event run_line();
+
   void apply(Event::Kind question, const Verdict& verdict);
 
   // server_verbs.cpp: check_ finds syntax errors and changes nothing but `command`; proceed_ acts.
@@ -181,6 +213,7 @@ class Server {
   const Reply* check_hello(Command& command) const;
   const Reply* check_mail(Command& command) const;
   const Reply* check_rcpt(Command& command) const;
+  const Reply* check_data(Command& command) const;
   const Reply* check_nothing(Command& command) const;
   Event proceed_helo(const Command& command);
   Event proceed_ehlo(const Command& command);
@@ -197,14 +230,29 @@ class Server {
   std::string hello_line(std::string_view code) const;
   void queue_extensions();
 
+  // server_chunks.cpp
+  Event run_bdat(std::string_view arguments, bool clean);
+  const Reply* chunk_refusal() const;
+  void skip_first_chunk(const Reply& reply);
+  bool skip_input();
+  Event end_skip();
+  Event skip_over(Skip skip);
+  void scan_chunk();
+  Event end_chunk();
+  void end_last_chunk();
+
   // server_data.cpp
   void begin_data();
   Event next_in_data();
   void scan_input();
+  DataScanner::Result scan_content(std::string_view wire);
+  bool is_binary() const { return transaction_.body == BodyType::kBinaryMime; }
+  bool repairs() const { return !options_->reject_bare_line_ends && !is_binary(); }
   bool take_content(std::string_view& piece);
   const Reply* content_refusal() const;
   bool over_size_limit(uint64_t octets) const;
   Event finish_data();
+  Event refuse_content(const Reply& refusal);
 
   const ServerOptions* options_;
   std::string_view client_;
@@ -219,17 +267,24 @@ class Server {
   bool hello_due_ = false;                          // kReset has gone out, kHello is next
   bool esmtp_ = false;
   uint32_t errors_ = 0;
-  uint32_t commands_ = 0;
-  uint32_t skip_ = 0;     // octets of an XEXCH50 that are still to come
-  uint32_t excused_ = 0;  // sequence errors to come that an earlier refusal explains
+  std::string_view line_;  // that waits for leave, if line_due_
+  bool line_too_long_ = false;
+  bool line_due_ = false;
+  bool asks_ = false;
+
+  std::unique_ptr<Skip> skip_;  // rarely there: of an XEXCH50, or of a BDAT that is not wanted
+  uint32_t excused_ = 0;        // sequence errors to come that an earlier refusal explains
 
   DataScanner scanner_;
   LineEndRepair repair_;
   HeaderFilter header_;
   std::string_view held_;  // content not yet passed on: what the scanner had held, then body_
   std::string_view body_;
-  bool data_complete_ = false;  // the terminator was seen
-  uint64_t message_size_ = 0;   // octets of content without stuffing, as RFC 1870 counts
+  bool data_complete_ = false;  // the terminator was seen, or all of the last chunk
+  bool chunked_ = false;        // it comes with BDAT
+  Chunk chunk_;
+  uint64_t chunk_octets_ = 0;  // all of chunk_
+  uint64_t message_size_ = 0;  // octets of content without stuffing, as RFC 1870 counts
 
   Reply closing_;  // why, once kClosed; its text is closing_text_
   std::string closing_text_;

@@ -14,7 +14,7 @@ void Server::begin_data() {
   header_.reset();
   repair_.reset();
   message_size_ = 0;
-  state_ = State::kData;
+  state_ = chunked_ ? State::kChunk : State::kData;
 }
 
 Event Server::next_in_data() {
@@ -32,29 +32,40 @@ Event Server::next_in_data() {
       header_.finish();
       continue;
     }
+    if (state_ == State::kChunk && chunk_.left == 0) {
+      if (!chunk_.last) return end_chunk();
+      end_last_chunk();
+      continue;
+    }
     if (input_.empty()) return {};
     scan_input();
   }
 }
 
 void Server::scan_input() {
-  const DataScanner::Result result = scanner_.scan(input_);
-  ASSERT(result.consumed <= input_.size() && result.content <= result.consumed);
-  held_ = std::string_view(".\r").substr(0, result.held);
-  body_ = input_.substr(0, result.content);
+  if (chunked_) return scan_chunk();
+  const DataScanner::Result result = scan_content(input_);
   data_complete_ = result.end;
-  message_size_ += result.held + result.content - result.stuffed;
   input_.remove_prefix(result.consumed);
+}
+
+DataScanner::Result Server::scan_content(std::string_view wire) {
+  const DataScanner::Result result = scanner_.scan(wire);
+  ASSERT(result.consumed <= wire.size() && result.content <= result.consumed);
+  held_ = std::string_view(".\r").substr(0, result.held);
+  body_ = wire.substr(0, result.content);
+  message_size_ += result.held + result.content - result.stuffed;
+  return result;
 }
 
 // The next piece of what scan_input() found.
 bool Server::take_content(std::string_view& piece) {
   for (;;) {
-    if (!options_->reject_bare_line_ends && repair_.take(piece)) return true;
+    if (repairs() && repair_.take(piece)) return true;
     std::string_view& source = held_.empty() ? body_ : held_;
     if (source.empty()) return false;
     const std::string_view taken = std::exchange(source, {});
-    if (options_->reject_bare_line_ends) {
+    if (!repairs()) {
       piece = taken;
       return true;
     }
@@ -63,9 +74,8 @@ bool Server::take_content(std::string_view& piece) {
 }
 
 const Reply* Server::content_refusal() const {
-  if (scanner_.nul() || (scanner_.bare_line_end() && options_->reject_bare_line_ends)) {
-    return &replies::kBareLineEnd;
-  }
+  const bool bare = scanner_.bare_line_end() && options_->reject_bare_line_ends;
+  if (!is_binary() && (scanner_.nul() || bare)) return &replies::kBareLineEnd;
   if (over_size_limit(message_size_)) return &replies::kTooLarge;
   if (header_.octets() > options_->max_header_size) return &replies::kHeaderTooLarge;
   if (header_.hops() > options_->max_hop_count) return &replies::kHopCount;
@@ -83,11 +93,15 @@ bool Server::over_size_limit(uint64_t octets) const {
 Event Server::finish_data() {
   data_complete_ = false;
   const Reply* refusal = content_refusal();
-  if (refusal == nullptr) return {.kind = Event::Kind::kDataEnd};
+  return refusal == nullptr ? Event{.kind = Event::Kind::kDataEnd} : refuse_content(*refusal);
+}
+
+Event Server::refuse_content(const Reply& refusal) {
   transaction_.clear();
   state_ = State::kReady;
-  queue(*refusal);
-  return {.kind = Event::Kind::kDataRefused, .reply = *refusal};
+  chunked_ = false;
+  queue(refusal);
+  return {.kind = Event::Kind::kDataRefused, .reply = refusal};
 }
 
 }  // namespace relais::smtp

@@ -1,6 +1,7 @@
 // The verb table. A verb is a row: its name, check (syntax, no effect) and proceed (effect), the
 // states it is allowed in, whether it takes arguments. For MAIL, RCPT and DATA proceed only asks;
 // the effect is in Server::apply, behind the caller's verdict.
+#include <algorithm>
 #include <charconv>
 
 #include "base/assert.h"
@@ -39,7 +40,7 @@ constexpr uint8_t in(auto... state) {
 struct Server::Verb {
   enum Arguments : uint8_t { kNone, kSome, kAny };
   static constexpr uint8_t kAlways =
-      in(State::kNew, State::kReady, State::kMail, State::kRecipients);
+      in(State::kNew, State::kReady, State::kMail, State::kRecipients, State::kChunks);
 
   std::string_view name;
   const Reply* (Server::*check)(Command&) const;
@@ -47,6 +48,7 @@ struct Server::Verb {
   uint8_t states;  // bits: where it is allowed
   Arguments arguments;
   Event::Kind question = Event::Kind::kNeedInput;  // what proceed asks, if anything
+  bool utf8 = false;                               // its arguments may be more than ASCII
 };
 
 // RFC 5321 4.1.4 says which verbs need a hello or a transaction; the rest may come at any time.
@@ -54,10 +56,10 @@ constexpr Server::Verb Server::kVerbs[] = {
     {"EHLO", &Server::check_hello, &Server::proceed_ehlo, Verb::kAlways, Verb::kAny},
     {"HELO", &Server::check_hello, &Server::proceed_helo, Verb::kAlways, Verb::kAny},
     {"MAIL", &Server::check_mail, &Server::proceed_mail, in(State::kReady), Verb::kSome,
-     Event::Kind::kMail},
+     Event::Kind::kMail, true},
     {"RCPT", &Server::check_rcpt, &Server::proceed_rcpt, in(State::kMail, State::kRecipients),
-     Verb::kSome, Event::Kind::kRecipient},
-    {"DATA", &Server::check_nothing, &Server::proceed_data, in(State::kRecipients), Verb::kNone,
+     Verb::kSome, Event::Kind::kRecipient, true},
+    {"DATA", &Server::check_data, &Server::proceed_data, in(State::kRecipients), Verb::kNone,
      Event::Kind::kData},
     {"RSET", &Server::check_nothing, &Server::proceed_rset, Verb::kAlways, Verb::kNone},
     {"NOOP", &Server::check_nothing, &Server::proceed_noop, Verb::kAlways, Verb::kAny},
@@ -78,6 +80,7 @@ const Server::Verb* Server::find_verb(std::string_view name) {
 Event Server::run(std::string_view line) {
   const CommandLine parts = split_command(line);
   if (state_ == State::kNew && is_http(parts)) return close_with(replies::kNotHttp);
+  if (equals_ignoring_case(parts.verb, "BDAT")) return run_bdat(parts.arguments, parts.clean);
   const Verb* verb = find_verb(parts.verb);
   if (verb == nullptr && equals_ignoring_case(parts.verb, kExch50)) {
     return parts.clean ? run_exch50(parts.arguments) : refuse(replies::kBadArguments, kExch50);
@@ -86,10 +89,12 @@ Event Server::run(std::string_view line) {
     return refuse(replies::kUnrecognized,
                   parts.clean ? parts.verb.substr(0, kVerbShownMax) : std::string_view());
   }
-  // Controls and 8-bit octets stop here: nothing behind this line has to think of them.
-  if (!parts.clean) return refuse(replies::kBadArguments, verb->name);
+  // Controls stop here, and 8-bit octets but for addresses: nothing behind this line has to think
+  // of them.
+  const bool readable = parts.clean || (verb->utf8 && options_->smtp_utf8 && parts.utf8);
+  if (!readable) return refuse(replies::kBadArguments, verb->name);
   if (const Reply* refusal = order_refusal(*verb)) return refuse(*refusal, verb->name);
-  command_ = {.arguments = parts.arguments, .path = {}, .parameters = {}};
+  command_ = {.arguments = parts.arguments, .path = {}, .parameters = {}, .dsn = {}};
   if (const Reply* refusal = check(*verb)) {
     excuse_followers_of(verb->question);
     return refuse(*refusal, verb->name);
@@ -108,8 +113,10 @@ const Reply* Server::order_refusal(const Verb& verb) const {
       return (verb.states & in(State::kRecipients)) != 0 ? &replies::kNeedRecipient
                                                          : &replies::kBadSequence;
     case State::kRecipients:  // MAIL in MAIL
+    case State::kChunks:      // MAIL, RCPT and DATA
       return &replies::kBadSequence;
     case State::kData:
+    case State::kChunk:
     case State::kClosed:
       break;
   }
@@ -125,6 +132,11 @@ const Reply* Server::check(const Verb& verb) {
 }
 
 const Reply* Server::check_nothing(Command& /*command*/) const { return nullptr; }
+
+// RFC 3030 section 3: binary content has no lines, and so no line to end it.
+const Reply* Server::check_data(Command& /*command*/) const {
+  return is_binary() ? &replies::kBadSequence : nullptr;
+}
 
 // Exchange takes almost anything as a name unless RequireEHLODomain is set.
 const Reply* Server::check_hello(Command& command) const {
@@ -142,6 +154,7 @@ const Reply* Server::check_mail(Command& command) const {
   if (!take_path(rest, PathRole::kReverse, command.path)) return &replies::kInvalidSender;
   const Reply* refusal = check_mail_parameters(rest, *options_, command.parameters);
   if (refusal != nullptr) return refusal;
+  if (command.path.utf8 && !command.parameters.utf8) return &replies::kNeedsUtf8;
   return over_size_limit(command.parameters.size) ? &replies::kTooLarge : nullptr;
 }
 
@@ -150,14 +163,17 @@ const Reply* Server::check_rcpt(Command& command) const {
   if (!starts_with_ignoring_case(rest, kTo)) return &replies::kBadArguments;
   rest.remove_prefix(kTo.size());
   if (!take_path(rest, PathRole::kForward, command.path)) return &replies::kInvalidRecipient;
-  if (const Reply* refusal = check_rcpt_parameters(rest)) return refusal;
+  if (const Reply* refusal = check_rcpt_parameters(rest, *options_, command.dsn)) return refusal;
+  const bool utf8 = command.path.utf8 || std::ranges::any_of(command.dsn.orcpt, is_eight_bit);
+  if (utf8 && !transaction_.utf8) return &replies::kNeedsUtf8;
   const bool full = transaction_.recipient_count() >= options_->max_recipients;
   return full ? &replies::kTooManyRecipients : nullptr;
 }
 
 Event Server::begin_hello(const Command& command, bool esmtp) {
-  const bool drop = state_ == State::kMail || state_ == State::kRecipients;
+  const bool drop = transaction_.has_sender();
   transaction_.clear();
+  chunked_ = false;
   excused_ = 0;
   hello_ = command.arguments;
   esmtp_ = esmtp;
@@ -203,8 +219,12 @@ void Server::queue_extensions() {
   append_line(output_, hello_line("250-"));
   if (options_->size) line(with_value ? size : "SIZE");
   if (options_->pipelining) line("PIPELINING");
+  if (options_->dsn) line("DSN");
   if (options_->enhanced_status_codes) line("ENHANCEDSTATUSCODES");
   if (options_->eight_bit_mime) line("8BITMIME");
+  if (options_->eight_bit_mime && options_->binary_mime && options_->chunking) line("BINARYMIME");
+  if (options_->chunking) line("CHUNKING");
+  if (options_->smtp_utf8) line("SMTPUTF8");
   if (options_->exch50) line(kExch50);
   output_[last + 3] = ' ';
 }
@@ -216,12 +236,14 @@ Event Server::run_exch50(std::string_view arguments) {
   if (state_ == State::kNew) return refuse(replies::kSendHello, kExch50);
   if (state_ == State::kReady) return refuse(replies::kNeedMail, kExch50);
   if (state_ == State::kMail) return refuse(replies::kNeedRecipient, kExch50);
+  if (state_ == State::kChunks) return refuse(replies::kBadSequence, kExch50);
   uint32_t octets = 0;
   if (!parse_exch50(arguments, octets)) return refuse(replies::kBadArguments, kExch50);
   queue(replies::kSendBinary);
-  if (octets == 0) queue(replies::kExch50Taken);
-  skip_ = octets;
-  return {};
+  return skip_over({.octets = octets,
+                    .verb = kExch50,
+                    .text = std::string(replies::kExch50Taken.text),
+                    .reply = replies::kExch50Taken});
 }
 
 Event Server::proceed_mail(const Command& command) {
@@ -239,6 +261,7 @@ Event Server::proceed_data(const Command& /*command*/) { return {.kind = Event::
 
 Event Server::proceed_rset(const Command& /*command*/) {
   transaction_.clear();
+  chunked_ = false;
   excused_ = 0;
   if (state_ != State::kNew) state_ = State::kReady;
   queue(replies::kResetting);

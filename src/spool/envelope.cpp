@@ -8,6 +8,18 @@ namespace {
 
 constexpr uint8_t kVersion = 1;
 constexpr uint8_t kEightBit = 1;
+constexpr uint8_t kBinary = 2;
+constexpr uint8_t kUtf8 = 4;
+constexpr uint8_t kDsn = 8;
+
+uint8_t flags_of(const Envelope& envelope) {
+  unsigned flags = 0;
+  if (envelope.eight_bit) flags |= kEightBit;
+  if (envelope.binary) flags |= kBinary;
+  if (envelope.utf8) flags |= kUtf8;
+  if (!envelope.dsn.empty()) flags |= kDsn;
+  return static_cast<uint8_t>(flags);
+}
 
 void put_string(std::string& out, std::string_view text) {
   ASSERT(text.size() <= UINT16_MAX);
@@ -44,7 +56,7 @@ class Reader {
 
 void append_envelope(std::string& out, const Envelope& envelope) {
   put(out, kVersion);
-  put(out, envelope.eight_bit ? kEightBit : uint8_t{0});
+  put(out, flags_of(envelope));
   put(out, envelope.guid.high);
   put(out, envelope.guid.low);
   put(out, envelope.received.ns);
@@ -53,13 +65,25 @@ void append_envelope(std::string& out, const Envelope& envelope) {
   put_string(out, envelope.sender);
   put(out, static_cast<uint32_t>(envelope.recipients.size()));
   for (const std::string_view recipient : envelope.recipients) put_string(out, recipient);
+  if (envelope.dsn.empty()) return;
+  ASSERT(envelope.dsn.size() == envelope.recipients.size());
+  put(out, envelope.ret);
+  put_string(out, envelope.envid);
+  for (const Envelope::Dsn& dsn : envelope.dsn) {
+    put(out, dsn.notify);
+    put_string(out, dsn.orcpt);
+  }
 }
 
 std::optional<Envelope> read_envelope(std::string_view bytes) {
   Reader reader(bytes);
   if (reader.number<uint8_t>() != kVersion) return std::nullopt;
   Envelope envelope;
-  envelope.eight_bit = (reader.number<uint8_t>() & kEightBit) != 0;
+  const auto flags = reader.number<uint8_t>();
+  if (flags > (kEightBit | kBinary | kUtf8 | kDsn)) return std::nullopt;
+  envelope.eight_bit = (flags & kEightBit) != 0;
+  envelope.binary = (flags & kBinary) != 0;
+  envelope.utf8 = (flags & kUtf8) != 0;
   envelope.guid.high = reader.number<uint64_t>();
   envelope.guid.low = reader.number<uint64_t>();
   envelope.received.ns = reader.number<int64_t>();
@@ -70,6 +94,14 @@ std::optional<Envelope> read_envelope(std::string_view bytes) {
   if (!reader.ok() || count > reader.left() / 2) return std::nullopt;
   envelope.recipients.reserve(count);
   for (uint32_t i = 0; i < count; ++i) envelope.recipients.push_back(reader.string());
+  if ((flags & kDsn) != 0) {
+    envelope.ret = reader.number<uint8_t>();
+    envelope.envid = reader.string();
+    for (uint32_t i = 0; i < count && reader.ok(); ++i) {
+      const auto notify = reader.number<uint8_t>();
+      envelope.dsn.push_back({notify, reader.string()});
+    }
+  }
   if (!reader.ok()) return std::nullopt;
   return envelope;
 }

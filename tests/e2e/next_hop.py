@@ -46,7 +46,7 @@ class Session:
 class NextHop:
     GOOD = {"CONNECT": "220 next.hop ESMTP", "MAIL": "250 2.1.0 ok", "RCPT": "250 2.1.5 ok",
             "DATA": "354 go ahead", "END": "250 2.0.0 kept", "RSET": "250 2.0.0 ok",
-            "QUIT": "221 2.0.0 bye", "NOOP": "250 2.0.0 ok"}
+            "QUIT": "221 2.0.0 bye", "NOOP": "250 2.0.0 ok", "CHUNK": "250 2.0.0 more"}
 
     def __init__(self, port, address="127.0.0.1", extensions=("PIPELINING", "8BITMIME", "SIZE 0"),
                  keep=lambda message: message):
@@ -145,6 +145,7 @@ class _Talk:
         self.sender = None
         self.parameters = ""
         self.recipients = []
+        self.chunks = b""
 
     async def answer(self, verb, argument=""):
         """Asks the rule, answers, gives the code."""
@@ -208,6 +209,8 @@ class _Talk:
                 await self.recipient(argument)
             elif verb == "DATA":
                 await self.data()
+            elif verb == "BDAT" and "CHUNKING" in self.hop.extensions:
+                await self.chunk(argument)
             elif verb == "RSET":
                 self.reset()
                 await self.answer("RSET")
@@ -224,6 +227,7 @@ class _Talk:
     def reset(self):
         self.sender = None
         self.recipients = []
+        self.chunks = b""
 
     async def mail(self, argument):
         match = re.fullmatch(r"FROM:<([^>]*)>(.*)", argument, re.I)
@@ -249,7 +253,30 @@ class _Talk:
             return
         if await self.answer("DATA") != 354:
             return
-        content = await self.content()
+        await self.keep(await self.content())
+
+    async def chunk(self, argument):
+        """The rule is asked about CHUNK, with what has come so far."""
+        match = re.fullmatch(r"(\d+)( LAST)?", argument)
+        if not match:
+            self.hop.violations.append(f"BDAT {argument!r}")
+            raise _Cut
+        while len(self.buffer) < int(match[1]):
+            await self.fill()
+        self.chunks += bytes(self.buffer[:int(match[1])])
+        del self.buffer[:int(match[1])]
+        if not self.recipients:
+            self.hop.violations.append("a chunk without a recipient")
+            self.writer.write(b"503 5.5.1 no valid recipients\r\n")
+        elif match[2]:
+            content = self.chunks
+            if "BODY=BINARYMIME" not in self.parameters:
+                self.check_lines(b"\r\n" + content)
+            await self.keep(content)
+        elif await self.answer("CHUNK", self.chunks) // 100 != 2:
+            self.reset()
+
+    async def keep(self, content):
         message = Message(self.sender, self.recipients, content, self.session)
         message.sender_parameters = self.parameters
         self.reset()
@@ -287,6 +314,9 @@ class _Talk:
     def check(self, raw):
         if match := re.search(rb"\r\n\.[^.]", raw):
             self.hop.violations.append(f"not dot-stuffed: {bytes(raw[match.start():][:80])!r}")
+        self.check_lines(raw)
+
+    def check_lines(self, raw):
         if match := re.search(rb"\r(?!\n)|(?<!\r)\n|\0", raw):
             near = bytes(raw[match.start():][:80])
             self.hop.violations.append(f"bare CR, LF or NUL near {near!r}")

@@ -23,7 +23,8 @@ class WalkThrough(harness.EndToEnd):
             hello = client.command("EHLO").split("\n")
             self.assertEqual(hello[0], "250-relay.contoso.com Hello [127.0.0.1]")
             self.assertEqual({line[4:] for line in hello[1:]},
-                             {"SIZE 37748736", "PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME"})
+                             {"SIZE 37748736", "PIPELINING", "DSN", "ENHANCEDSTATUSCODES",
+                              "8BITMIME", "BINARYMIME", "CHUNKING", "SMTPUTF8"})
             for line, answer in [
                     ("MAIL FROM:chris@contoso.com", "250 2.1.0 Sender OK"),
                     ("RCPT TO:kate@fabrikam.com", "250 2.1.5 Recipient OK"),

@@ -75,6 +75,7 @@ struct Session {
 
 const TestEnvelope kOne("a@contoso.com", {"b@contoso.com"});
 const TestEnvelope kTwo("", {"b@contoso.com", "c@contoso.com"}, 500, true);
+const TestEnvelope kTwoPlain("", {"b@contoso.com", "c@contoso.com"}, 500);
 
 TEST(Client, SaysHelloAndReadsTheExtensions) {
   Session session;
@@ -173,8 +174,8 @@ TEST(Client, HasTwoTransactionsInFlight) {
 TEST(Client, GoesInLockStepWithoutPipelining) {
   Session session;
   session.greet(kPlain);
-  session.client.begin(kTwo);
-  EXPECT_EQ(session.said(), "MAIL FROM:<>\r\n") << "no SIZE, no BODY: not offered";
+  session.client.begin(kTwoPlain);
+  EXPECT_EQ(session.said(), "MAIL FROM:<>\r\n") << "no SIZE: not offered";
   EXPECT_EQ(session.hear("250 ok\r\n"), Lines{});
   EXPECT_EQ(session.said(), "RCPT TO:<b@contoso.com>\r\n");
   EXPECT_EQ(session.hear("250 b\r\n"), Lines{"rcpt 0: 250 b"});
@@ -202,7 +203,7 @@ TEST(Client, GivesEveryRecipientTheRefusalOfMail) {
 TEST(Client, GivesEveryRecipientTheRefusalOfMailInLockStepToo) {
   Session session;
   session.greet(kPlain);
-  session.client.begin(kTwo);
+  session.client.begin(kTwoPlain);
   session.said();
   EXPECT_EQ(session.hear("450 later\r\n"),
             (Lines{"rcpt 0: 450 later", "rcpt 1: 450 later", "finished 450 later"}));
@@ -229,7 +230,7 @@ TEST(Client, FinishesWhenDataIsRefused) {
 TEST(Client, SaysNoDataInLockStepWhenAllAreRefused) {
   Session session;
   session.greet(kPlain);
-  session.client.begin(kTwo);
+  session.client.begin(kTwoPlain);
   EXPECT_EQ(session.hear("250 ok\r\n"), Lines{});
   EXPECT_EQ(session.hear("550 b\r\n"), Lines{"rcpt 0: 550 b"});
   session.said();
@@ -376,7 +377,7 @@ TEST(Client, SurvivesServersThatSayAnything) {
       }
       rest.remove_prefix(length);
       if (session.client.can_begin() && prng.one_in(2))
-        session.client.begin(prng.one_in(2) ? kOne : kTwo);
+        session.client.begin(prng.one_in(2) ? kOne : kTwoPlain);
       if (prng.one_in(50)) session.client.quit();
       session.client.invariants();
     }
@@ -385,6 +386,152 @@ TEST(Client, SurvivesServersThatSayAnything) {
   }
   EXPECT_GT(ready, 1000U) << "the cases reach the interesting states";
   EXPECT_GT(finished, 300U);
+}
+
+constexpr std::string_view kChunking =
+    "220 hop ESMTP\r\n250-hop\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-BINARYMIME\r\n250-DSN\r\n"
+    "250-SMTPUTF8\r\n250 CHUNKING\r\n";
+
+// Content in one chunk or two, as a caller sends it.
+struct ChunkSession : Session {
+  std::string send(std::initializer_list<std::string_view> pieces) {
+    size_t left = pieces.size();
+    std::string sent;
+    for (const std::string_view piece : pieces)
+      (sent += client.begin_chunk(piece.size(), --left == 0)) += piece;
+    client.content_sent();
+    client.invariants();
+    return sent;
+  }
+  // Up to kContentWanted, whose content is the test's to send.
+  std::string hear_until_content(std::string_view replies) {
+    static std::vector<char> memory;
+    memory.assign(replies.begin(), replies.end());
+    client.feed(memory);
+    std::string events;
+    for (;;) {
+      const ClientEvent event = client.next();
+      client.invariants();
+      if (event.kind == Kind::kNeedInput) return events;
+      events += show(event) + "|";
+    }
+  }
+};
+
+TEST(ClientChunks, GoOutBehindTheRecipientsReplies) {
+  ChunkSession session;
+  session.greet(kChunking);
+  session.client.begin(kTwo);
+  EXPECT_EQ(session.said(),
+            "MAIL FROM:<> BODY=8BITMIME\r\nRCPT TO:<b@contoso.com>\r\n"
+            "RCPT TO:<c@contoso.com>\r\n");
+  EXPECT_EQ(session.hear_until_content("250 ok\r\n250 ok\r\n550 no\r\n"),
+            "rcpt 0: 250 ok|rcpt 1: 550 no|content|");
+  EXPECT_TRUE(session.client.in_chunks());
+  EXPECT_EQ(session.send({"ab\r\n", ".c\r\n"}), "BDAT 4\r\nab\r\nBDAT 4 LAST\r\n.c\r\n");
+  EXPECT_TRUE(session.client.can_begin());
+  session.client.begin(kOne);
+  EXPECT_EQ(session.said(), "MAIL FROM:<a@contoso.com>\r\nRCPT TO:<b@contoso.com>\r\n");
+  EXPECT_EQ(session.hear_until_content("250 chunk\r\n250 taken\r\n250 ok\r\n250 ok\r\n"),
+            "finished 250 taken|rcpt 0: 250 ok|content|");
+}
+
+TEST(ClientChunks, AreOverAtTheFirstRefusal) {
+  ChunkSession session;
+  session.greet(kChunking);
+  session.client.begin(kOne);
+  session.said();
+  session.hear_until_content("250 ok\r\n250 ok\r\n");
+  session.send({"ab", "cd", "ef"});
+  EXPECT_EQ(session.hear_until_content("250 ok\r\n552 too much\r\n"), "");
+  EXPECT_EQ(session.hear_until_content("503 what?\r\n"), "finished 552 too much|");
+  session.client.begin(kOne);
+  EXPECT_TRUE(session.said().starts_with("RSET\r\nMAIL")) << "the server may still be in it";
+}
+
+TEST(ClientChunks, AreNotSentWhenNobodyWantsThem) {
+  ChunkSession session;
+  session.greet(kChunking);
+  session.client.begin(kOne);
+  session.said();
+  EXPECT_EQ(session.hear_until_content("250 ok\r\n550 no\r\n"), "rcpt 0: 550 no|finished 550 no|");
+  session.client.begin(kOne);
+  EXPECT_TRUE(session.said().starts_with("RSET\r\n"));
+  EXPECT_EQ(session.hear_until_content("250 ok\r\n451 busy\r\n503 what?\r\n"),
+            "rcpt 0: 451 busy|finished 451 busy|");
+}
+
+TEST(ClientChunks, CanBeSwitchedOff) {
+  Session session;
+  Client plain({.ehlo_name = "relay.contoso.com", .chunking = false});
+  plain.feed(kChunking);
+  while (plain.next().kind != Kind::kNeedInput) {
+  }
+  plain.begin(kOne);
+  EXPECT_TRUE(plain.output().ends_with("DATA\r\n"));
+}
+
+struct SpecialEnvelope final : TestEnvelope {
+  using TestEnvelope::TestEnvelope;
+  bool is_binary = false;
+  bool is_utf8 = false;
+  [[nodiscard]] bool binary() const override { return is_binary; }
+  [[nodiscard]] bool utf8() const override { return is_utf8; }
+  [[nodiscard]] DsnReturn ret() const override { return DsnReturn::kHeaders; }
+  [[nodiscard]] std::string_view envid() const override { return "QQ+2B1"; }
+  [[nodiscard]] RecipientDsn dsn(uint32_t index) const override {
+    if (index > 0) return {};
+    return {.notify = dsn_notify::kSuccess | dsn_notify::kDelay, .orcpt = "rfc822;x@y.org"};
+  }
+};
+
+TEST(Client, SaysWhatTheMessageNeeds) {
+  SpecialEnvelope envelope("k\xc3\xa4the@contoso.com", {"b@contoso.com", "c@contoso.com"});
+  envelope.is_binary = envelope.is_utf8 = true;
+  Session session;
+  session.greet(kChunking);
+  session.client.begin(envelope);
+  EXPECT_EQ(
+      session.said(),
+      "MAIL FROM:<k\xc3\xa4the@contoso.com> BODY=BINARYMIME SMTPUTF8 RET=HDRS ENVID=QQ+2B1\r\n"
+      "RCPT TO:<b@contoso.com> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;x@y.org\r\n"
+      "RCPT TO:<c@contoso.com>\r\n");
+}
+
+TEST(Client, SendsNothingThatTheNextHopDoesNotTake) {
+  SpecialEnvelope utf8("k\xc3\xa4the@contoso.com", {"b@contoso.com", "c@contoso.com"});
+  utf8.is_utf8 = true;
+  SpecialEnvelope binary("a@contoso.com", {"b@contoso.com"});
+  binary.is_binary = true;
+  const TestEnvelope eight("a@contoso.com", {"b@contoso.com"}, 0, true);
+  for (const std::string_view greeting :
+       {kPlain, std::string_view("220 hop\r\n250-hop\r\n250 PIPELINING\r\n")}) {
+    Session session;
+    session.greet(greeting);
+    const auto refused = [&](const ClientEnvelope& envelope, const std::string& status) {
+      session.client.begin(envelope);
+      EXPECT_EQ(session.said(), "");
+      const Lines events = session.hear("");
+      EXPECT_EQ(events.size(), envelope.recipient_count() + 1U);
+      EXPECT_TRUE(events.back().starts_with("finished 554 " + status)) << events.back();
+    };
+    refused(utf8, "5.6.7");
+    refused(binary, "5.6.3");
+    refused(eight, "5.6.3");
+    session.client.begin(kOne);
+    EXPECT_TRUE(session.said().starts_with("MAIL FROM:<a@contoso.com>\r\n"));
+  }
+  // Behind the content of another.
+  Session session;
+  session.greet("220 hop\r\n250-hop\r\n250 PIPELINING\r\n");
+  session.client.begin(kOne);
+  session.hear("250 ok\r\n250 ok\r\n354 go\r\n");
+  session.said();
+  session.client.begin(binary);
+  const Lines events = session.hear("250 taken\r\n");
+  ASSERT_EQ(events.size(), 3U);
+  EXPECT_EQ(events[0], "finished 250 taken");
+  EXPECT_TRUE(events[2].starts_with("finished 554 5.6.3"));
 }
 
 }  // namespace

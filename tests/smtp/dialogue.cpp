@@ -58,6 +58,10 @@ void set_option(ServerOptions& options, const std::string& name, const std::stri
       {"limit_message_size", flag(&ServerOptions::limit_message_size)},
       {"auth_parameter", flag(&ServerOptions::auth_parameter)},
       {"exch50", flag(&ServerOptions::exch50)},
+      {"dsn", flag(&ServerOptions::dsn)},
+      {"binary_mime", flag(&ServerOptions::binary_mime)},
+      {"chunking", flag(&ServerOptions::chunking)},
+      {"smtp_utf8", flag(&ServerOptions::smtp_utf8)},
       {"eight_bit_mime", flag(&ServerOptions::eight_bit_mime)},
       {"enhanced_status_codes", flag(&ServerOptions::enhanced_status_codes)},
       {"require_ehlo_domain", flag(&ServerOptions::require_ehlo_domain)},
@@ -99,9 +103,7 @@ std::string show(const Reply& reply) {
   return line;
 }
 
-std::string shown_path(const Path& path) {
-  return path.is_null() ? "<>" : std::string(path.address);
-}
+std::string shown_path(const Path& path) { return path.is_null() ? "<>" : escape(path.address); }
 
 std::string with_word(std::string line, std::string_view word) {
   if (!word.empty()) line += " " + escape(word);
@@ -249,6 +251,9 @@ void Replay::note(const Event& event) {
   switch (event.kind) {
     case Kind::kNeedInput:
       break;
+    case Kind::kCommand:
+      trace_.push_back("? command");
+      break;
     case Kind::kMail:
       trace_.push_back("? mail " + shown_path(event.path) +
                        (event.size != 0 ? " size=" + std::to_string(event.size) : ""));
@@ -257,6 +262,7 @@ void Replay::note(const Event& event) {
       trace_.push_back("? rcpt " + shown_path(event.path));
       break;
     case Kind::kData:
+      note_extensions();
       trace_.push_back("? data");
       break;
     case Kind::kBody:
@@ -291,6 +297,25 @@ void Replay::note(const Event& event) {
       break;
   }
   body_.clear();
+}
+
+// Of the transaction whose content is about to come.
+void Replay::note_extensions() {
+  const Transaction& transaction = server_.transaction();
+  if (transaction.utf8) trace_.push_back("? utf8");
+  if (!transaction.has_dsn()) return;
+  std::string mail = "? dsn of mail";
+  if (transaction.ret != DsnReturn::kUnspecified)
+    mail += " ret=" + std::string(name_of(transaction.ret));
+  if (!transaction.envid().empty()) mail += " envid=" + std::string(transaction.envid());
+  trace_.push_back(mail);
+  for (size_t i = 0; i < transaction.recipient_count(); ++i) {
+    const RecipientDsn dsn = transaction.recipient_dsn(i);
+    std::string line = "? dsn of rcpt";
+    if (dsn.notify != 0) append_notify(line += " notify=", dsn.notify);
+    if (!dsn.orcpt.empty()) line += " orcpt=" + escape(dsn.orcpt);
+    trace_.push_back(line);
+  }
 }
 
 void Replay::decide(const Event& event) {

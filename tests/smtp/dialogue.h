@@ -59,6 +59,7 @@ class Replay {
  private:
   void note_output();
   void note(const Event& event);
+  void note_extensions();
   void decide(const Event& event);
 
   ServerOptions options_;

@@ -11,6 +11,7 @@
 #include "base/prng.h"
 #include "envelope.h"
 #include "smtp/client.h"
+#include "smtp/dot_unstuffing.h"
 #include "smtp/server.h"
 
 namespace relais::smtp::test {
@@ -203,8 +204,12 @@ class ClientSide {
       case ClientEvent::Kind::kContentWanted:
         EXPECT_EQ(event.empty, accepted_.empty());
         flush(out);
-        out.send(event.empty ? "" : oldest.content);
-        out.send(".\r\n");
+        if (client_.in_chunks()) {
+          send_chunks(oldest.content, out);
+        } else {
+          out.send(event.empty ? "" : oldest.content);
+          out.send(".\r\n");
+        }
         client_.content_sent();
         break;
       case ClientEvent::Kind::kFinished:
@@ -228,6 +233,17 @@ class ClientSide {
     }
   }
 
+  void send_chunks(std::string_view wire, Wire& out) {
+    std::string copy;
+    std::string_view raw = DotUnstuffing().next(wire, copy);
+    for (uint64_t left = prng_.between(1, 3); left > 0; --left) {
+      const std::string_view chunk = left == 1 ? raw : raw.substr(0, prng_.below(raw.size() + 1));
+      out.send(client_.begin_chunk(chunk.size(), left == 1));
+      out.send(std::string(chunk));
+      raw.remove_prefix(chunk.size());
+    }
+  }
+
   std::vector<Message> messages_;
   Prng& prng_;
   Client client_{ClientOptions{"client.contoso.com"}};
@@ -244,6 +260,7 @@ void talk(uint64_t seed, bool pipelining) {
   options.pipelining = pipelining;
   options.size = !prng.one_in(4);
   options.eight_bit_mime = !prng.one_in(4);
+  options.chunking = prng.one_in(2);
   options.enhanced_status_codes = !prng.one_in(4);
   options.max_recipients = 4;
   options.max_protocol_errors = 0;

@@ -32,7 +32,35 @@ struct Session {
   }
 };
 
-TEST(Server, IsSmall) { EXPECT_LE(sizeof(Server), 700U); }
+TEST(Server, IsSmall) { EXPECT_LE(sizeof(Server), 800U); }
+
+TEST(Server, AsksBeforeItRunsACommand) {
+  ServerOptions options;
+  Server server(options, "192.168.5.10");
+  server.ask_before_commands(true);
+  const std::string bytes =
+      "NOOP\r\nEHLO app.contoso.com\r\n" + std::string(3000, 'x') + "\r\nQUIT\r\n";
+  server.feed(bytes);
+  const auto next = [&] {
+    const Event event = server.next();
+    server.invariants();
+    return event.kind;
+  };
+  for (const char* reply : {"250 2.0.0 OK\r\n", "250-localhost Hello", "500 5.5.2"}) {
+    EXPECT_EQ(next(), Event::Kind::kCommand);
+    EXPECT_TRUE(server.output().empty());
+    EXPECT_FALSE(server.needs_input());
+    server.answer({replies::kNoop});
+    EXPECT_TRUE(server.output().empty());
+    EXPECT_NE(next(), Event::Kind::kCommand);
+    EXPECT_TRUE(server.output().starts_with(reply)) << server.output();
+    server.output_buffer().clear();
+  }
+  EXPECT_EQ(next(), Event::Kind::kCommand);
+  server.answer({{421, {4, 7, 1}, "Enough"}});
+  EXPECT_EQ(next(), Event::Kind::kClose);
+  EXPECT_EQ(server.output(), "421 4.7.1 Enough\r\n");
+}
 
 TEST(Server, LooksAtNothingBehindAQuestion) {
   Session session;

@@ -35,11 +35,14 @@ constexpr std::string_view kReset = "250 2.0.0 Resetting";
 constexpr std::string_view kVrfy =
     "252 2.1.5 Cannot VRFY user, but will accept message and attempt delivery";
 constexpr std::string_view kHelp =
-    "214 2.0.0 Commands: HELO EHLO MAIL RCPT DATA RSET NOOP QUIT VRFY HELP";
+    "214 2.0.0 Commands: HELO EHLO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP";
 constexpr std::string_view kBye = "221 2.0.0 Service closing transmission channel";
 constexpr std::string_view kSender = "250 2.1.0 Sender OK";
 constexpr std::string_view kRecipient = "250 2.1.5 Recipient OK";
 constexpr std::string_view kStart = "354 Start mail input; end with <CRLF>.<CRLF>";
+constexpr std::string_view kChunk = "250 2.6.0 CHUNK received OK, 0 octets";
+constexpr std::string_view kQueued =
+    "250 2.6.0 01234567-89ab-cdef-0123-456789abcdef Queued mail for delivery";
 constexpr std::string_view kNoSender = "501 5.1.7 Invalid address";
 constexpr std::string_view kNoRecipient = "501 5.1.3 Invalid address";
 constexpr std::string_view kNotHttp = "554 5.5.1 This is an SMTP server";
@@ -68,7 +71,9 @@ constexpr Row kRows[] = {
     {"HELP", kHelp, kHelp, kHelp, kHelp},
     {"HELP MAIL", kHelp, kHelp, kHelp, kHelp},
     {"EXPN staff", kUnknown, kUnknown, kUnknown, kUnknown},
-    {"BDAT 10 LAST", kUnknown, kUnknown, kUnknown, kUnknown},
+    {"BDAT 0", kFirst, kNeedMail, kNeedRcpt, kChunk},
+    {"BDAT 0 LAST", kFirst, kNeedMail, kNeedRcpt, kQueued},
+    {"BDAT", kArguments, kArguments, kArguments, kArguments},
     {"STARTTLS", kUnknown, kUnknown, kUnknown, kUnknown},
     {"AUTH PLAIN", kUnknown, kUnknown, kUnknown, kUnknown},
     {"", kUnknown, kUnknown, kUnknown, kUnknown},

@@ -103,6 +103,35 @@ TEST(envelope, comes_back_with_odd_addresses) {
   EXPECT_EQ(front->client, envelope.client);
 }
 
+TEST(envelope, what_a_client_asked_for_comes_back) {
+  const Envelope envelope{.guid = {1, 2},
+                          .received = {123},
+                          .binary = true,
+                          .utf8 = true,
+                          .connector = "Anonymous Relay",
+                          .client = "[2001:db8::1]:25",
+                          .sender = "k\xc3\xa4the@contoso.com",
+                          .recipients = {"a@b", "c@d"},
+                          .ret = 2,
+                          .envid = "QQ+2B1",
+                          .dsn = {{.notify = 5, .orcpt = "rfc822;x@y"}, {}}};
+  std::string bytes;
+  append_envelope(bytes, envelope);
+  const auto read = read_envelope(bytes);
+  ASSERT_TRUE(read.has_value());
+  EXPECT_TRUE(read->binary && read->utf8 && !read->eight_bit);
+  EXPECT_EQ(read->ret, 2);
+  EXPECT_EQ(read->envid, "QQ+2B1");
+  ASSERT_EQ(read->dsn.size(), 2U);
+  EXPECT_EQ(read->dsn[0].notify, 5);
+  EXPECT_EQ(read->dsn[0].orcpt, "rfc822;x@y");
+  EXPECT_EQ(read->dsn[1].orcpt, "");
+  for (size_t size = 0; size < bytes.size(); ++size)
+    ASSERT_FALSE(read_envelope(std::string_view(bytes).substr(0, size)).has_value()) << size;
+  bytes[1] = static_cast<char>(bytes[1] | 0x10);
+  EXPECT_FALSE(read_envelope(bytes).has_value()) << "of a newer version";
+}
+
 TEST(envelope, cut_or_foreign_bytes_are_no_envelope_and_no_crash) {
   std::string bytes;
   append_envelope(bytes, {.guid = {},

@@ -1,0 +1,155 @@
+#!/usr/bin/python3
+"""CHUNKING, BINARYMIME, DSN and SMTPUTF8 on the running server: byte for byte from the client to the
+next hop, whatever each of them speaks."""
+
+import harness
+from next_hop import NextHop
+
+FULL = ("PIPELINING", "8BITMIME", "BINARYMIME", "CHUNKING", "DSN", "SMTPUTF8", "SIZE 0")
+TEXT = b"Subject: dots\r\n\r\n.one\r\n..two\r\nthree\r\n.\r\n" + b"\r\n.".join(
+    b"x" * (i % 70) for i in range(3000)) + b"\r\nQUIT\r\n"
+
+
+def dotted(content):
+    return (b"\r\n" + content).replace(b"\r\n.", b"\r\n..")[2:]
+
+
+class Extensions(harness.EndToEnd):
+    def serve(self, extensions=FULL, **more):
+        self.hop = NextHop(self.ports.take(), extensions=extensions).start()
+        self.addCleanup(self.hop.stop)
+        self.relais.configure(send=[{**harness.smart_host(self.hop.port), **more}])
+        self.relais.start()
+
+    def arrived(self, count=1):
+        harness.wait_until(lambda: len(self.hop.messages) == count, 20, "the message")
+        self.assertEqual(self.hop.violations, [])
+        return self.hop.messages[-1]
+
+    @staticmethod
+    def body_of(message):
+        """Behind the Received field that relais puts in front."""
+        content = message.content
+        assert content.startswith(b"Received: "), content[:100]
+        end = 0
+        while content[end:end + 1] in b"R \t":
+            end = content.index(b"\r\n", end) + 2
+        return content[end:]
+
+    def send(self, content, chunks, mail="", rcpt=""):
+        client = self.client()
+        client.expect("MAIL FROM:<chris@contoso.com>" + mail, 250)
+        client.expect("RCPT TO:<kate@fabrikam.com>" + rcpt, 250)
+        if not chunks:
+            client.expect("DATA", 354)
+            client.send(dotted(content) + b".\r\n")
+            self.assertTrue(client.reply().startswith("250 2.6.0"))
+            return
+        for start in range(0, len(content), chunks):
+            part = content[start:start + chunks]
+            client.send(f"BDAT {len(part)}\r\n".encode() + part)
+            self.assertEqual(client.reply(), f"250 2.6.0 CHUNK received OK, {len(part)} octets")
+        self.assertTrue(client.command("BDAT 0 LAST").startswith("250 2.6.0"))
+
+    def test_text_is_the_same_however_it_comes_and_goes(self):
+        for extensions, more in ((FULL, {}), (FULL, {"chunking_enabled": False}),
+                                 (("8BITMIME",), {}), (("8BITMIME", "CHUNKING"), {})):
+            with self.subTest(extensions=extensions, **more):
+                self.serve(extensions, **more)
+                for number, chunks in enumerate((0, 7, 16384, 10**9)):
+                    content = TEXT[:2000] if chunks == 7 else TEXT
+                    self.send(content, chunks)
+                    self.assertEqual(self.body_of(self.arrived(number + 1)),
+                                     content if content.endswith(b"\r\n") else content + b"\r\n")
+                verbs = {line.split(" ")[0] for _, line in self.hop.commands}
+                in_chunks = "CHUNKING" in extensions and not more
+                self.assertEqual("BDAT" in verbs, in_chunks)
+                self.assertEqual("DATA" in verbs, not in_chunks)
+                self.relais.stop()
+                self.hop.stop()
+
+    def test_a_large_message_goes_out_in_several_chunks(self):
+        self.serve()
+        content = b"Subject: large\r\n\r\n" + b".23456789\r\n" * 300_000
+        self.send(content, 100_000)
+        self.assertEqual(self.body_of(self.arrived()), content)
+        sizes = [line for _, line in self.hop.commands if line.startswith("BDAT")]
+        self.assertGreater(len(sizes), 2)
+        self.assertTrue(sizes[-1].endswith(" LAST"))
+
+    def test_binary_content(self):
+        self.serve()
+        content = b"Subject: binary\r\n\r\n" + bytes(range(256)) * 300 + b"\r\n.\r\n.\r\n..\r"
+        self.send(content, 1000, mail=" BODY=BINARYMIME")
+        message = self.arrived()
+        self.assertEqual(self.body_of(message), content)
+        self.assertIn("BODY=BINARYMIME", message.sender_parameters)
+
+    def test_binary_content_into_a_maildir(self):
+        maildir = self.folder / "maildir"
+        self.relais.configure(send=[{"name": "Here", "address_spaces": ["*"],
+                                     "maildir": str(maildir)}])
+        self.relais.start()
+        content = b"Subject: binary\r\n\r\n" + bytes(range(256)) * 300 + b"\r\n.\r\n.\r\n..\r"
+        self.send(content, 1000, mail=" BODY=BINARYMIME")
+        files = harness.wait_until(lambda: list((maildir / "new").glob("*")), 10, "the file")
+        self.assertTrue(files[0].read_bytes().endswith(content))
+
+    def test_notifications_are_asked_for_at_the_next_hop(self):
+        self.serve()
+        self.send(b"Subject: x\r\n\r\nx\r\n", 0, mail=" RET=HDRS ENVID=QQ+2B1",
+                  rcpt=" NOTIFY=SUCCESS,DELAY ORCPT=rfc822;kate+2Bx@fabrikam.com")
+        self.assertIn("RET=HDRS ENVID=QQ+2B1", self.arrived().sender_parameters)
+        self.assertIn("RCPT TO:<kate@fabrikam.com> NOTIFY=SUCCESS,DELAY "
+                      "ORCPT=rfc822;kate+2Bx@fabrikam.com", [line for _, line in self.hop.commands])
+
+    def test_what_was_asked_for_outlives_a_restart(self):
+        self.serve()
+        self.hop.stop()
+        self.send(b"Subject: x\r\n\r\nx\r\n", 0, mail=" SMTPUTF8 ENVID=1", rcpt=" NOTIFY=NEVER")
+        self.relais.stop()
+        self.hop.start()
+        self.relais.start()
+        self.assertIn("SMTPUTF8 ENVID=1", self.arrived().sender_parameters)
+        self.assertIn("RCPT TO:<kate@fabrikam.com> NOTIFY=NEVER",
+                      [line for _, line in self.hop.commands])
+
+    def test_a_hop_without_dsn_is_not_asked(self):
+        self.serve(("8BITMIME",))
+        self.send(b"Subject: x\r\n\r\nx\r\n", 0, mail=" RET=HDRS ENVID=1", rcpt=" NOTIFY=NEVER")
+        self.assertEqual(self.arrived().sender_parameters, "")
+
+    def test_addresses_in_utf8(self):
+        self.serve()
+        client = self.client()
+        client.expect("MAIL FROM:<käthe@contoso.com> SMTPUTF8", 250)
+        client.expect("RCPT TO:<用户@例子.广告>", 250)
+        client.expect("DATA", 354)
+        client.send("Subject: Grüße\r\n\r\nx\r\n.\r\n".encode())
+        self.assertTrue(client.reply().startswith("250 2.6.0"))
+        message = self.arrived()
+        self.assertEqual((message.sender, message.recipients),
+                         ("käthe@contoso.com", ["用户@例子.广告"]))
+        self.assertIn(b"with UTF8SMTP id", message.content)
+        self.assertIn("for <用户@例子.广告>;".encode(), message.content)
+        self.assertEqual(self.relais.wait_event("message")["from"], "käthe@contoso.com")
+
+    def test_what_the_next_hop_does_not_take_fails_and_is_kept(self):
+        for extensions, mail, status in [(("PIPELINING", "8BITMIME"), " SMTPUTF8", "5.6.7"),
+                                         (("8BITMIME", "CHUNKING"), " BODY=BINARYMIME", "5.6.3"),
+                                         (("PIPELINING",), " BODY=8BITMIME", "5.6.3")]:
+            with self.subTest(extensions=extensions, mail=mail):
+                self.serve(extensions)
+                before = len(self.relais.events("failed"))
+                self.send(b"Subject: x\r\n\r\nx\r\n", 100, mail=mail)
+                harness.wait_until(lambda: len(self.relais.events("failed")) > before, 10, "it fails")
+                event = self.relais.events("failed")[-1]
+                self.assertIn(f"554 {status}", str(event))
+                self.send(b"Subject: y\r\n\r\ny\r\n", 0)
+                self.arrived()
+                self.relais.stop()
+                self.hop.stop()
+
+
+if __name__ == "__main__":
+    harness.main()
