@@ -1,8 +1,8 @@
 #include "admin/limit_metrics.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include "config/settings.h"
 
 namespace relais::admin {
 namespace {
@@ -56,7 +56,7 @@ void add_slot(std::vector<LimitMetrics>& all, const policy::LimitSet& set, uint3
       if (known == all.end()) {
         all.push_back({.connector = connector.name, .limit = std::move(label), .levels = {}});
         known = all.end() - 1;
-        known->terms = limit_terms(*live.limit);
+        known->terms = config::allowance_text(*live.limit);
       }
       add_step(*known, live);
       if (live.step == 0) add_levels(*known, set, live, connector.sources, now);
@@ -65,25 +65,6 @@ void add_slot(std::vector<LimitMetrics>& all, const policy::LimitSet& set, uint3
 }
 
 }  // namespace
-
-std::string limit_terms(const policy::Limit& limit) {
-  std::string text;
-  if (limit.measure == policy::Measure::kConcurrent) {
-    text = fmt::format(
-        "{}{} at one time", limit.burst,
-        limit.origin == policy::LimitOrigin::kPercentPerSource ? " % of what is left" : "");
-  } else {
-    text = fmt::format("{}, burst {}", policy::to_string(limit.rate), limit.burst);
-  }
-  std::string_view between = ": ";
-  for (const policy::LimitStep& step : limit.steps) {
-    text += between;
-    text += name_of(step.action);
-    if (step.percent != 100) text += fmt::format(" from {} %", step.percent);
-    between = ", ";
-  }
-  return text;
-}
 
 std::vector<LimitMetrics> limit_metrics(const policy::LimitSet& set,
                                         const std::vector<LimitedConnector>& connectors,

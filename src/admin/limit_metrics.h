@@ -29,7 +29,7 @@ struct LimitMetrics {
   std::array<bool, kActions> own{};  // actions that the limit is written with
   double delayed_seconds = 0;
   std::vector<Level> levels;  // of limits by connector, source and prefix
-  std::string terms = {};     // limit_terms()
+  std::string terms = {};     // config::allowance_text()
 };
 
 // A connector of the configuration that `set` was compiled from, in its order.
@@ -37,9 +37,6 @@ struct LimitedConnector {
   std::string name;
   std::vector<IpAddress> sources;  // those whose levels are wanted
 };
-
-// "600/min, burst 100: delay, defer from 200 %", "20 at one time: close"
-[[nodiscard]] std::string limit_terms(const policy::Limit& limit);
 
 [[nodiscard]] std::vector<LimitMetrics> limit_metrics(
     const policy::LimitSet& set, const std::vector<LimitedConnector>& connectors, Instant now);

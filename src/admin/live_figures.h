@@ -43,7 +43,7 @@ struct LiveFigures {
   struct Limit {
     std::string connector;  // empty: of the server as a whole
     std::string name;       // "messages/source", or Exchange's parameter
-    std::string terms;      // "600/min, burst 100: delay"
+    std::string terms;      // "600/min burst 100 delay up to 30s"
     std::array<uint64_t, LimitMetrics::kActions> events{};  // by LimitAction
     double delayed_seconds = 0;
     WallTime last_event{};          // that it did something; 0: never

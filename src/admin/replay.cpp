@@ -9,6 +9,7 @@
 
 #include "admin/limit_metrics.h"
 #include "base/prng.h"
+#include "config/settings.h"
 #include "policy/ascii.h"
 #include "policy/connector_table.h"
 #include "policy/limits.h"
@@ -166,7 +167,7 @@ void Player::add_limits(size_t row, uint32_t slot) {
     for (const LiveLimit& live : set_->limits(slot, static_cast<Measure>(measure))) {
       std::string name = live.limit->shown_name();
       // The parameter message_rate_limit may be two limits, by source and by user.
-      std::string terms = limit_terms(*live.limit);
+      std::string terms = config::allowance_text(*live.limit);
       const auto known = std::ranges::find(connector.limits, name, &ReplayLimit::name);
       size_t tally = tallies_.size();
       if (known == connector.limits.end()) {

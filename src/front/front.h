@@ -186,13 +186,14 @@ class Front {
                                  const policy::Selection& selection, Admission& admission);
   [[nodiscard]] bool may_send(Session& session, const smtp::Event& event);
   [[nodiscard]] bool may_address(Session& session, const smtp::Event& event);
+  [[nodiscard]] bool may_begin_content(Session& session);
   [[nodiscard]] bool may_keep(Session& session);
+  void charge_lost_content(Session& session);
   void pace_content(Session& session, uint64_t octets);
   [[nodiscard]] Duration pace_connection();
   void give_back(Session& session, size_t from);
-  void count_commands(Session& session, size_t replies_before);
-  void charge_afterwards(Session& session, policy::Measure measure, uint64_t n,
-                         size_t replies_before, std::string_view command);
+
+  void on_command(Session& session);
   void on_error_reply(Session& session, size_t replies_before);
 
   // session_milter.cpp

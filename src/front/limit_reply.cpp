@@ -52,7 +52,7 @@ namespace {
 
 // `text` holds the words.
 smtp::Reply reply_to(const policy::LimitVerdict& verdict, std::string_view connector,
-                     std::string_view id, bool at_connect, std::string& text) {
+                     std::string_view id, bool ends, std::string& text) {
   const policy::Limit& limit = *verdict.by->limit;
   if (const std::string_view words = exchange_text(limit.origin); !words.empty()) {
     text = words;
@@ -75,7 +75,7 @@ smtp::Reply reply_to(const policy::LimitVerdict& verdict, std::string_view conne
   text += " (id ";
   text += id;
   text += ')';
-  const bool closes = at_connect || verdict.kind == policy::LimitVerdict::Kind::kClose;
+  const bool closes = ends || verdict.kind == policy::LimitVerdict::Kind::kClose;
   return {static_cast<uint16_t>(closes ? 421 : 451), {4, 7, 1}, text};
 }
 
@@ -100,6 +100,6 @@ std::string reason_of(const policy::LimitVerdict& verdict, std::string_view id) 
 }  // namespace
 
 LimitRefusal::LimitRefusal(const policy::LimitVerdict& verdict, std::string_view connector,
-                           std::string_view id, bool at_connect)
-    : reply(reply_to(verdict, connector, id, at_connect, text)), reason(reason_of(verdict, id)) {}
+                           std::string_view id, bool ends)
+    : reply(reply_to(verdict, connector, id, ends, text)), reason(reason_of(verdict, id)) {}
 }  // namespace relais::front

@@ -18,9 +18,10 @@ namespace relais::front {
 [[nodiscard]] std::string describe(const policy::Limit& limit);
 
 struct LimitRefusal {
-  // `verdict` refuses. `at_connect`: instead of the greeting.
+  // `verdict` refuses. `ends`: the reply is the last one of the session, or instead of its
+  // greeting.
   LimitRefusal(const policy::LimitVerdict& verdict, std::string_view connector, std::string_view id,
-               bool at_connect);
+               bool ends);
   LimitRefusal(const LimitRefusal&) = delete;
   LimitRefusal& operator=(const LimitRefusal&) = delete;
 

@@ -90,6 +90,7 @@ struct Session {
   std::string_view unwritten;    // body bytes of the server's last event
   Guid id;
   uint64_t content_octets = 0;
+  bool uncharged_content = false;       // some has come, and the limits of bytes do not know
   policy::Charges message_charges;      // given back when it is not taken
   size_t charges_before_recipient = 0;  // of those, when RCPT was asked
   Instant mail_began;
@@ -97,11 +98,11 @@ struct Session {
 
   // ---- limits
   uint32_t limit_slot = 0;
-  policy::Charges connection_charges;           // given back at its end
-  Instant held_until{};                         // replies and input wait until then; 0: they do not
-  size_t free_output = 0;                       // octets of the server's output that do not wait
-  bool tarpitted = false;                       // its errors wait
-  uint32_t commands = 0;                        // that have been counted
+  policy::Charges connection_charges;  // given back at its end
+  Instant held_until{};                // replies and input wait until then; 0: they do not
+  size_t free_output = 0;              // octets of the server's output that do not wait
+  bool tarpitted = false;              // its errors wait
+
   const policy::LimitState* told_of = nullptr;  // the last limit that the log heard of
 
   [[nodiscard]] bool held() const { return held_until.ns != 0; }

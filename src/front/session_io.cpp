@@ -73,8 +73,9 @@ void Front::run(Session& session) {
       if (!session.server.output().empty()) return;
     }
     const size_t replies_before = session.server.output().size();
+    session.server.ask_before_commands(is_limited(session, policy::Measure::kCommands));
     const smtp::Event event = session.server.next();
-    count_commands(session, replies_before);
+
     if (event.kind == smtp::Event::Kind::kNeedInput) {
       if (session.fed) {
         buffers_->give_back(session.input.front().buffer);
@@ -152,6 +153,11 @@ void Front::rest(Session& session) {
       arm_timer(session, loop_.now() + kLinger);
     }
   } else if (session.peer_done) {
+    // Nobody is there any more to be paced.
+    if (session.held() && session.input.empty() && session.server.needs_input()) {
+      release(session);
+      return step(session);
+    }
     const bool waits = session.server.awaits_answer() || session.waits();
     if (!waits && session.input.empty() && nothing_to_send) return begin_close(session);
     return;

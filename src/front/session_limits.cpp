@@ -52,7 +52,9 @@ bool Front::limited(Session& session, const LimitVerdict& verdict, std::string_v
     hold(session, verdict.wait, session.server.output().size());
     return false;
   }
-  const LimitRefusal refusal(verdict, session.receive_connector().name, limit_id(), false);
+  const Measure measure = verdict.by->limit->measure;
+  const bool ends = measure == Measure::kCommands || measure == Measure::kErrors;
+  const LimitRefusal refusal(verdict, session.receive_connector().name, limit_id(), ends);
   const smtp::Reply& reply = refusal.reply;
   observer_.on_refused(client_of(session), command, session.server.transaction(), recipient, reply,
                        refusal.reason);
@@ -123,13 +125,31 @@ bool Front::may_address(Session& session, const smtp::Event& event) {
                   "RCPT", event.path.address);
 }
 
-// Whole messages, for the limits that refuse.
-bool Front::may_keep(Session& session) {
+// Before content of a size that nobody knows: is there anything left?
+bool Front::may_begin_content(Session& session) {
   if (!is_limited(session, Measure::kBytes)) return true;
-  return !limited(session,
-                  limits_->charge(session.limit_slot, Measure::kBytes, subject_of(session),
-                                  session.content_octets, loop_.now(), session.message_charges),
-                  "DATA", {});
+  const LimitVerdict verdict =
+      limits_->ask(session.limit_slot, Measure::kBytes, subject_of(session), 1, loop_.now());
+  return !verdict.refused() || !limited(session, verdict, "DATA", {});
+}
+
+// Whole messages, for the limits that refuse. What they let pass is never given back.
+bool Front::may_keep(Session& session) {
+  session.uncharged_content = false;
+  if (!is_limited(session, Measure::kBytes)) return true;
+  const LimitVerdict verdict =
+      limits_->charge(session.limit_slot, Measure::kBytes, subject_of(session),
+                      session.server.content_size(), loop_.now(), unkept_);
+  unkept_.clear();
+  return !limited(session, verdict, "DATA", {});
+}
+
+// Content of a message that comes to nothing was work all the same.
+void Front::charge_lost_content(Session& session) {
+  if (!std::exchange(session.uncharged_content, false)) return;
+  if (!is_limited(session, Measure::kBytes)) return;
+  limits_->spend(session.limit_slot, subject_of(session), session.server.content_size(),
+                 loop_.now());
 }
 
 void Front::pace_content(Session& session, uint64_t octets) {
@@ -149,32 +169,27 @@ void Front::give_back(Session& session, size_t from) {
   limits_->give_back(charges, loop_.now());
 }
 
-// `replies_before`: octets of output before the command's reply.
-void Front::count_commands(Session& session, size_t replies_before) {
-  const uint32_t commands = session.server.commands();
-  const uint32_t fresh = commands - std::exchange(session.commands, commands);
-  if (fresh == 0 || !is_limited(session, Measure::kCommands)) return;
-  charge_afterwards(session, Measure::kCommands, fresh, replies_before, "command");
-}
-
-// What cannot be refused any more can be delayed, or be the last.
-void Front::charge_afterwards(Session& session, Measure measure, uint64_t n, size_t replies_before,
-                              std::string_view command) {
-  const LimitVerdict verdict =
-      limits_->charge(session.limit_slot, measure, subject_of(session), n, loop_.now(), unkept_);
+// A command has come. One that is delayed runs when its time has come.
+void Front::on_command(Session& session) {
+  const LimitVerdict verdict = limits_->charge(session.limit_slot, Measure::kCommands,
+                                               subject_of(session), 1, loop_.now(), unkept_);
   unkept_.clear();
-  if (verdict.kind != LimitVerdict::Kind::kDelay) {
-    limited(session, verdict, command, {});
-    return;
-  }
-  tell_limited(session, *verdict.by, verdict.level, verdict.wait, false);
-  hold(session, verdict.wait, replies_before);
+  if (!limited(session, verdict, "command", {})) session.server.answer({smtp::replies::kNoop});
 }
 
-// A 5xx has been answered.
+// A 5xx has been answered, behind `replies_before` octets of output. One too many takes its place.
 void Front::on_error_reply(Session& session, size_t replies_before) {
-  if (is_limited(session, Measure::kErrors))
-    charge_afterwards(session, Measure::kErrors, 1, replies_before, "error");
+  if (is_limited(session, Measure::kErrors)) {
+    const LimitVerdict verdict = limits_->charge(session.limit_slot, Measure::kErrors,
+                                                 subject_of(session), 1, loop_.now(), unkept_);
+    unkept_.clear();
+    if (verdict.refused()) {
+      session.server.output_buffer().resize(replies_before);
+    } else if (verdict.kind == LimitVerdict::Kind::kDelay) {
+      hold(session, verdict.wait, replies_before);
+    }
+    limited(session, verdict, "error", {});
+  }
   if (session.tarpitted) hold(session, session.receive_connector().tarpit_interval, replies_before);
 }
 
@@ -185,6 +200,16 @@ bool Front::may_connect(int fd, const Endpoint& local, const Endpoint& remote,
   if (limits_ == nullptr) return true;
   policy::LimitSubject subject;
   subject.client = remote.address;
+  const auto refuse = [&](const LimitVerdict& verdict) {
+    limits_->give_back(admission.charges, loop_.now());
+    const LimitRefusal refusal(verdict, selection.connector->name, limit_id(), true);
+    refuse_connection(fd, local, remote, selection, refusal.reply, refusal.reason);
+    return false;
+  };
+  // Who has made too many errors does not get more by coming again.
+  const LimitVerdict errors =
+      limits_->ask(admission.slot, Measure::kErrors, subject, 1, loop_.now());
+  if (errors.refused()) return refuse(errors);
   for (const Measure measure : {Measure::kConcurrent, Measure::kConnections}) {
     policy::Charges& charges = measure == Measure::kConcurrent ? admission.charges : unkept_;
     const LimitVerdict verdict =
@@ -194,15 +219,9 @@ bool Front::may_connect(int fd, const Endpoint& local, const Endpoint& remote,
       observer_.on_limited(client_at_connect(local, remote, selection), {}, *verdict.shadow,
                            verdict.shadow_level, {}, true, limit_id());
     }
-    if (verdict.kind == LimitVerdict::Kind::kDelay) {
+    if (verdict.kind == LimitVerdict::Kind::kDelay)
       admission.wait = std::max(admission.wait, verdict.wait);
-      continue;
-    }
-    if (!verdict.refused()) continue;
-    limits_->give_back(admission.charges, loop_.now());
-    const LimitRefusal refusal(verdict, selection.connector->name, limit_id(), true);
-    refuse_connection(fd, local, remote, selection, refusal.reply, refusal.reason);
-    return false;
+    if (verdict.refused()) return refuse(verdict);
   }
   return true;
 }

@@ -62,7 +62,7 @@ std::expected<admin::OverrideRequest, std::string> request_of(const LimitArgumen
     if (!value.empty() || sign + 1 == words[i].size()) {
       return std::unexpected(fmt::format(
           "'{}': {}", words[i],
-          value.empty() ? "nothing behind the =" : "one limit at a time; there is one already"));
+          value.empty() ? "nothing behind the =" : "one limit at a time, and one burst="));
     }
     value = words[i].substr(sign + 1);
     if (name != "burst") request.wanted.limit = name;

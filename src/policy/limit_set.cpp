@@ -320,6 +320,15 @@ LimitVerdict LimitSet::content(uint32_t slot, const LimitSubject& subject, uint6
   return verdict;
 }
 
+void LimitSet::spend(uint32_t slot, const LimitSubject& subject, uint64_t octets,
+                     Instant now) const {
+  if (!has(slot, Measure::kBytes)) return;
+  Charges charges;
+  for (const LiveLimit& live : limits(slot, Measure::kBytes)) {
+    if (!delays_content(live)) take(live, subject, octets, kForEver, Bucket::ticks(now), &charges);
+  }
+}
+
 LimitLevel LimitSet::level(const LiveLimit& live, const LimitSubject& subject, Instant now) const {
   const uint64_t ticks = Bucket::ticks(now);
   const uint64_t value = bucket_of(live, hash_of(live, *live.state, subject), subject, ticks);

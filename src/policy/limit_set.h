@@ -91,6 +91,8 @@ class LimitSet {
   // Content that has arrived, for the limits of kBytes that delay: how long to read no more.
   [[nodiscard]] LimitVerdict content(uint32_t slot, const LimitSubject& subject, uint64_t octets,
                                      Instant now) const;
+  // Content that has arrived for nothing, for the limits of kBytes that refuse.
+  void spend(uint32_t slot, const LimitSubject& subject, uint64_t octets, Instant now) const;
   // Undoes charges; `now` no earlier than they were made. Counts of connections always.
   void give_back(Charges& charges, Instant now) const;
 

@@ -76,7 +76,7 @@ TEST_F(ReplayTest, WhatPassesPasses) {
   EXPECT_EQ(in.would.connections, 1U);
   EXPECT_EQ(result.sessions, 1U);
   EXPECT_EQ(limit_named(result, "messages/source").asked, 10U);
-  EXPECT_EQ(limit_named(result, "messages/source").terms, "60/min, burst 10: defer");
+  EXPECT_EQ(limit_named(result, "messages/source").terms, "60/min burst 10 defer");
 }
 
 TEST_F(ReplayTest, ABurstIsExactAndRefillsWithTheLogsTime) {

@@ -128,30 +128,97 @@ class Limits(harness.EndToEnd):
         self.assertTrue(client.content(big).startswith("451 4.7.1"))
         self.messages(client, 1)
 
-    def test_commands_errors_and_connections(self):
-        self.serve(limit("commands", "1/min", burst=20, action="close"),
-                   limit("errors", "1/min", burst=3, action="close"),
-                   limit("connections", "1/min", burst=4))
-        client = self.client()
-        for _ in range(19):
-            client.expect("NOOP", 250)
-        self.assertTrue(client.command("NOOP").startswith("250"))
-        self.assertRegex(client.reply(), r"^421 4\.7\.1 .*limit=commands/min")
-        for _ in range(3):
-            with Client(self.port) as noisy:
-                self.assertTrue(noisy.command("NONSENSE").startswith("500"))
+    def test_connections(self):
+        self.serve(limit("connections", "1/min", burst=4))
+        for _ in range(4):
+            self.client()
         fifth = Client(self.port, greet=False)
         self.addCleanup(fifth.close)
         self.assertRegex(fifth.reply(), r'^421 4\.7\.1 connector="Anonymous Relay" '
                          "limit=connections/min 4/4")
 
-    def test_errors_end_the_session(self):
+    def test_a_command_too_many_does_not_run(self):
+        """Whatever it is, and whether it would have been accepted; the server goes on."""
+        dialogue = [MAIL, "RCPT TO:<kate@contoso.com>", "DATA"]
+        for action in ("defer", "close"):
+            with self.subTest(action=action):
+                self.serve(limit("commands", "1/min", per="source", burst=20, action=action))
+                for number in range(len(dialogue) + 1):
+                    source = f"127.0.0.{10 + number}"
+                    client = self.client(source)
+                    for _ in range(19 - number):
+                        client.expect("NOOP", 250)
+                    for command in dialogue[:number]:
+                        self.assertIn(client.command(command)[0], "23")
+                    if number == 3:  # the content is no command
+                        client.send(b"x\r\n.\r\n")
+                        self.assertTrue(client.reply().startswith("250 2.6.0"))
+                    over = (dialogue + [MAIL])[number]
+                    self.assertRegex(client.command(over), r"^421 4\.7\.1 .*limit=commands/min per "
+                                     r"source 20/20 retry in \d+s")
+                    self.assertEqual(client.reply(), "")
+                    with Client(self.port, source) as again:
+                        self.assertRegex(again.command("EHLO x.example"), "^421 ")
+                pipelined = self.client("127.0.0.30")
+                pipelined.send(b"NOOP\r\n" * 18 + (MAIL + "\r\nRSET\r\nNOOP\r\n").encode())
+                replies = [pipelined.reply()[:3] for _ in range(20)]
+                self.assertEqual(replies, ["250"] * 19 + ["421"])
+                self.relais.stop()
+
+    def test_an_error_too_many_ends_the_session_and_the_next_one(self):
         self.serve(limit("errors", "1/min", per="source", burst=2, action="close"))
+        told = r"^421 4\.7\.1 .*limit=errors/min per source 2/2 retry in \d+s"
         with Client(self.port) as client:
             for _ in range(2):
                 self.assertTrue(client.command("NONSENSE").startswith("500"))
-            self.assertTrue(client.command("NONSENSE").startswith("500"))
-            self.assertRegex(client.reply(), r"^421 4\.7\.1 .*limit=errors/min per source 2/2")
+            self.assertRegex(client.command("NONSENSE"), told)
+            self.assertEqual(client.reply(), "")
+        again = Client(self.port, greet=False)
+        self.addCleanup(again.close)
+        self.assertRegex(again.reply(), told)
+        self.client("127.0.0.2")
+
+    def test_content_that_comes_to_nothing_is_counted(self):
+        self.serve(limit("bytes", "70KB/min", per="source", burst="70KB"),
+                   max_message_size="64KB")
+        line = b"x" * 998 + b"\r\n"
+        for end in ("cut", "bare"):
+            with self.subTest(end=end):
+                source = "127.0.0.7" if end == "cut" else "127.0.0.8"
+                for _ in range(2):
+                    client = self.client(source)
+                    client.begin("chris@contoso.com", ["kate@contoso.com"])
+                    client.expect("DATA", 354)
+                    client.send(line * 45)
+                    if end == "bare":
+                        client.send(b"a\nb\r\n.\r\n")
+                        self.assertTrue(client.reply().startswith("550"))
+                    client.close()
+                client = self.client(source)
+
+                def refused():
+                    reply = client.command(MAIL)
+                    if reply.startswith("250"):
+                        client.expect("RSET", 250)
+                    return reply.startswith("451")
+                harness.wait_until(refused, 5, "90 KB are counted")
+
+    def test_who_goes_away_while_it_waits_frees_its_place(self):
+        self.serve(limit("messages", "60/min", burst=1, action="delay", max_delay="20s"),
+                   limit("concurrent", max=3, action="close"))
+        first = self.client()
+        first.expect(MAIL, 250)
+        waiting = [self.client() for _ in range(2)]
+        for client in waiting:
+            client.send((MAIL + "\r\n").encode())
+        time.sleep(0.3)
+        for client in waiting:
+            client.close()
+
+        def has_room():
+            with Client(self.port, greet=False) as client:
+                return client.reply().startswith("220")
+        harness.wait_until(has_room, 1, "a place is free")
 
     def test_a_shadow_lets_pass_and_says_so(self):
         self.serve(limit("messages", "1/h", burst=1, action="shadow"))

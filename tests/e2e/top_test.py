@@ -137,7 +137,7 @@ class Top(harness.EndToEnd):
         self.assertGreater(told["rates_over_s"], 0.5)
         limits = {limit["limit"]: limit for limit in told["limits"]}
         by_source = limits["messages/source"]
-        self.assertEqual(by_source["terms"], "4/h, burst 4: defer")
+        self.assertEqual(by_source["terms"], "4/h burst 4 defer")
         self.assertEqual([(s["source"], s["level"]) for s in by_source["sources"]],
                          [("127.0.0.2", 1.0), ("127.0.0.3", 0.25)])
         self.assertTrue(by_source["last_event"])
@@ -148,7 +148,7 @@ class Top(harness.EndToEnd):
         self.assertNotIn("\x1b", text)
         self.assertRegex(text, r"relay\.contoso\.com  up \d\d:\d\d:\d\d ")
         self.assertRegex(text, r"Relay für Tests +0 ")
-        self.assertRegex(text, r"messages/source  4/h, burst 4: defer  deferred 1  last \d+ s ago")
+        self.assertRegex(text, r"messages/source  4/h burst 4 defer  deferred 1  last \d+ s ago")
         self.assertRegex(text, r"127\.0\.0\.2 +\[#+\] 100 %  \d+ s ago")
         self.assertIn("and 1 more sources", text)
 

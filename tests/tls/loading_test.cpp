@@ -142,7 +142,7 @@ TEST_F(Loading, OfAKeyThatEverybodyCanReadIsAnErrorAndYetUsable) {
 
 TEST_F(Loading, OfCertificatesBeforeAndAfterTheirTime) {
   const auto at = [&](int64_t days) {
-    return findings({{certificate_, key_}}, now() + hours(24 * days));
+    return findings({{certificate_, key_}}, now() + hours(24 * days + 1));
   };
   const std::string end = iso8601(now() + hours(24 * 365)).substr(0, 10);
   EXPECT_EQ(at(350), "");
