@@ -81,7 +81,7 @@ Rights Snapshot::rights(uint32_t connector_index, Principal principal) const {
 }
 
 Decision Snapshot::mail(uint32_t connector_index, Principal principal,
-                        std::string_view sender_domain) const {
+                        std::string_view sender_domain, bool in_tls) const {
   const Rights rights = this->rights(connector_index, principal);
   if (!has(rights, Right::kSubmit)) {
     return {false,
@@ -91,7 +91,7 @@ Decision Snapshot::mail(uint32_t connector_index, Principal principal,
             "the client has no ms-Exch-SMTP-Submit on this connector",
             mask(Right::kSubmit)};
   }
-  if (connectors_[connector_index].require_tls) {
+  if (connectors_[connector_index].require_tls && !in_tls) {
     return {false,
             451,
             {5, 7, 3},

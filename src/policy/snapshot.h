@@ -38,11 +38,11 @@ class Snapshot {
   // Who may say on connections to `local`, in a PROXY header, whose they are. Null: nobody, the
   // peer is the client.
   [[nodiscard]] const AddressSet* proxies_at(const Endpoint& local) const;
-  // MAIL FROM: Submit, then the sender's domain (empty for <>). RCPT TO: the connector's switches,
-  // then accepted domain or Accept-Any-Recipient. An empty domain (<Postmaster>) is always
-  // accepted.
+  // MAIL FROM: Submit, TLS where it is required, then the sender's domain (empty for <>). RCPT TO:
+  // the connector's switches, then accepted domain or Accept-Any-Recipient. An empty domain
+  // (<Postmaster>) is always accepted.
   [[nodiscard]] Decision mail(uint32_t connector_index, Principal principal,
-                              std::string_view sender_domain) const;
+                              std::string_view sender_domain, bool in_tls = false) const;
   // At the end of data: the domains of the addresses in From, nullopt when it cannot be read; each
   // an accepted one, or Accept-Any-Sender.
   [[nodiscard]] Decision header_senders(

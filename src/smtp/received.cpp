@@ -60,7 +60,12 @@ void append_received(std::string& out, const ReceivedInfo& info) {
   field.word({"by ", info.fqdn, " (", info.local_ip, ")"});
   const std::string_view semicolon = info.recipient.empty() ? ";" : "";
   const std::string_view protocol = info.utf8 ? "UTF8SMTP" : info.esmtp ? "ESMTP" : "SMTP";
-  field.word({"with ", protocol, " id ", info.id, semicolon});
+  if (info.tls.empty()) {
+    field.word({"with ", protocol, " id ", info.id, semicolon});
+  } else {  // RFC 3848, RFC 6531 4.3
+    field.word({"with ", protocol, info.esmtp ? "S" : "", " (", info.tls, ")"});
+    field.word({"id ", info.id, semicolon});
+  }
   if (!info.recipient.empty()) field.word({"for <", info.recipient, ">;"});
   field.word({info.date});
   out += "\r\n";

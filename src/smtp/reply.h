@@ -54,6 +54,9 @@ inline constexpr Reply kBadArguments{501, {5, 5, 4}, "Invalid arguments"};
 inline constexpr Reply kInvalidDomain{501, {5, 5, 4}, "Invalid domain name"};
 inline constexpr Reply kInvalidSender{501, {5, 1, 7}, "Invalid address"};
 inline constexpr Reply kInvalidRecipient{501, {5, 1, 3}, "Invalid address"};
+inline constexpr Reply kReadyForTls{220, {2, 0, 0}, "SMTP server ready"};
+
+inline constexpr Reply kTlsUnavailable{454, {4, 7, 0}, "TLS not available due to temporary reason"};
 inline constexpr Reply kNeedsUtf8{553, {5, 6, 7}, "Address needs SMTPUTF8"};
 inline constexpr Reply kUnknownParameter{555, {5, 5, 4}, "Unsupported parameter"};
 inline constexpr Reply kSendHello{503, {5, 5, 2}, "Send hello first"};

@@ -32,7 +32,7 @@ void Server::shut(const Reply& reply) {
 }
 
 void Server::feed(std::span<const char> bytes) {
-  if (state_ == State::kClosed) return;
+  if (state_ == State::kClosed || state_ == State::kStartTls) return;
   ASSERT(needs_input());
   input_ = {bytes.data(), bytes.size()};
 }
@@ -62,6 +62,7 @@ Event Server::next() {
     hello_due_ = false;
     return {.kind = Event::Kind::kHello};
   }
+  if (state_ == State::kStartTls) return {};
   Event event = state_ == State::kClosed ? closed() : in_data() ? next_in_data() : next_command();
   if (event.is_question()) question_ = event.kind;
   return event;
@@ -93,6 +94,10 @@ void Server::answer(const Verdict& verdict) {
     if (!verdict.reply.positive()) shut(verdict.reply);
     return;
   }
+  if (question_ == Event::Kind::kStartTls && verdict.reply.positive()) {
+    apply(std::exchange(question_, Event::Kind::kNeedInput), verdict);
+    return queue(replies::kReadyForTls);
+  }
   const bool about_data = question_ == Event::Kind::kData;
   const bool begins_data = about_data && verdict.reply.positive();
   ASSERT(!(begins_data && verdict.close));
@@ -109,6 +114,13 @@ void Server::apply(Event::Kind question, const Verdict& verdict) {
   const bool yes = verdict.reply.positive();
   if (!yes) excuse_followers_of(question);
   switch (question) {
+    case Event::Kind::kStartTls:
+      if (!yes) break;
+      // Octets that came in the clear behind the command are nobody's (CVE-2011-0411).
+      input_ = {};
+      lines_.reset();
+      state_ = State::kStartTls;
+      break;
     case Event::Kind::kMail:
       if (!yes) break;
       excused_ = 0;
@@ -136,6 +148,16 @@ void Server::apply(Event::Kind question, const Verdict& verdict) {
     default:
       ASSERT(false);
   }
+}
+
+void Server::tls_started() {
+  ASSERT((state_ == State::kStartTls || state_ == State::kNew) && !tls_ && needs_input());
+  if (state_ == State::kClosed) return;
+  tls_ = true;
+  esmtp_ = false;
+  hello_.clear();
+  excused_ = 0;
+  state_ = State::kNew;
 }
 
 void Server::queue(const Reply& reply) {
@@ -207,6 +229,9 @@ void Server::invariants() const {
       break;
     case Event::Kind::kCommand:
       ASSERT(line_due_ && !in_data());
+      break;
+    case Event::Kind::kStartTls:
+      ASSERT(state_ == State::kReady && !tls_);
       break;
     case Event::Kind::kMail:
       ASSERT(state_ == State::kReady);

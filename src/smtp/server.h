@@ -59,6 +59,8 @@ struct ServerOptions {
   bool binary_mime = true;  // only with chunking
   bool chunking = true;
   bool smtp_utf8 = true;
+  bool starttls = false;  // offered, until TLS is there
+
   bool enhanced_status_codes = true;
   bool require_ehlo_domain = false;
   bool reject_bare_line_ends = true;  // false: bare CR and LF become CRLF. NUL is always refused
@@ -81,6 +83,8 @@ struct Event {
     kRefused,   // the dialogue itself refused a command: `reply`, `bytes` = the verb (for the log;
                 // printable, empty when it was not)
     kAnswered,  // a command was answered that asks nobody (NOOP, VRFY ...)
+    kStartTls,  // question: may TLS begin? Yes (the 220 is queued): send what is in output(), then
+                // give all later bytes to TLS, and say tls_started() when its handshake is done
     kHello,     // HELO/EHLO accepted: hello_name() is set (for the log; no answer wanted)
     kClose,     // send what is in output(), then close; nothing follows. `reply` says why
   };
@@ -91,8 +95,8 @@ struct Event {
   BodyType body{};           // kMail: BODY=
   Reply reply{};             // kDataRefused, kRefused, kClose: text valid as long as the Server
   [[nodiscard]] bool is_question() const {
-    return kind == Kind::kCommand || kind == Kind::kMail || kind == Kind::kRecipient ||
-           kind == Kind::kData || kind == Kind::kDataEnd;
+    return kind == Kind::kCommand || kind == Kind::kStartTls || kind == Kind::kMail ||
+           kind == Kind::kRecipient || kind == Kind::kData || kind == Kind::kDataEnd;
   }
 };
 
@@ -120,6 +124,11 @@ class Server {
   // Lends input; it must stay valid until next() has returned kNeedInput or kClose. Only when all
   // of the last input has been used up (needs_input()). Behind kClose it is ignored.
   void feed(std::span<const char> bytes);
+  // TLS is there, behind STARTTLS or from the first octet on; before greet() then. Whatever the
+  // client
+  // said before is forgotten (RFC 3207 section 4.2).
+  void tls_started();
+  [[nodiscard]] bool in_tls() const { return tls_; }
   [[nodiscard]] bool needs_input() const;
   // Not allowed while a question waits for its answer. After kClose it answers kClose again.
   [[nodiscard]] Event next();
@@ -162,6 +171,7 @@ class Server {
 
   enum class State : uint8_t {
     kNew,         // no hello yet
+    kStartTls,    // behind the 220 to STARTTLS: nothing is read until tls_started()
     kReady,       // hello done, no transaction
     kMail,        // a sender, no recipient yet
     kRecipients,  // at least one recipient
@@ -227,6 +237,7 @@ class Server {
   Event proceed_help(const Command& command);
   Event begin_hello(const Command& command, bool esmtp);
   Event run_exch50(std::string_view arguments);
+  Event run_starttls(std::string_view arguments);
   std::string hello_line(std::string_view code) const;
   void queue_extensions();
 
@@ -266,6 +277,7 @@ class Server {
   Event::Kind question_ = Event::Kind::kNeedInput;  // waits for its answer; kNeedInput: none
   bool hello_due_ = false;                          // kReset has gone out, kHello is next
   bool esmtp_ = false;
+  bool tls_ = false;
   uint32_t errors_ = 0;
   std::string_view line_;  // that waits for leave, if line_due_
   bool line_too_long_ = false;

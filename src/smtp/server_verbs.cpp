@@ -14,6 +14,7 @@ namespace {
 constexpr size_t kHelloMax = 255;     // octets, as of a domain
 constexpr size_t kVerbShownMax = 32;  // of an unknown verb, for the log
 
+constexpr std::string_view kStartTls = "STARTTLS";
 constexpr std::string_view kExch50 = "XEXCH50";
 constexpr uint32_t kExch50Max = 1U << 20;  // octets
 
@@ -85,6 +86,9 @@ Event Server::run(std::string_view line) {
   if (verb == nullptr && equals_ignoring_case(parts.verb, kExch50)) {
     return parts.clean ? run_exch50(parts.arguments) : refuse(replies::kBadArguments, kExch50);
   }
+  if (options_->starttls && equals_ignoring_case(parts.verb, kStartTls)) {
+    return parts.clean ? run_starttls(parts.arguments) : refuse(replies::kBadArguments, kStartTls);
+  }
   if (verb == nullptr) {
     return refuse(replies::kUnrecognized,
                   parts.clean ? parts.verb.substr(0, kVerbShownMax) : std::string_view());
@@ -117,6 +121,7 @@ const Reply* Server::order_refusal(const Verb& verb) const {
       return &replies::kBadSequence;
     case State::kData:
     case State::kChunk:
+    case State::kStartTls:
     case State::kClosed:
       break;
   }
@@ -145,6 +150,14 @@ const Reply* Server::check_hello(Command& command) const {
                          ? is_domain_or_literal(name)
                          : name.size() <= kHelloMax && name.find('\t') == std::string_view::npos;
   return valid ? nullptr : &replies::kInvalidDomain;
+}
+
+// RFC 3207 section 4: without argument, once, and not in the middle of a transaction.
+Event Server::run_starttls(std::string_view arguments) {
+  if (!arguments.empty()) return refuse(replies::kBadArguments, kStartTls);
+  if (state_ == State::kNew) return refuse(replies::kSendHello, kStartTls);
+  if (tls_ || state_ != State::kReady) return refuse(replies::kBadSequence, kStartTls);
+  return {.kind = Event::Kind::kStartTls};
 }
 
 const Reply* Server::check_mail(Command& command) const {
@@ -221,6 +234,7 @@ void Server::queue_extensions() {
   if (options_->pipelining) line("PIPELINING");
   if (options_->dsn) line("DSN");
   if (options_->enhanced_status_codes) line("ENHANCEDSTATUSCODES");
+  if (options_->starttls && !tls_) line(kStartTls);
   if (options_->eight_bit_mime) line("8BITMIME");
   if (options_->eight_bit_mime && options_->binary_mime && options_->chunking) line("BINARYMIME");
   if (options_->chunking) line("CHUNKING");

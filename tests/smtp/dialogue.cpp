@@ -58,6 +58,8 @@ void set_option(ServerOptions& options, const std::string& name, const std::stri
       {"limit_message_size", flag(&ServerOptions::limit_message_size)},
       {"auth_parameter", flag(&ServerOptions::auth_parameter)},
       {"exch50", flag(&ServerOptions::exch50)},
+      {"starttls", flag(&ServerOptions::starttls)},
+
       {"dsn", flag(&ServerOptions::dsn)},
       {"binary_mime", flag(&ServerOptions::binary_mime)},
       {"chunking", flag(&ServerOptions::chunking)},
@@ -253,6 +255,9 @@ void Replay::note(const Event& event) {
       break;
     case Kind::kCommand:
       trace_.push_back("? command");
+      break;
+    case Kind::kStartTls:
+      trace_.push_back("? starttls");
       break;
     case Kind::kMail:
       trace_.push_back("? mail " + shown_path(event.path) +
