@@ -47,11 +47,10 @@ std::string said(const Limit& limit) {
 
 void check_measure(const ReceiveDraft& connector, const Place& file, size_t i) {
   const Measure measure = connector.limits[i].measure;
-  if (measure != Measure::kAuthFailures && measure != Measure::kTlsHandshakes) return;
+  if (measure != Measure::kAuthFailures) return;
   key_of(connector, file, i, "measure")
       .warning(Rule::kLimitWithoutEffect,
-               fmt::format("nothing counts {} yet: {} is not offered", name_of(measure),
-                           measure == Measure::kAuthFailures ? "AUTH" : "STARTTLS"),
+               fmt::format("nothing counts {} yet: AUTH is not offered", name_of(measure)),
                "Leave the limit for later, or take it away");
 }
 

@@ -59,6 +59,8 @@ struct ModelDraft {
   LimitSettings limits;
   AdminSettings admin;
   BackPressureSettings back_pressure;
+  TlsSettings tls;
+  KeyLines tls_lines;
   KeyLines spool_lines;
   KeyLines retry_lines;
   KeyLines admin_lines;

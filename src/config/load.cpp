@@ -103,6 +103,7 @@ Model finish(ModelDraft draft, std::vector<ConnectorFile> files) {
   model.limits = draft.limits;
   model.admin = draft.admin;
   model.back_pressure = draft.back_pressure;
+  model.tls = draft.tls;
   for (auto& domain : draft.accepted_domains) model.accepted_domains.push_back(std::move(domain));
   for (auto& connector : draft.send_connectors) {
     model.send_connectors.push_back(std::move(connector));
@@ -171,6 +172,8 @@ Loaded load(const std::string& directory, const std::vector<IpAddress>& addresse
 
   const std::string folder = join(directory, kConnectorFolder);
   std::vector<ConnectorFile> files = read_folder(loaded, directory, folder, overlay);
+  check_certificate(draft, main_file);
+  check_tls(draft, files);
   check_next_hops(draft, main_file, files);
   check_message_sizes(draft, files);
   check_reserved_shares(draft, files);

@@ -58,6 +58,12 @@ struct AdminSettings {
 // Thresholds as policy/pressure.h has them; flat, because a row of the table of parameters points
 // to a member. Percentages are Exchange's. Its queue lengths (9999, 15000, 10000, 2000) are those
 // of a mailbox server; here it is a hundred times as much, some minutes of what a relay takes.
+struct TlsSettings {
+  std::string certificate;  // PEM file, absolute path; empty: no TLS
+  std::string key;          // empty: in the same file
+  friend bool operator==(const TlsSettings&, const TlsSettings&) = default;
+};
+
 struct BackPressureSettings {
   bool enabled = true;
   Duration poll_interval = seconds(2);
@@ -117,6 +123,7 @@ struct Model {
   LimitSettings limits;
   AdminSettings admin;
   BackPressureSettings back_pressure;
+  TlsSettings tls;
   std::vector<policy::AcceptedDomain> accepted_domains;
   std::vector<SendConnector> send_connectors;
   std::vector<policy::ReceiveConnector> receive_connectors;  // by file name

@@ -34,6 +34,10 @@ constexpr Parameter<ModelDraft> kMainFile[] = {
      .target = read_back_pressure,
      .allowed = "a table: [back_pressure]",
      .doc = "What happens when memory, disk or queue run short."},
+    {.key = "tls",
+     .target = read_tls,
+     .allowed = "a table: [tls]",
+     .doc = "The certificate with which connectors offer STARTTLS: docs/tls.md."},
     {.key = "accepted_domain",
      .target = read_accepted_domains,
      .is_table = true,
@@ -182,6 +186,20 @@ constexpr Parameter<AdminSettings> kAdmin[] = {
             "mail here, so it belongs on a loopback address or behind a firewall."},
 };
 
+constexpr Parameter<TlsSettings> kTls[] = {
+    {.key = "certificate",
+     .target = read_checked<TlsSettings, &TlsSettings::certificate, check_path>,
+     .allowed = "a PEM file; a relative path starts at the configuration folder",
+     .default_text = "none: no STARTTLS",
+     .doc = "The server's certificate, then the one that signed it, and so on. Read again at each "
+            "reload, also when only the file has changed."},
+    {.key = "key",
+     .target = read_checked<TlsSettings, &TlsSettings::key, check_path>,
+     .allowed = "a PEM file; a relative path starts at the configuration folder",
+     .default_text = "in the file of the certificate",
+     .doc = "Its private key, without a password and not readable by every user."},
+};
+
 constexpr Parameter<AcceptedDomainDraft> kAcceptedDomain[] = {
     {.key = "name",
      .exchange = "DomainName",
@@ -277,6 +295,7 @@ std::span<const Parameter<SpoolSettings>> spool_parameters() { return kSpool; }
 std::span<const Parameter<RetrySettings>> retry_parameters() { return kRetry; }
 std::span<const Parameter<LimitSettings>> limits_parameters() { return kLimits; }
 std::span<const Parameter<AdminSettings>> admin_parameters() { return kAdmin; }
+std::span<const Parameter<TlsSettings>> tls_parameters() { return kTls; }
 std::span<const Parameter<AcceptedDomainDraft>> accepted_domain_parameters() {
   return kAcceptedDomain;
 }

@@ -158,8 +158,8 @@ constexpr Parameter<ReceiveDraft> kReceiveConnector[] = {
     {.key = "require_tls",
      .exchange = "RequireTLS",
      .target = &ReceiveDraft::require_tls,
-     .doc = "Refuse MAIL on sessions without TLS (451 5.7.3); auth_mechanism must contain Tls. "
-            "STARTTLS is not offered yet, so this refuses everybody."},
+     .doc = "Refuse MAIL on sessions without TLS (451 5.7.3); auth_mechanism must contain Tls, and "
+            "[tls] a certificate."},
     {.key = "domain_secure_enabled",
      .exchange = "DomainSecureEnabled",
      .target = &ReceiveDraft::domain_secure,
@@ -375,8 +375,7 @@ constexpr Parameter<LimitDraft> kLimit[] = {
      .required = true,
      .allowed = "\"connections\", \"concurrent\", \"messages\", \"recipients\", \"bytes\", "
                 "\"commands\", \"errors\", \"auth_failures\" or \"tls_handshakes\"",
-     .doc = "What is counted. auth_failures and tls_handshakes are checked and kept, and nothing "
-            "counts them yet."},
+     .doc = "What is counted. auth_failures is checked and kept, and nothing counts it yet."},
     {.key = "per",
      .target = read_limit_key,
      .allowed = "\"connector\", \"source\", a network such as \"source/24\", \"source/48\" or "

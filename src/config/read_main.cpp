@@ -192,6 +192,10 @@ void read_back_pressure(const Value& value, const Place& place, ModelDraft& mode
       read_table(back_pressure_parameters(), value, place, model.back_pressure);
 }
 
+void read_tls(const Value& value, const Place& place, ModelDraft& model) {
+  model.tls_lines = read_table(tls_parameters(), value, place, model.tls);
+}
+
 void read_accepted_domains(const Value& value, const Place& place, ModelDraft& model) {
   model.accepted_domains = read_tables(accepted_domain_parameters(), value, place);
 }

@@ -61,6 +61,7 @@ void read_limit_settings(const Value& value, const Place& place, ModelDraft& mod
 void read_admin(const Value& value, const Place& place, ModelDraft& model);
 void read_admin_listen(const Value& value, const Place& place, AdminSettings& admin);
 void read_back_pressure(const Value& value, const Place& place, ModelDraft& model);
+void read_tls(const Value& value, const Place& place, ModelDraft& model);
 void read_accepted_domains(const Value& value, const Place& place, ModelDraft& model);
 void read_send_connectors(const Value& value, const Place& place, ModelDraft& model);
 void read_cores(const Value& value, const Place& place, ServerSettings& server);

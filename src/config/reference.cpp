@@ -113,6 +113,7 @@ std::string reference_markdown() {
   append_section(out, "`[limits]`", "In relais.toml. docs/limits.md is about limits as a whole.",
                  limits_parameters());
   append_section(out, "`[admin]`", "In relais.toml.", admin_parameters());
+  append_section(out, "`[tls]`", "In relais.toml: docs/tls.md.", tls_parameters());
   append_section(out, "`[back_pressure]`",
                  "In relais.toml. What happens when a resource runs short: docs/limits.md. For "
                  "each resource medium_ends <= medium < high, and medium_ends <= high_ends <= "

@@ -195,7 +195,7 @@ constexpr RuleText kRules[] = {
      "message is refused for now however long its sender waits, until it expires there.",
      "Write a burst of at least max_message_size, or a smaller max_message_size."},
     {Rule::kLimitWithoutEffect, "A limit measures what nothing counts yet.",
-     "AUTH and STARTTLS are not there yet, so there are no failed logons and no handshakes.",
+     "AUTH is not there yet, so there are no failed logons.",
      "Leave the limit for later, or take it away."},
     {Rule::kLimitBesideParameter,
      "A [[limit]] and one of Exchange's parameters count the same thing by the same key.",
@@ -246,6 +246,9 @@ constexpr RuleText kRules[] = {
     {Rule::kProxyWithoutEffect, "trusted_proxies stands without proxy_protocol.",
      "No PROXY header is read there, and a load balancer in front would be taken for the client.",
      "Write proxy_protocol = \"required\", or take trusted_proxies away."},
+    {Rule::kCertificate, "The certificate or its key cannot serve.",
+     "Without them no TLS session can begin, or clients that look at the certificate go away.",
+     "Give the file that the finding names what it says; docs/tls.md tells how."},
 };
 
 constexpr bool in_order() {

@@ -67,6 +67,8 @@ enum class Rule : uint16_t {
   kProxyDisagreement,
   kProxyTrust,
   kProxyWithoutEffect,
+  // TLS.
+  kCertificate,
 };
 
 struct RuleText {

@@ -14,6 +14,7 @@ std::string_view section_of(const std::string& key) {
   if (has(limits_parameters())) return "limits";
   if (has(admin_parameters())) return "admin";
   if (has(back_pressure_parameters())) return "back_pressure";
+  if (has(tls_parameters())) return "tls";
   return {};
 }
 
