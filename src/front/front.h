@@ -143,7 +143,12 @@ class Front {
   // session_io.cpp
   void step(Session& session);
   void run(Session& session);
+  [[nodiscard]] std::span<const char> front_of(const Session& session) const;
+  [[nodiscard]] bool feed(Session& session);
+  void take_back(Session& session);
   void flush(Session& session);
+  [[nodiscard]] bool take_output(Session& session);
+  [[nodiscard]] static bool has_output(const Session& session);
   void rest(Session& session);
   void arm_receive(Session& session);
   void on_receive(const ring::Completion& completion);
@@ -151,6 +156,12 @@ class Front {
   void drop_input(Session& session);
   void begin_close(Session& session);
   void close_when_quiet(Session& session);
+
+  // session_tls.cpp
+  void on_start_tls(Session& session);
+  [[nodiscard]] bool feed_plaintext(Session& session);
+  void end_tls(Session& session);
+  void encrypt(Session& session, size_t octets);
 
   // session_act.cpp
   void act(Session& session, const smtp::Event& event, size_t replies_before);

@@ -43,7 +43,7 @@ smtp::HeaderRules header_rules_of(const policy::ReceiveConnector& connector,
 
 smtp::ServerOptions serving_options(const policy::ReceiveConnector& connector,
                                     const std::string& fqdn, policy::Rights rights,
-                                    const smtp::DisplayNames* names) {
+                                    const smtp::DisplayNames* names, bool has_certificate) {
   return {.fqdn = connector.fqdn.empty() ? fqdn : connector.fqdn,
           .banner = connector.banner,
           .max_message_size = connector.max_message_size,
@@ -63,6 +63,8 @@ smtp::ServerOptions serving_options(const policy::ReceiveConnector& connector,
           .binary_mime = connector.binary_mime,
           .chunking = connector.chunking,
           .smtp_utf8 = connector.smtp_utf8,
+          .starttls = has_certificate && connector.auth_mechanism.has(policy::AuthMechanism::kTls),
+
           .enhanced_status_codes = connector.enhanced_status_codes,
           .require_ehlo_domain = connector.require_ehlo_domain,
           .reject_bare_line_ends = connector.reject_bare_line_ends,
@@ -78,11 +80,15 @@ smtp::Reply reply_of(const policy::Decision& decision, const smtp::Reply& accept
 
 ServingPolicy::ServingPolicy(std::vector<policy::ReceiveConnector> connectors,
                              policy::AcceptedDomains domains, const std::string& fqdn,
-                             std::shared_ptr<const policy::AddressBook> book)
-    : snapshot_(std::move(connectors), std::move(domains)), names_(std::move(book)) {
+                             std::shared_ptr<const policy::AddressBook> book,
+                             std::shared_ptr<const tls::ServerContext> tls, bool offers_tls)
+    : snapshot_(std::move(connectors), std::move(domains)),
+      names_(std::move(book)),
+      tls_(std::move(tls)) {
   const smtp::DisplayNames* names = names_.empty() ? nullptr : &names_;
   for (const auto& connector : snapshot_.connectors())
-    options_.push_back(serving_options(connector, fqdn, connector.session_rights(), names));
+    options_.push_back(serving_options(connector, fqdn, connector.session_rights(), names,
+                                       offers_tls || tls_ != nullptr));
 }
 
 }  // namespace relais::front

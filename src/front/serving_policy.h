@@ -12,23 +12,28 @@
 #include "policy/address_book.h"
 #include "policy/snapshot.h"
 #include "smtp/server.h"
+#include "tls/server_context.h"
 
 namespace relais::front {
 
 // What an SMTP session of the connector is offered and held to, for clients with these rights.
 // `fqdn`: for connectors that have none of their own. `names`: of the address book, borrowed.
+// `has_certificate`: STARTTLS can be offered.
 [[nodiscard]] smtp::ServerOptions serving_options(const policy::ReceiveConnector& connector,
                                                   const std::string& fqdn, policy::Rights rights,
-                                                  const smtp::DisplayNames* names = nullptr);
+                                                  const smtp::DisplayNames* names = nullptr,
+                                                  bool has_certificate = false);
 // The reply that a decision makes; `accepted` when it is a yes.
 [[nodiscard]] smtp::Reply reply_of(const policy::Decision& decision, const smtp::Reply& accepted);
 
 class ServingPolicy {
  public:
   // `fqdn`: for connectors that have none of their own.
-  // `book`: null for none.
+  // `book`, `tls`: null for none. `offers_tls`: STARTTLS is offered without it, where nobody takes
+  // the offer (an explanation).
   ServingPolicy(std::vector<policy::ReceiveConnector> connectors, policy::AcceptedDomains domains,
-                const std::string& fqdn, std::shared_ptr<const policy::AddressBook> book = {});
+                const std::string& fqdn, std::shared_ptr<const policy::AddressBook> book = {},
+                std::shared_ptr<const tls::ServerContext> tls = {}, bool offers_tls = false);
   ServingPolicy(const ServingPolicy&) = delete;  // options_ points to names_
   ServingPolicy& operator=(const ServingPolicy&) = delete;
 
@@ -36,6 +41,7 @@ class ServingPolicy {
   [[nodiscard]] const smtp::ServerOptions& options(uint32_t connector) const {
     return options_[connector];
   }
+  [[nodiscard]] const std::shared_ptr<const tls::ServerContext>& tls() const { return tls_; }
 
  private:
   class Names : public smtp::DisplayNames {
@@ -52,6 +58,7 @@ class ServingPolicy {
 
   policy::Snapshot snapshot_;
   Names names_;
+  std::shared_ptr<const tls::ServerContext> tls_;
   std::vector<smtp::ServerOptions> options_;
 };
 

@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
+
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -17,6 +20,8 @@
 #include "policy/limit_set.h"
 #include "ring/timer_wheel.h"
 #include "smtp/server.h"
+#include "tls/server_context.h"
+#include "tls/stream.h"
 
 namespace relais::front {
 
@@ -39,6 +44,17 @@ struct MilterUse {
   bool passed = false;            // it wants to see nothing of this SMTP session
   uint32_t hellos = 0;            // EHLO and HELO so far
   std::string recipient;          // that it is asked about, for the log
+};
+
+// TLS of a session, from the STARTTLS that was answered on.
+struct SessionTls {
+  explicit SessionTls(std::shared_ptr<const tls::ServerContext> context)
+      : stream(std::move(context)) {}
+  tls::Stream stream;
+  std::string plain;               // what was said before, and still goes out in the clear
+  std::unique_ptr<char[]> memory;  // plaintext that the server reads: kRecordMax octets, or none
+  bool fed = false;                // input[0] is lent to the stream
+  bool ended = false;              // nothing more comes, or it has failed
 };
 
 struct Session {
@@ -78,9 +94,10 @@ struct Session {
   bool closing = false;    // operations are being cancelled, then the descriptor is closed
 
   // ---- bytes
-  std::vector<Lent> input;  // [0] is fed to the server; empty at rest
-  bool fed = false;
-  std::string out;  // under way to the client
+  std::vector<Lent> input;          // [0] is fed to the server; empty at rest
+  bool fed = false;                 // input[0] is lent to the server
+  std::unique_ptr<SessionTls> tls;  // null: none
+  std::string out;                  // under way to the client
   size_t out_sent = 0;
 
   // ---- the message that is being taken
@@ -117,5 +134,8 @@ struct Session {
   }
   [[nodiscard]] Instant times_out_at() const { return std::min(ends_at(), idle_at()); }
 };
+
+// "version=TLSv1.3, cipher=TLS_AES_128_GCM_SHA256"; empty: in the clear.
+[[nodiscard]] std::string tls_text(const Session& session);
 
 }  // namespace relais::front

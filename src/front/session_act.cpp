@@ -28,6 +28,8 @@ void Front::act(Session& session, const smtp::Event& event, size_t replies_befor
       return;
     case smtp::Event::Kind::kCommand:
       return on_command(session);
+    case smtp::Event::Kind::kStartTls:
+      return on_start_tls(session);
     case smtp::Event::Kind::kHello:
       ++session.milter.hellos;
       return;
@@ -80,7 +82,8 @@ void Front::on_mail(Session& session, const smtp::Event& event) {
     return session.server.answer({smtp::replies::kInsufficientResources});
   }
   const auto& snapshot = session.policy->policy->snapshot();
-  const auto decision = snapshot.mail(session.connector, session.principal, event.path.domain);
+  const auto decision = snapshot.mail(session.connector, session.principal, event.path.domain,
+                                      session.server.in_tls());
   if (decision.allowed && !may_send(session, event)) return;
   if (decision.allowed) hold(session, pressure_->wait(internal), session.server.output().size());
   if (decision.allowed && has_milter(session)) return ask_about_mail(session, event);
@@ -138,6 +141,7 @@ void Front::begin_content(Session& session) {
   const Guid::Text id = session.id.text();
   const std::string local = session.local.address.to_string();
   const std::string date = rfc5322_date(loop_.wall_now());
+  const std::string tls = tls_text(session);
   scratch_.clear();
   smtp::append_received(scratch_,
                         {.hello = session.server.hello_name(),
@@ -145,6 +149,7 @@ void Front::begin_content(Session& session) {
                          .fqdn = session.policy->policy->options(session.connector).fqdn,
                          .local_ip = local,
                          .esmtp = session.server.is_esmtp(),
+                         .tls = tls,
                          .utf8 = transaction.utf8,
                          .id = view(id),
                          .recipient = transaction.recipient_count() == 1 ? transaction.recipient(0)

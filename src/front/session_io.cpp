@@ -77,19 +77,12 @@ void Front::run(Session& session) {
     const smtp::Event event = session.server.next();
 
     if (event.kind == smtp::Event::Kind::kNeedInput) {
-      if (session.fed) {
-        buffers_->give_back(session.input.front().buffer);
-        session.input.erase(session.input.begin());
-        session.fed = false;
-      }
+      if (session.fed) take_back(session);
       if (draining_ && session.server.idle() && session.input.empty()) {
         session.server.shut(smtp::replies::kShuttingDown);
         continue;
       }
-      if (session.input.empty()) return;
-      const Lent lent = session.input.front();
-      session.fed = true;
-      session.server.feed(buffers_->bytes(lent.buffer, lent.octets).subspan(lent.begin));
+      if (!(session.tls != nullptr ? feed_plaintext(session) : feed(session))) return;
       continue;
     }
     if (event.kind == smtp::Event::Kind::kClose) {
@@ -102,15 +95,54 @@ void Front::run(Session& session) {
   }
 }
 
-void Front::flush(Session& session) {
-  if (session.sending || session.closing || session.server.output().empty()) return;
-  if (session.held()) {
-    if (session.free_output == 0) return;
-    session.out.assign(session.server.output(), 0, session.free_output);
-    session.server.output_consumed(std::exchange(session.free_output, 0));
-  } else {
-    std::swap(session.out, session.server.output_buffer());
+// What is left of the oldest receive buffer.
+std::span<const char> Front::front_of(const Session& session) const {
+  const Lent& lent = session.input.front();
+  return buffers_->bytes(lent.buffer, lent.octets).subspan(lent.begin);
+}
+
+void Front::take_back(Session& session) {
+  buffers_->give_back(session.input.front().buffer);
+  session.input.erase(session.input.begin());
+  session.fed = false;
+}
+
+// False: there is nothing.
+bool Front::feed(Session& session) {
+  if (session.input.empty()) return false;
+  session.fed = true;
+  session.server.feed(front_of(session));
+  return true;
+}
+
+bool Front::has_output(const Session& session) {
+  if (!session.server.output().empty()) return true;
+  return session.tls != nullptr &&
+         !(session.tls->plain.empty() && session.tls->stream.output().empty());
+}
+
+// Into session.out what may go now. False: nothing.
+bool Front::take_output(Session& session) {
+  smtp::Server& server = session.server;
+  if (session.tls != nullptr && !session.tls->plain.empty()) {
+    std::swap(session.out, session.tls->plain);
+    return true;
   }
+  const size_t all = server.output().size();
+  const size_t octets = session.held() ? std::exchange(session.free_output, 0) : all;
+  if (session.tls != nullptr) {
+    encrypt(session, octets);
+  } else if (octets < all) {
+    session.out.assign(server.output(), 0, octets);
+    server.output_consumed(octets);
+  } else {
+    std::swap(session.out, server.output_buffer());
+  }
+  return !session.out.empty();
+}
+
+void Front::flush(Session& session) {
+  if (session.sending || session.closing || !take_output(session)) return;
   session.out_sent = 0;
   session.sending = true;
   loop_.send(session.fd, session.out,
@@ -140,10 +172,14 @@ void Front::on_send(const ring::Completion& completion) {
 // What comes after a step: ending, or receiving more.
 void Front::rest(Session& session) {
   if (session.closing) return;
-  const bool nothing_to_send = !session.sending && session.server.output().empty();
+  const bool nothing_to_send = !session.sending && !has_output(session);
   if (session.finishing) {
     drop_input(session);
     if (!nothing_to_send) return;
+    if (session.tls != nullptr && session.tls->stream.state() == tls::Stream::State::kOpen) {
+      session.tls->stream.close();
+      return flush(session);
+    }
     if (session.peer_done) return begin_close(session);
     if (!session.lingering) {
       // Closing with unread input would reset the connection and could destroy our last reply, so:
@@ -175,6 +211,7 @@ void Front::drop_input(Session& session) {
   for (const Lent lent : session.input) buffers_->give_back(lent.buffer);
   session.input.clear();
   session.fed = false;
+  if (session.tls != nullptr) session.tls->fed = false;
 }
 
 void Front::begin_close(Session& session) {

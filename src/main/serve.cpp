@@ -24,7 +24,9 @@
 #include "admin/usage_keeper.h"
 #include "config/load.h"
 #include "config/write_file.h"
+#include "main/certificate.h"
 #include "main/commands.h"
+
 #include "main/core.h"
 #include "main/listeners.h"
 #include "main/orders.h"
@@ -58,10 +60,11 @@ std::array<char, 192> random_secret() {
 constexpr int kReadNice = 5;  // a quarter of a CPU that a core keeps busy
 
 std::shared_ptr<const front::ServingPolicy> compile(
-    std::vector<policy::ReceiveConnector> connectors, const config::Model& model) {
+    std::vector<policy::ReceiveConnector> connectors, const config::Model& model,
+    std::shared_ptr<const tls::ServerContext> tls) {
   return std::make_shared<const front::ServingPolicy>(
       std::move(connectors), policy::AcceptedDomains(model.accepted_domains), model.server.fqdn,
-      model.address_book);
+      model.address_book, std::move(tls));
 }
 
 class Server {
@@ -71,6 +74,7 @@ class Server {
         model_(std::move(model)),
         limits_(model_.limits.table_memory, random_secret()),
         swept_(kernel_.now()),
+        certificate_(kernel_),
         listeners_(kernel_, model_.server.cores.size()),
         usage_(kernel_, model_.server.data_dir),
         pressure_(kernel_, model_.server.data_dir),
@@ -116,6 +120,7 @@ class Server {
   std::shared_ptr<const policy::LimitSet> limit_set_;  // in force
   uint32_t connection_rate_ = UINT32_MAX;
   Instant swept_;
+  Certificate certificate_;
   Listeners listeners_;
   admin::UsageKeeper usage_;
   std::unique_ptr<admin::MetricsServer> metrics_;  // null: [admin] listen is not written
@@ -420,7 +425,8 @@ void Server::reload() {
     return tell_state(problem, {}, loaded.findings);
   }
   const auto read = steady_clock::now();
-  auto policy = compile(std::move(loaded.model.receive_connectors), loaded.model);
+  auto policy = compile(std::move(loaded.model.receive_connectors), loaded.model,
+                        certificate_.load(loaded.model.tls));
   const size_t connectors = policy->snapshot().connectors().size();
   const size_t octets = policy->snapshot().table_octets();
   const size_t domains = loaded.model.accepted_domains.size();
@@ -490,6 +496,7 @@ Orders::Kind Server::next_order() {
         orders_.wait(std::min(kTick, overrides_.time_left(kernel_.now()).value_or(kTick)));
     if (overrides_.expire(kernel_.now())) post_limits();
     usage_.tick();
+    certificate_.tick();
     post_pressure();
     publish_metrics();
     publish_live();
@@ -555,7 +562,7 @@ int Server::run() {
   live_.begin(getpid(), model_.server.data_dir, model_.server.fqdn, RELAIS_VERSION);
   pressure_.configure(model_.back_pressure);
   overrides_.begin(getpid(), {kernel_.now(), kernel_.wall_now()});
-  post_policy(compile(model_.receive_connectors, model_),
+  post_policy(compile(model_.receive_connectors, model_, certificate_.load(model_.tls)),
               model_.server.max_connection_rate_per_minute);
   watch(model_);
   tell_state({}, {}, {});

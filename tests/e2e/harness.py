@@ -116,6 +116,18 @@ UNLIMITED = {"tarpit_interval": "0s", "max_inbound_connection_per_source": "unli
              "max_inbound_connection_percentage_per_source": 100}
 
 
+def certificate(folder, name="relay.contoso.com", serial=1):
+    """Makes one with its key in the folder; the table [tls] for it."""
+    table = {"certificate": str(folder / "cert.pem"), "key": str(folder / "key.pem")}
+    done = run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                "-nodes", "-days", "100", "-keyout", table["key"], "-out", table["certificate"],
+                "-subj", f"/CN={name}", "-set_serial", str(serial), "-addext",
+                f"subjectAltName=DNS:{name}"])
+    assert done.returncode == 0, done.stderr
+    os.chmod(table["key"], 0o600)
+    return table
+
+
 def smart_host(*ports, **more):
     return {"name": "Smart host", "address_spaces": ["*"],
             "smart_hosts": [f"127.0.0.1:{p}" for p in ports], "connect_timeout": "3s", **more}
@@ -136,7 +148,7 @@ class Relais:
         self.cpus = None
 
     def configure(self, *, receive=None, send=None, domains=("contoso.com",), server=None,
-                  spool=None, retry=None, top=None, back_pressure=None):
+                  spool=None, retry=None, top=None, back_pressure=None, tls=None):
         """Writes relais.toml and connectors/*.toml. `receive`: connectors; default one relay. `top`:
         keys above the first table. Back pressure is off unless a test asks for it: how full the
         machine is that tests run on is not their matter."""
@@ -150,6 +162,7 @@ class Relais:
             "spool": {"segment_size": "4MB", "max_size": "256MB", **(spool or {})},
             "retry": {"first": "200ms", "max": "1s", "expire_after": "1h", **(retry or {})},
             "back_pressure": back_pressure or {"enabled": False},
+            **({"tls": tls} if tls else {}),
             "accepted_domain": [{"name": d, "type": "Authoritative"} for d in domains],
             "send_connector": send,
         }

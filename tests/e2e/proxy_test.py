@@ -68,7 +68,8 @@ class Proxied(harness.EndToEnd):
         for row in rows[1:]:
             fields = dict(zip(rows[0], row))
             if fields["svname"] == "relais":
-                return fields["status"], fields["check_status"], fields["check_code"]
+                # "* ": the next one is under way
+                return fields["status"], fields["check_status"].lstrip("* "), fields["check_code"]
         return None
 
     def balanced(self, source):

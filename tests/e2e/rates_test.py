@@ -129,7 +129,7 @@ class Rates(harness.EndToEnd):
                 self.assertAlmostEqual(measured / rate, 1, delta=0.01)
 
     def test_a_flood_of_500_connections_beside_a_message_a_second(self):
-        """Four such, for the sake of the figure, on the two cores of the flood's own client and hop."""
+        """Eight such, for the sake of the figure, on the two cores of the flood's own client and hop."""
         other = self.ports.take()
         flood = {**harness.relay_connector(other), "name": "Flood"}
         self.relais.configure(receive=[harness.relay_connector(self.port), flood], send=[self.hop])
@@ -138,7 +138,7 @@ class Rates(harness.EndToEnd):
         time.sleep(2)
         begin = len(self.relais.events("message"))
         times = []
-        monitors = [Client(self.port) for _ in range(4)]
+        monitors = [Client(self.port) for _ in range(8)]
         for monitor in monitors:
             self.addCleanup(monitor.close)
             monitor.expect("EHLO monitor.example", 250)

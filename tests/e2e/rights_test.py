@@ -18,6 +18,8 @@ class Rights(harness.EndToEnd):
         self.addCleanup(self.hop.stop)
         self.with_right, self.without = self.port, self.ports.take()
 
+    tls = None  # the table, for one test
+
     def serve(self, base, user, right, given, **more):
         """Two connectors that differ in one right: the first has it. `given`: by its groups."""
         connectors = []
@@ -31,7 +33,7 @@ class Rights(harness.EndToEnd):
                 connector["permission"] = entries
             connectors.append(connector)
         self.relais.configure(receive=connectors, send=[harness.smart_host(self.hop.port)],
-                              domains=("contoso.com",))
+                              domains=("contoso.com",), tls=self.tls)
         self.relais.start()
 
     def anonymous(self, right, given, **more):
@@ -160,6 +162,7 @@ class Rights(harness.EndToEnd):
         self.assertEqual(answers[1], "552 5.3.4 Message size exceeds fixed maximum message size")
 
     def test_require_tls_refuses_without_tls(self):
+        self.tls = harness.certificate(self.folder)
         self.anonymous("ms-Exch-SMTP-Accept-Any-Recipient", False, require_tls=True,
                        auth_mechanism=["Tls"])
         self.assertEqual(self.replies("MAIL FROM:<chris@contoso.com>"),

@@ -1,0 +1,91 @@
+// TLS of a session: between the receive buffers and the server on the way in, between the server
+// and the send on the way out. Everything behind the server is the same with and without.
+#include <utility>
+
+#include "base/assert.h"
+#include "front/front.h"
+
+namespace relais::front {
+
+using tls::Stream;
+
+void Front::on_start_tls(Session& session) {
+  if (is_limited(session, policy::Measure::kTlsHandshakes)) {
+    const policy::LimitVerdict verdict =
+        limits_->charge(session.limit_slot, policy::Measure::kTlsHandshakes, subject_of(session), 1,
+                        loop_.now(), unkept_);
+    unkept_.clear();
+    if (limited(session, verdict, "STARTTLS", {})) return;
+  }
+  const auto& context = session.policy->policy->tls();
+  ASSERT(context != nullptr);  // or it is not offered
+  session.server.answer({smtp::replies::kReadyForTls});
+  // All that has come by now was sent before our answer, in the clear: it is nobody's.
+  drop_input(session);
+  session.tls = std::make_unique<SessionTls>(context);
+  std::swap(session.tls->plain, session.server.output_buffer());
+}
+
+// Gives the server the next plaintext. False: there is none.
+bool Front::feed_plaintext(Session& session) {
+  SessionTls& tls = *session.tls;
+  for (;;) {
+    if (tls.memory == nullptr) tls.memory = std::make_unique_for_overwrite<char[]>(tls::kRecordMax);
+    const tls::Event event = tls.stream.next({tls.memory.get(), tls::kRecordMax});
+    switch (event.kind) {
+      case tls::Event::Kind::kOpened:
+        session.server.tls_started();
+        break;
+      case tls::Event::Kind::kPlaintext:
+        session.server.feed({tls.memory.get(), event.octets});
+        return true;
+      case tls::Event::Kind::kNeedInput:
+        if (tls.fed) take_back(session);
+        tls.fed = false;
+        if (session.input.empty()) {
+          tls.memory.reset();  // an idle session is small
+          return false;
+        }
+        tls.fed = true;
+        tls.stream.feed(front_of(session));
+        break;
+      case tls::Event::Kind::kEnded:
+      case tls::Event::Kind::kFailed:
+        end_tls(session);
+        return false;
+    }
+  }
+}
+
+// Nothing is read any more, and nothing said but TLS's own farewell (smtp-rules.md 7).
+void Front::end_tls(Session& session) {
+  const bool told = std::exchange(session.tls->ended, true);
+  if (!told && session.tls->stream.state() == Stream::State::kFailed) {
+    observer_.on_refused(client_of(session), "TLS", session.server.transaction(), {},
+                         smtp::replies::kTlsUnavailable, session.tls->stream.failure());
+  }
+  drop_input(session);
+  session.peer_done = true;
+}
+
+// So many octets of the server's output. Before the handshake is done there are only those of a
+// session that ends; then, and behind TLS's end, nobody may hear them.
+void Front::encrypt(Session& session, size_t octets) {
+  Stream& stream = session.tls->stream;
+  if (octets > 0) {
+    (void)stream.write(session.server.output().substr(0, octets));
+    session.server.output_consumed(octets);
+  }
+  std::swap(session.out, stream.output_buffer());
+}
+
+std::string tls_text(const Session& session) {
+  if (!session.server.in_tls()) return {};
+  std::string text = "version=";
+  text += session.tls->stream.version();
+  text += ", cipher=";
+  text += session.tls->stream.cipher();
+  return text;
+}
+
+}  // namespace relais::front
