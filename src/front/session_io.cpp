@@ -123,20 +123,17 @@ bool Front::has_output(const Session& session) {
 
 // Into session.out what may go now. False: nothing.
 bool Front::take_output(Session& session) {
-  smtp::Server& server = session.server;
-  if (session.tls != nullptr && !session.tls->plain.empty()) {
-    std::swap(session.out, session.tls->plain);
-    return true;
-  }
-  const size_t all = server.output().size();
-  const size_t octets = session.held() ? std::exchange(session.free_output, 0) : all;
-  if (session.tls != nullptr) {
+  SessionTls* tls = session.tls.get();
+  std::string& waiting =
+      tls != nullptr && !tls->plain.empty() ? tls->plain : session.server.output_buffer();
+  const size_t octets = session.held() ? std::exchange(session.free_output, 0) : waiting.size();
+  if (tls != nullptr && tls->plain.empty()) {
     encrypt(session, octets);
-  } else if (octets < all) {
-    session.out.assign(server.output(), 0, octets);
-    server.output_consumed(octets);
+  } else if (octets < waiting.size()) {
+    session.out.assign(waiting, 0, octets);
+    waiting.erase(0, octets);
   } else {
-    std::swap(session.out, server.output_buffer());
+    std::swap(session.out, waiting);
   }
   return !session.out.empty();
 }

@@ -219,6 +219,21 @@ class Tls(harness.EndToEnd):
                          r"source 2/2 retry in \d+s")
         client.expect("NOOP", 250)
 
+    def test_handshakes_can_be_delayed(self):
+        """The reply to STARTTLS waits, what was said before it does not."""
+        self.serve(limit=[{"measure": "tls_handshakes", "per": "source", "rate": "1/s", "burst": 1,
+                           "action": "delay", "max_delay": "20s"}])
+        self.secured()
+        client = self.client()
+        begin = time.monotonic()
+        client.send(b"NOOP\r\nSTARTTLS\r\n")
+        self.assertEqual(client.reply(), "250 2.0.0 OK")
+        self.assertLess(time.monotonic() - begin, 0.5)
+        self.assertEqual(client.reply(), "220 2.0.0 SMTP server ready")
+        self.assertGreater(time.monotonic() - begin, 0.5)
+        client.socket = self.context().wrap_socket(client.socket, server_hostname=NAME)
+        client.expect("EHLO client.example", 250)
+
     def test_many_at_once(self):
         """Messages of many clients in TLS over both cores, each byte for byte."""
         self.serve()
