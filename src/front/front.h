@@ -197,6 +197,7 @@ class Front {
                                  const policy::Selection& selection, Admission& admission);
   [[nodiscard]] bool may_send(Session& session, const smtp::Event& event);
   [[nodiscard]] bool may_address(Session& session, const smtp::Event& event);
+  policy::LimitVerdict charge_for_good(const Session& session, policy::Measure measure, uint64_t n);
   [[nodiscard]] bool may_begin_content(Session& session);
   [[nodiscard]] bool may_keep(Session& session);
   void charge_lost_content(Session& session);

@@ -125,6 +125,14 @@ bool Front::may_address(Session& session, const smtp::Event& event) {
                   "RCPT", event.path.address);
 }
 
+// What has been charged so is never given back.
+LimitVerdict Front::charge_for_good(const Session& session, Measure measure, uint64_t n) {
+  const LimitVerdict verdict =
+      limits_->charge(session.limit_slot, measure, subject_of(session), n, loop_.now(), unkept_);
+  unkept_.clear();
+  return verdict;
+}
+
 // Before content of a size that nobody knows: is there anything left?
 bool Front::may_begin_content(Session& session) {
   if (!is_limited(session, Measure::kBytes)) return true;
@@ -138,9 +146,7 @@ bool Front::may_keep(Session& session) {
   session.uncharged_content = false;
   if (!is_limited(session, Measure::kBytes)) return true;
   const LimitVerdict verdict =
-      limits_->charge(session.limit_slot, Measure::kBytes, subject_of(session),
-                      session.server.content_size(), loop_.now(), unkept_);
-  unkept_.clear();
+      charge_for_good(session, Measure::kBytes, session.server.content_size());
   return !limited(session, verdict, "DATA", {});
 }
 
@@ -171,18 +177,14 @@ void Front::give_back(Session& session, size_t from) {
 
 // A command has come. One that is delayed runs when its time has come.
 void Front::on_command(Session& session) {
-  const LimitVerdict verdict = limits_->charge(session.limit_slot, Measure::kCommands,
-                                               subject_of(session), 1, loop_.now(), unkept_);
-  unkept_.clear();
+  const LimitVerdict verdict = charge_for_good(session, Measure::kCommands, 1);
   if (!limited(session, verdict, "command", {})) session.server.answer({smtp::replies::kNoop});
 }
 
 // A 5xx has been answered, behind `replies_before` octets of output. One too many takes its place.
 void Front::on_error_reply(Session& session, size_t replies_before) {
   if (is_limited(session, Measure::kErrors)) {
-    const LimitVerdict verdict = limits_->charge(session.limit_slot, Measure::kErrors,
-                                                 subject_of(session), 1, loop_.now(), unkept_);
-    unkept_.clear();
+    const LimitVerdict verdict = charge_for_good(session, Measure::kErrors, 1);
     if (verdict.refused()) {
       session.server.output_buffer().resize(replies_before);
     } else if (verdict.kind == LimitVerdict::Kind::kDelay) {

@@ -11,10 +11,7 @@ using tls::Stream;
 
 void Front::on_start_tls(Session& session) {
   if (is_limited(session, policy::Measure::kTlsHandshakes)) {
-    const policy::LimitVerdict verdict =
-        limits_->charge(session.limit_slot, policy::Measure::kTlsHandshakes, subject_of(session), 1,
-                        loop_.now(), unkept_);
-    unkept_.clear();
+    const auto verdict = charge_for_good(session, policy::Measure::kTlsHandshakes, 1);
     if (limited(session, verdict, "STARTTLS", {})) return;
   }
   const auto& context = session.policy->policy->tls();

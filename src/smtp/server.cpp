@@ -152,7 +152,6 @@ void Server::apply(Event::Kind question, const Verdict& verdict) {
 
 void Server::tls_started() {
   ASSERT((state_ == State::kStartTls || state_ == State::kNew) && !tls_ && needs_input());
-  if (state_ == State::kClosed) return;
   tls_ = true;
   esmtp_ = false;
   hello_.clear();

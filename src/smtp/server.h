@@ -60,7 +60,6 @@ struct ServerOptions {
   bool chunking = true;
   bool smtp_utf8 = true;
   bool starttls = false;  // offered, until TLS is there
-
   bool enhanced_status_codes = true;
   bool require_ehlo_domain = false;
   bool reject_bare_line_ends = true;  // false: bare CR and LF become CRLF. NUL is always refused
@@ -125,8 +124,7 @@ class Server {
   // of the last input has been used up (needs_input()). Behind kClose it is ignored.
   void feed(std::span<const char> bytes);
   // TLS is there, behind STARTTLS or from the first octet on; before greet() then. Whatever the
-  // client
-  // said before is forgotten (RFC 3207 section 4.2).
+  // client said before is forgotten (RFC 3207 section 4.2).
   void tls_started();
   [[nodiscard]] bool in_tls() const { return tls_; }
   [[nodiscard]] bool needs_input() const;

@@ -46,8 +46,9 @@ using Lines = std::vector<std::string>;
 struct Session {
   Client client{ClientOptions{"relay.contoso.com"}};
 
-  // Feeds replies and gives the events; content that is wanted counts as sent at once.
-  Lines hear(std::string_view replies) {
+  // Feeds replies and gives the events; content that is wanted counts as sent at once, or is the
+  // test's to send.
+  Lines hear(std::string_view replies, bool send_content = true) {
     Lines events;
     const std::vector<char> memory(replies.begin(), replies.end());
     client.feed(memory);
@@ -56,7 +57,7 @@ struct Session {
       client.invariants();
       if (event.kind == Kind::kNeedInput) break;
       events.push_back(show(event));
-      if (event.kind == Kind::kContentWanted) client.content_sent();
+      if (event.kind == Kind::kContentWanted && send_content) client.content_sent();
       client.invariants();
       if (event.kind == Kind::kUnusable || event.kind == Kind::kClosing) break;
     }
@@ -403,18 +404,10 @@ struct ChunkSession : Session {
     client.invariants();
     return sent;
   }
-  // Up to kContentWanted, whose content is the test's to send.
   std::string hear_until_content(std::string_view replies) {
-    static std::vector<char> memory;
-    memory.assign(replies.begin(), replies.end());
-    client.feed(memory);
     std::string events;
-    for (;;) {
-      const ClientEvent event = client.next();
-      client.invariants();
-      if (event.kind == Kind::kNeedInput) return events;
-      events += show(event) + "|";
-    }
+    for (const std::string& event : hear(replies, false)) events += event + "|";
+    return events;
   }
 };
 
