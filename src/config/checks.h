@@ -50,9 +50,10 @@ void check_reach(const std::vector<ConnectorFile>& files);
 void check_proxies(const ReceiveDraft& connector, const Place& place);
 void check_proxy_agreement(const std::vector<ConnectorFile>& files);
 
-// checks_tls.cpp: certificate and key, and connectors that want them.
+// checks_tls.cpp: [tls], and connectors that want it; then what is in its files.
+void check_tls(const ModelDraft& model, const Place& main_file,
+               const std::vector<ConnectorFile>& files);
 void check_certificate(const ModelDraft& model, const Place& main_file);
-void check_tls(const ModelDraft& model, const std::vector<ConnectorFile>& files);
 
 // back_pressure.cpp: thresholds against each other.
 void check_back_pressure(const ModelDraft& model, const Place& place);

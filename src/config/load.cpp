@@ -151,7 +151,7 @@ void complete(Loaded& loaded, ModelDraft draft, std::vector<ConnectorFile> files
 }  // namespace
 
 Loaded load(const std::string& directory, const std::vector<IpAddress>& addresses,
-            const Overlay& overlay) {
+            const Overlay& overlay, Certificate certificate) {
   Loaded loaded;
   const auto place = [&](std::string file) {
     return Place(loaded.findings, directory, std::move(file));
@@ -172,8 +172,8 @@ Loaded load(const std::string& directory, const std::vector<IpAddress>& addresse
 
   const std::string folder = join(directory, kConnectorFolder);
   std::vector<ConnectorFile> files = read_folder(loaded, directory, folder, overlay);
-  check_certificate(draft, main_file);
-  check_tls(draft, files);
+  check_tls(draft, main_file, files);
+  if (certificate == Certificate::kRead) check_certificate(draft, main_file);
   check_next_hops(draft, main_file, files);
   check_message_sizes(draft, files);
   check_reserved_shares(draft, files);

@@ -64,7 +64,8 @@ std::string explained(const config::RuleText& rule) {
 }  // namespace
 
 int check(const std::string& config_folder, bool json) {
-  const config::Loaded loaded = config::load(config_folder, config::interface_addresses());
+  const config::Loaded loaded =
+      config::load(config_folder, config::interface_addresses(), {}, config::Certificate::kRead);
   Count count;
   for (const config::Finding& finding : loaded.findings) {
     ++(finding.severity == config::Finding::Severity::kError ? count.errors : count.warnings);

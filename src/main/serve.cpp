@@ -363,7 +363,7 @@ config::Loaded Server::read_gently() const {
   std::jthread([&] {
     pthread_setname_np(pthread_self(), "reload");
     setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kReadNice);
-    loaded = config::load(folder_);
+    loaded = config::load(folder_, {}, {}, config::Certificate::kRead);
   }).join();
   return loaded;
 }
@@ -578,7 +578,7 @@ int Server::run() {
 }  // namespace
 
 int serve(const std::string& config_folder) {
-  config::Loaded loaded = config::load(config_folder);
+  config::Loaded loaded = config::load(config_folder, {}, {}, config::Certificate::kRead);
   for (const auto& finding : loaded.findings) admin::say("{}\n", config::to_string(finding));
   if (!loaded.ok) {
     admin::say("relais: cannot start: the configuration in {} is not valid\n", config_folder);

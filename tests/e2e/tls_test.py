@@ -186,6 +186,16 @@ class Tls(harness.EndToEnd):
         self.configure(tls=False, require_tls=True)
         self.check(1, "require_tls", "nobody could send", "[R047]")
 
+    def test_who_only_asks_does_not_need_the_key(self):
+        """Monitoring runs as somebody who may not read it."""
+        self.serve()
+        self.key.unlink()
+        for command in (["explain", "--local", f"127.0.0.1:{self.port}", "--remote", "127.0.0.1"],
+                        ["stats"], ["limit", "list"], ["top", "--once"]):
+            done = harness.run([BINARY, *command, "--config", str(self.relais.config_dir)])
+            self.assertEqual(done.returncode, 0, (command, done.stdout + done.stderr))
+        self.check(1, "tls.key", "key.pem")
+
     def test_peers_that_misbehave_in_the_handshake(self):
         """Others are served meanwhile."""
         self.serve()
