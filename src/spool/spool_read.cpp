@@ -135,22 +135,35 @@ void Spool::serve_wanted_reads() {
 
 // ---- cleaning
 
+namespace {
+
+// What a segment that is full may have left at its end at most: open_head() goes on in another one.
+constexpr uint64_t kEndMax =
+    kSegmentReserve + kAlignment + (1 + Group::kJournalsMax) * uint64_t{kBlockOctets};
+
+// Of a segment that is no head any more: nothing is written behind what it holds, and after a
+// restart that may be most of it.
+uint64_t taken_by(const Segment& segment) {
+  return std::max(segment.used, segment.size - std::min(segment.size, kEndMax));
+}
+
+}  // namespace
+
 // Worth it when most of the log is garbage that only the tail's survivors keep: then at most as
 // much is copied as is won.
 bool Spool::cleaning_pays() const {
   const auto& log = segments_.log();
-  uint64_t size = 0;
+  if (log.size() < 3) return false;
+  uint64_t taken = 0;
   uint64_t live = 0;
-  for (const SegmentIndex index : log) {
-    if (index == segments_.head()) continue;
-    // Nothing is written behind what it holds: after a restart that may be most of it.
-    const Segment& segment = const_cast<Segments&>(segments_).at(index);
-    size += segment.size;
+  for (size_t i = 0; i + 1 < log.size(); ++i) {
+    const Segment& segment = const_cast<Segments&>(segments_).at(log[i]);
+    taken += taken_by(segment);
     live += segment.live;
   }
-  const uint64_t garbage = size - std::min(size, live);
-  if (!accepting()) return garbage > options_.segment_octets;
-  return log.size() >= 3 && garbage > size / 2;
+  const uint64_t garbage = taken - std::min(taken, live);
+  if (garbage > taken / 2) return true;
+  return !accepting() && garbage > 2 * options_.segment_octets;
 }
 
 // Moves the chunks of the tail segment to the head, some a turn. The message's state is written
