@@ -30,6 +30,7 @@
 #include "main/core.h"
 #include "main/listeners.h"
 #include "main/orders.h"
+#include "main/start_report.h"
 #include "policy/limits.h"
 #include "ring/linux_kernel.h"
 
@@ -89,8 +90,6 @@ class Server {
   [[nodiscard]] bool start_cores();
   void core_thread(uint16_t index, uint64_t salt, std::promise<Started>& started,
                    std::shared_future<bool> go);
-  void print_start() const;
-  void print_try() const;
   void post_policy(std::shared_ptr<const front::ServingPolicy> policy, uint32_t connection_rate);
   void post_limits();
   void drop_unused_policies();
@@ -294,65 +293,6 @@ void Server::post_pressure() {
   if (letter == nullptr) return;
   for (const Started& core : cores_)
     core.core->mailbox().post({.kind = ring::Letter::Kind::kPressure, .object = letter});
-}
-
-void Server::print_start() const {
-  admin::say("relais {} as {}, {}\n", RELAIS_VERSION, model_.server.fqdn,
-             plural(cores_.size(), "core"));
-  for (const front::Listener& listener : listeners_.of_core(0)) {
-    std::string names;
-    for (const auto& connector : model_.receive_connectors) {
-      const bool here = connector.enabled &&
-                        std::ranges::any_of(connector.bindings, [&](const policy::Binding& b) {
-                          return b.endpoint == listener.endpoint;
-                        });
-      if (here) names += (names.empty() ? "\"" : ", \"") + connector.name + '"';
-    }
-    admin::say("  listens on {:<22} {}\n", listener.endpoint.to_string(), names);
-  }
-  for (const auto& connector : model_.send_connectors) {
-    std::string spaces;
-    for (const auto& space : connector.address_spaces)
-      spaces += (spaces.empty() ? "" : ", ") + space.domain;
-    std::string hosts = connector.maildir;
-    for (const Endpoint& host : connector.smart_hosts)
-      hosts += (hosts.empty() ? "" : ", ") + host.to_string();
-    admin::say("  mail for   {:<22} \"{}\" -> {}{}\n", spaces, connector.name,
-               connector.kind == config::DeliveryKind::kMaildir ? "Maildir " : "", hosts);
-  }
-  if (metrics_ != nullptr)
-    admin::say("  metrics    http://{}/metrics\n", model_.admin.listen->to_string());
-  spool::Recovered::Report sum;
-  for (const Started& core : cores_) {
-    sum.messages += core.recovered.messages;
-    sum.untried += core.recovered.untried;
-    sum.unacknowledged += core.recovered.unacknowledged;
-    sum.lost_records += core.recovered.lost_records;
-  }
-  admin::say("  spool      {}: recovered {}", model_.server.data_dir,
-             plural(sum.messages, "message"));
-  if (sum.untried > 0) admin::say(", of which at most {} may be sent twice", sum.untried);
-  if (sum.unacknowledged > 0)
-    admin::say("; dropped {} unfinished (never acknowledged)", sum.unacknowledged);
-  admin::say("\n");
-  if (sum.lost_records > 0) {
-    admin::say("  DAMAGE     {} records of the spool cannot be read: the disk has lost data\n",
-               sum.lost_records);
-  }
-  print_try();
-  admin::say("ready (stop with Ctrl-C, reload the connectors with SIGHUP to {})\n", getpid());
-}
-
-void Server::print_try() const {
-  const auto listeners = listeners_.of_core(0);
-  if (listeners.empty()) return;
-  Endpoint where = listeners.front().endpoint;
-  if (where.address.is_unspecified())
-    where.address = where.address.is_v4() ? IpAddress::v4(0x7f000001) : IpAddress::v6(0, 1);
-  const std::string domain =
-      model_.accepted_domains.empty() ? "example.com" : model_.accepted_domains.front().name;
-  admin::say("  try        swaks --server {} --from chris@{} --to kate@fabrikam.com\n",
-             where.to_string(), domain.starts_with("*.") ? domain.substr(2) : domain);
 }
 
 // Reading takes seconds for a million ranges, so it is less urgent than the cores, which share its
@@ -568,7 +508,10 @@ int Server::run() {
   tell_state({}, {}, {});
   publish_metrics();
   if (metrics_ != nullptr) metrics_->set_health(admin::MetricsServer::Health::kOk);
-  print_start();
+  std::vector<spool::Recovered::Report> recovered;
+  for (const Started& core : cores_) recovered.push_back(core.recovered);
+  const auto listeners = listeners_.of_core(0);
+  StartReport{.model = model_, .listeners = listeners, .recovered = recovered}.print();
   post_pressure();
   go_.set_value(true);
   wait_for_end();
