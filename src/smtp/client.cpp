@@ -1,7 +1,6 @@
 #include "smtp/client.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/assert.h"
 #include "smtp/ascii.h"
@@ -9,18 +8,21 @@
 namespace relais::smtp {
 namespace {
 
-// Our own addresses were checked when they came in; a control here would be our bug, and would let
-// one command become two.
-bool is_clean(std::string_view text, bool utf8 = false) {
-  return std::ranges::all_of(text,
-                             [&](char c) { return is_printable(c) || (utf8 && is_eight_bit(c)); });
+MailCommand mail_of(const ClientEnvelope& envelope) {
+  return {.sender = envelope.sender(),
+          .size = envelope.size(),
+          .eight_bit = envelope.eight_bit(),
+          .binary = envelope.binary(),
+          .utf8 = envelope.utf8(),
+          .ret = envelope.ret(),
+          .envid = envelope.envid()};
 }
 
 }  // namespace
 
 Client::Client(const ClientOptions& options)
     : ehlo_name_(options.ehlo_name), chunking_(options.chunking) {
-  ASSERT(!ehlo_name_.empty() && is_clean(ehlo_name_));
+  ASSERT(!ehlo_name_.empty() && std::ranges::all_of(ehlo_name_, is_printable));
 }
 
 void Client::feed(std::span<const char> bytes) {
@@ -54,7 +56,7 @@ void Client::begin(const ClientEnvelope& envelope) {
   ++in_flight_;
   Flight& flight = flights_[in_flight_ - 1];
   flight.chunked = extensions_.chunking && (envelope.binary() || chunking_);
-  if (const std::string_view why = cannot_take(envelope); !why.empty()) {
+  if (const std::string_view why = cannot_take(extensions_, mail_of(envelope)); !why.empty()) {
     flight.refused_here = why;
     flight.given_up = flight.mail_refused = true;
     return;
@@ -68,18 +70,6 @@ void Client::begin(const ClientEnvelope& envelope) {
   say_mail(envelope);
   for (uint32_t i = 0; i < envelope.recipient_count(); ++i) say_recipient(envelope, i);
   if (!flight.chunked) say("DATA");
-}
-
-// RFC 3030 section 3, 6152 section 3 and 6531 section 3.3: what the next hop does not say it takes
-// is not sent, and not changed. Empty: it takes this.
-std::string_view Client::cannot_take(const ClientEnvelope& envelope) const {
-  if (envelope.utf8() && !extensions_.smtp_utf8)
-    return "5.6.7 The next hop does not offer SMTPUTF8, which this message needs";
-  if (envelope.binary() && !(extensions_.chunking && extensions_.binary_mime))
-    return "5.6.3 The next hop does not offer BINARYMIME, which this message needs";
-  if (envelope.eight_bit() && !extensions_.eight_bit_mime)
-    return "5.6.3 The next hop does not offer 8BITMIME, which this message needs";
-  return {};
 }
 
 std::string Client::begin_chunk(uint64_t octets, bool last) {
@@ -129,38 +119,12 @@ void Client::say(std::string_view a, std::string_view b, std::string_view c) {
 }
 
 void Client::say_mail(const ClientEnvelope& envelope) {
-  ASSERT(is_clean(envelope.sender(), envelope.utf8()));
-  char size[32] = " SIZE=";
-  const auto end = std::to_chars(size + 6, size + sizeof size, envelope.size()).ptr;
-  const bool with_size = extensions_.size && envelope.size() != 0;
-  const bool with_body = extensions_.eight_bit_mime && envelope.eight_bit();
-  output_ += "MAIL FROM:<";
-  output_ += envelope.sender();
-  output_ += '>';
-  if (with_size) output_.append(size, end);
-  if (with_body) output_ += " BODY=8BITMIME";
-  if (envelope.binary()) output_ += " BODY=BINARYMIME";
-  if (envelope.utf8()) output_ += " SMTPUTF8";
-  if (extensions_.dsn) {
-    if (envelope.ret() != DsnReturn::kUnspecified) (output_ += " RET=") += name_of(envelope.ret());
-    if (!envelope.envid().empty()) (output_ += " ENVID=") += envelope.envid();
-  }
-  output_ += "\r\n";
+  append_mail(output_, extensions_, mail_of(envelope));
 }
 
 void Client::say_recipient(const ClientEnvelope& envelope, uint32_t index) {
-  const std::string_view recipient = envelope.recipient(index);
-  const RecipientDsn dsn = envelope.dsn(index);
-  ASSERT(!recipient.empty() && is_clean(recipient, envelope.utf8()));
-  ASSERT(is_clean(dsn.orcpt, envelope.utf8()));
-  output_ += "RCPT TO:<";
-  output_ += recipient;
-  output_ += '>';
-  if (extensions_.dsn) {
-    if (dsn.notify != 0) append_notify(output_ += " NOTIFY=", dsn.notify);
-    if (!dsn.orcpt.empty()) (output_ += " ORCPT=") += dsn.orcpt;
-  }
-  output_ += "\r\n";
+  append_recipient(output_, extensions_, envelope.recipient(index), envelope.dsn(index),
+                   envelope.utf8());
 }
 
 void Client::invariants() const {

@@ -21,6 +21,7 @@
 #include <string_view>
 
 #include "smtp/dsn.h"
+#include "smtp/hop_commands.h"
 #include "smtp/line_reader.h"
 #include "smtp/peer_reply.h"
 
@@ -45,19 +46,6 @@ class ClientEnvelope {
   [[nodiscard]] virtual DsnReturn ret() const { return DsnReturn::kUnspecified; }
   [[nodiscard]] virtual std::string_view envid() const { return {}; }
   [[nodiscard]] virtual RecipientDsn dsn(uint32_t /*index*/) const { return {}; }
-};
-
-struct Extensions {
-  bool pipelining = false;
-  bool size = false;
-  bool dsn = false;
-  bool eight_bit_mime = false;
-  bool binary_mime = false;
-  bool chunking = false;
-  bool smtp_utf8 = false;
-
-  bool enhanced_status_codes = false;
-  uint64_t size_max = 0;  // 0: not announced
 };
 
 struct ClientEvent {
@@ -150,8 +138,6 @@ class Client {
   void step();  // lock-step: the command whose reply the oldest transaction waits for
   void quit_if_due();
 
-  [[nodiscard]] std::string_view cannot_take(const ClientEnvelope& envelope) const;
-
   // client_replies.cpp: what it answered
   ClientEvent on_reply(const PeerReply& reply);
   ClientEvent on_greeting(const PeerReply& reply);
@@ -165,7 +151,6 @@ class Client {
   ClientEvent next_given_up();
   ClientEvent finish(const PeerReply& reply);
   ClientEvent stop(Kind kind, const PeerReply& reply);
-  void note_extension(std::string_view line);
   void keep_refusal(const PeerReply& reply);
   [[nodiscard]] PeerReply refusal() const { return {refusal_code_, refusal_text_}; }
 

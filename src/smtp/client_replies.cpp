@@ -1,9 +1,7 @@
 // What each reply means, by what was waited for.
-#include <charconv>
 #include <utility>
 
 #include "base/assert.h"
-#include "smtp/ascii.h"
 #include "smtp/client.h"
 
 namespace relais::smtp {
@@ -34,7 +32,7 @@ ClientEvent Client::next() {
     const PeerReplyReader::Got got = reader_.take(line);
     if (got == PeerReplyReader::Got::kMalformed)
       return stop(Kind::kUnusable, {0, "malformed reply"});
-    if (session_ == Await::kEhlo && !reader_.is_first_line()) note_extension(reader_.line_text());
+    if (session_ == Await::kEhlo && !reader_.is_first_line()) extensions_.note(reader_.line_text());
     if (got == PeerReplyReader::Got::kMore) continue;
     const ClientEvent event = on_reply(reader_.reply());
     if (event.kind != Kind::kNeedInput) return event;
@@ -208,24 +206,6 @@ ClientEvent Client::stop(Kind kind, const PeerReply& reply) {
 void Client::keep_refusal(const PeerReply& reply) {
   refusal_code_ = reply.code;
   refusal_text_ = reply.text;
-}
-
-void Client::note_extension(std::string_view line) {
-  const std::string_view keyword = take_word(line);
-  if (equals_ignoring_case(keyword, "PIPELINING")) extensions_.pipelining = true;
-  if (equals_ignoring_case(keyword, "DSN")) extensions_.dsn = true;
-  if (equals_ignoring_case(keyword, "8BITMIME")) extensions_.eight_bit_mime = true;
-  if (equals_ignoring_case(keyword, "BINARYMIME")) extensions_.binary_mime = true;
-  if (equals_ignoring_case(keyword, "CHUNKING")) extensions_.chunking = true;
-  if (equals_ignoring_case(keyword, "SMTPUTF8")) extensions_.smtp_utf8 = true;
-  if (equals_ignoring_case(keyword, "ENHANCEDSTATUSCODES"))
-    extensions_.enhanced_status_codes = true;
-  if (!equals_ignoring_case(keyword, "SIZE")) return;
-  extensions_.size = true;
-  skip_blanks(line);
-  uint64_t size_max = 0;
-  const auto parsed = std::from_chars(line.data(), line.data() + line.size(), size_max);
-  if (parsed.ec == std::errc()) extensions_.size_max = size_max;
 }
 
 }  // namespace relais::smtp
