@@ -14,7 +14,30 @@ uint16_t parse_code(std::string_view line) {
   return static_cast<uint16_t>((line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0'));
 }
 
+// The next number of "x.y.z", at most 999. False: there is none.
+bool take_part(std::string_view& text, char behind, uint16_t& part) {
+  const size_t end = text.find(behind);
+  if (end == 0 || end > 3 || !std::ranges::all_of(text.substr(0, end), is_digit)) return false;
+  part = 0;
+  for (const char digit : text.substr(0, end))
+    part = static_cast<uint16_t>(part * 10 + (digit - '0'));
+  text.remove_prefix(end + 1);
+  return true;
+}
+
 }  // namespace
+
+Reply passed_on(uint16_t code, std::string_view text) {
+  constexpr uint16_t kServiceClosing = 421;
+  if (code == kServiceClosing) code = 451;
+  const auto klass = static_cast<uint16_t>(code / 100);
+  std::string_view rest = text;
+  uint16_t parts[3] = {};
+  const bool has_status = take_part(rest, '.', parts[0]) && take_part(rest, '.', parts[1]) &&
+                          take_part(rest, ' ', parts[2]) && parts[0] == klass;
+  if (!has_status) return {code, {static_cast<uint8_t>(klass), 0, 0}, text};
+  return {code, {static_cast<uint8_t>(klass), parts[1], parts[2]}, rest};
+}
 
 void PeerReplyReader::keep(std::string_view text) {
   if (lines_ > 1 && text_.size() < kReplyTextMax) text_ += '\n';

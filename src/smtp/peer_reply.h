@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "smtp/reply.h"
+
 namespace relais::smtp {
 
 inline constexpr uint32_t kReplyTextMax = 512;  // octets kept
@@ -19,6 +21,10 @@ struct PeerReply {
   std::string_view
       text;  // after the code, lines joined with '\n', at most 512 octets kept; printable
 };
+
+// As a reply of our own: the enhanced status that stands in front of the text, if it fits the code;
+// else x.0.0. Never a 421, which would be about our own connection. `text` is borrowed.
+[[nodiscard]] Reply passed_on(uint16_t code, std::string_view text);
 
 class PeerReplyReader {
  public:

@@ -135,6 +135,10 @@ class Server {
   [[nodiscard]] std::string_view asked_sender() const {
     return question_ == Event::Kind::kMail ? command_.path.address : std::string_view{};
   }
+  // Of the MAIL or RCPT that waits for its answer.
+  [[nodiscard]] const Path& asked_path() const { return command_.path; }
+  [[nodiscard]] const MailParameters& asked_parameters() const { return command_.parameters; }
+  [[nodiscard]] const RecipientDsn& asked_dsn() const { return command_.dsn; }
   void answer(const Verdict& verdict);
   // From the next command on kCommand is asked, or not.
   void ask_before_commands(bool ask) { asks_ = ask; }

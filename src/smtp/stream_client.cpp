@@ -1,0 +1,328 @@
+#include "smtp/stream_client.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+#include "smtp/ascii.h"
+
+namespace relais::smtp {
+namespace {
+
+constexpr uint16_t kServiceClosing = 421;
+constexpr uint16_t kStartInput = 354;
+
+constexpr bool is_positive(const PeerReply& reply) { return reply.code >= 200 && reply.code < 300; }
+constexpr bool is_negative(const PeerReply& reply) { return reply.code >= 400; }
+
+}  // namespace
+
+StreamClient::StreamClient(std::string_view ehlo_name, bool chunking)
+    : ehlo_name_(ehlo_name), chunking_(chunking), awaits_{Await::kGreeting} {
+  ASSERT(!ehlo_name_.empty() && std::ranges::all_of(ehlo_name_, is_printable));
+}
+
+// ---- what we say
+
+void StreamClient::begin(const MailCommand& mail) {
+  ASSERT(can_begin() && cannot_take(extensions_, mail).empty());
+  phase_ = Phase::kEnvelope;
+  answered_ = mail_refused_ = go_due_ = last_chunk_due_ = chunk_refused_ = false;
+  utf8_ = mail.utf8;
+  binary_ = mail.binary;
+  chunked_ = extensions_.chunking && (chunking_ || mail.binary);
+  owed_ = 0;
+  mail_.clear();
+  append_mail(mail_, extensions_, mail);
+}
+
+void StreamClient::recipient(std::string_view address, const RecipientDsn& dsn) {
+  ASSERT(phase_ == Phase::kEnvelope);
+  if (over_) return;
+  if (mail_refused_) {
+    ++owed_;
+    return;
+  }
+  if (!mail_.empty()) {
+    if (std::exchange(reset_due_, false)) say(Await::kReset, "RSET\r\n");
+    say(Await::kMail, mail_);
+    mail_.clear();
+  }
+  scratch_.clear();
+  append_recipient(scratch_, extensions_, address, dsn, utf8_);
+  say(Await::kRecipient, scratch_);
+}
+
+void StreamClient::data() {
+  ASSERT(phase_ == Phase::kEnvelope && !awaits(Await::kRecipient) && owed_ == 0);
+  if (over_) return;
+  unstuffing_.reset();
+  if (chunked_) {
+    go_due_ = true;
+  } else {
+    say(Await::kData, "DATA\r\n");
+  }
+}
+
+void StreamClient::content(std::string_view wire) {
+  ASSERT(phase_ == Phase::kContent || phase_ == Phase::kDone || over_);
+  if (over_ || phase_ != Phase::kContent || chunk_refused_) return;
+  if (chunked_) {
+    scratch_.clear();
+    chunk_ += unstuffing_.next(wire, scratch_);
+  } else {
+    output_ += wire;
+  }
+}
+
+void StreamClient::end() {
+  ASSERT(phase_ == Phase::kContent || phase_ == Phase::kDone || over_);
+  if (over_ || phase_ == Phase::kDone) return;
+  phase_ = Phase::kEnding;
+  if (chunked_) {
+    last_chunk_due_ = !chunk_refused_;
+  } else {
+    output_ += ".\r\n";
+    awaits_.push_back(Await::kContent);
+  }
+}
+
+bool StreamClient::abandon() {
+  if (over_) return false;
+  const bool begun = phase_ == Phase::kContent || phase_ == Phase::kEnding || awaits(Await::kData);
+  if (begun) return false;
+  const bool said = phase_ == Phase::kEnvelope && mail_.empty();
+  // What has been held back is not said at all; if MAIL is among it, nothing is there to reset.
+  const bool mail_held = std::ranges::find(held_, Await::kMail, &Held::await) != held_.end();
+  if (said && !mail_refused_ && !mail_held) reset_due_ = true;
+  std::erase_if(held_, [](const Held& held) { return held.await != Await::kReset; });
+  for (Await& await : awaits_) {
+    if (await == Await::kMail || await == Await::kRecipient) await = Await::kForgotten;
+  }
+  phase_ = Phase::kNone;
+  go_due_ = false;
+  owed_ = 0;
+  mail_.clear();
+  return !spoilt_;
+}
+
+void StreamClient::quit() {
+  ASSERT(can_begin());
+  quitting_ = true;
+  say(Await::kQuit, "QUIT\r\n");
+}
+
+void StreamClient::say(Await await, std::string_view text) {
+  if (!in_step() || !held_.empty()) {
+    held_.push_back({await, std::string(text)});
+    return;
+  }
+  awaits_.push_back(await);
+  output_ += text;
+}
+
+void StreamClient::release_held() {
+  if (held_.empty() || !awaits_.empty()) return;
+  awaits_.push_back(held_.front().await);
+  output_ += held_.front().text;
+  held_.pop_front();
+}
+
+bool StreamClient::awaits(Await kind) const {
+  return std::ranges::find(awaits_, kind) != awaits_.end() ||
+         std::ranges::find(held_, kind, &Held::await) != held_.end();
+}
+
+void StreamClient::take_output(std::string& out) {
+  out.clear();
+  if (chunked_) add_chunk();
+  std::swap(out, output_);
+}
+
+void StreamClient::add_chunk() {
+  if (over_ || (chunk_.empty() && !last_chunk_due_) || !in_step()) return;
+  output_ += "BDAT ";
+  output_ += std::to_string(chunk_.size());
+  output_ += last_chunk_due_ ? " LAST\r\n" : "\r\n";
+  output_ += chunk_;
+  chunk_.clear();
+  last_chunk_due_ = false;
+  awaits_.push_back(Await::kChunk);
+}
+
+// ---- what it answered
+
+void StreamClient::feed(std::span<const char> bytes) {
+  if (over_) return;
+  ASSERT(input_.empty());
+  input_ = {bytes.data(), bytes.size()};
+}
+
+StreamEvent StreamClient::next() {
+  if (over_) return {.kind = Kind::kOver, .reply = refusal()};
+  StreamEvent event;
+  while (!next_without_reply(event)) {
+    std::string_view line;
+    switch (lines_.take(input_, line)) {
+      case LineReader::Got::kNothing:
+        return {};
+      case LineReader::Got::kTooLong:
+        return stop({0, "reply line too long"});
+      case LineReader::Got::kLine:
+        break;
+    }
+    const PeerReplyReader::Got got = reader_.take(line);
+    if (got == PeerReplyReader::Got::kMalformed) return stop({0, "malformed reply"});
+    const bool of_hello = !awaits_.empty() && awaits_.front() == Await::kEhlo;
+    if (of_hello && !reader_.is_first_line()) extensions_.note(reader_.line_text());
+    if (got == PeerReplyReader::Got::kMore) continue;
+    event = on_reply(reader_.reply());
+    if (event.kind != Kind::kNeedInput) break;
+  }
+  return event;
+}
+
+bool StreamClient::next_without_reply(StreamEvent& event) {
+  if (owed_ > 0 && !awaits(Await::kRecipient)) {
+    --owed_;
+    event = {.kind = Kind::kRecipient, .reply = refusal()};
+    return true;
+  }
+  if (std::exchange(go_due_, false)) {
+    phase_ = Phase::kContent;
+    event = {.kind = Kind::kData, .reply = {kStartInput, {}}};
+    return true;
+  }
+  // Chunks were refused before the content had ended; nothing is under way any more.
+  if (phase_ == Phase::kEnding && chunk_refused_ && !awaits(Await::kChunk)) {
+    event = finish(refusal());
+    return true;
+  }
+  return false;
+}
+
+StreamEvent StreamClient::on_reply(const PeerReply& reply) {
+  if (reply.code == kServiceClosing) return stop(reply);
+  if (awaits_.empty()) {
+    // Nobody asked. In the middle of content it can only mean that the server wants no more of it.
+    if (phase_ != Phase::kContent || !is_negative(reply)) return stop(reply);
+    spoilt_ = true;
+    phase_ = Phase::kDone;
+    return {.kind = Kind::kEnd, .reply = reply};
+  }
+  const Await await = awaits_.front();
+  awaits_.erase(awaits_.begin());
+  const bool fits = is_positive(reply) || is_negative(reply) || await == Await::kData;
+  if (!fits) return stop(reply);
+  StreamEvent event;
+  switch (await) {
+    case Await::kGreeting:
+      if (reply.code != 220) return stop(reply);
+      say(Await::kEhlo, "EHLO " + ehlo_name_ + "\r\n");
+      return {};
+    case Await::kEhlo:
+    case Await::kHelo:
+      return on_hello(await, reply);
+    case Await::kQuit:
+      return stop(reply);
+    case Await::kReset:
+      if (!is_positive(reply)) return stop(reply);
+      break;
+    case Await::kForgotten:
+      break;
+    case Await::kMail:
+      event = on_mail(reply);
+      break;
+    case Await::kRecipient:
+      answered_ = true;
+      event = {.kind = Kind::kRecipient, .reply = mail_refused_ ? refusal() : reply};
+      break;
+    case Await::kData:
+      event = on_data(reply);
+      break;
+    case Await::kChunk:
+      event = on_chunk(reply);
+      break;
+    case Await::kContent:
+      event = finish(reply);
+      break;
+  }
+  if (!over_) release_held();
+  return event;
+}
+
+StreamEvent StreamClient::on_hello(Await await, const PeerReply& reply) {
+  if (!is_positive(reply)) {
+    extensions_ = {};
+    // RFC 5321 4.1.4: a server that does not know EHLO is asked again with HELO.
+    if (await == Await::kHelo || reply.code < 500) return stop(reply);
+    say(Await::kHelo, "HELO " + ehlo_name_ + "\r\n");
+    return {};
+  }
+  ready_ = true;
+  return {.kind = Kind::kReady, .reply = reply};
+}
+
+StreamEvent StreamClient::on_mail(const PeerReply& reply) {
+  answered_ = true;
+  mail_refused_ = is_negative(reply);
+  if (!mail_refused_) return {};
+  keep_refusal(reply);
+  // In lock-step the recipients are not asked about any more.
+  owed_ += static_cast<uint32_t>(held_.size());
+  held_.clear();
+  return {};
+}
+
+StreamEvent StreamClient::on_data(const PeerReply& reply) {
+  if (is_negative(reply)) return {.kind = Kind::kData, .reply = reply};
+  if (reply.code != kStartInput) return stop(reply);
+  phase_ = Phase::kContent;
+  return {.kind = Kind::kData, .reply = reply};
+}
+
+// The first refusal says what is wrong; chunks behind it are refused for its sake.
+StreamEvent StreamClient::on_chunk(const PeerReply& reply) {
+  if (is_negative(reply) && !std::exchange(chunk_refused_, true)) {
+    keep_refusal(reply);
+    chunk_.clear();
+    last_chunk_due_ = false;
+  }
+  if (phase_ != Phase::kEnding || last_chunk_due_ || !chunk_.empty() || awaits(Await::kChunk))
+    return {};
+  return finish(chunk_refused_ ? refusal() : reply);
+}
+
+StreamEvent StreamClient::finish(const PeerReply& reply) {
+  reset_due_ = chunk_refused_;
+  phase_ = Phase::kNone;
+  return {.kind = Kind::kEnd, .reply = reply};
+}
+
+StreamEvent StreamClient::stop(const PeerReply& reply) {
+  over_ = true;
+  keep_refusal(reply);
+  input_ = {};
+  lines_.reset();
+  output_.clear();
+  chunk_.clear();
+  held_.clear();
+  return {.kind = Kind::kOver, .reply = refusal()};
+}
+
+void StreamClient::keep_refusal(const PeerReply& reply) {
+  refusal_code_ = reply.code;
+  refusal_text_ = reply.text;
+}
+
+void StreamClient::invariants() const {
+  lines_.invariants();
+  ASSERT(over_ || ready_ || phase_ == Phase::kNone);
+  ASSERT(extensions_.pipelining || over_ || awaits_.size() <= 1 || phase_ != Phase::kEnvelope);
+  ASSERT(owed_ == 0 || mail_refused_);
+  ASSERT(chunk_.empty() || (chunked_ && !chunk_refused_));
+  ASSERT(!last_chunk_due_ || phase_ == Phase::kEnding);
+  ASSERT(phase_ != Phase::kNone || mail_.empty());
+}
+
+}  // namespace relais::smtp

@@ -1,0 +1,488 @@
+// The client for messages that are still coming in, against scripted servers: what it says and
+// when, and what it makes of each reply, with replies whole and octet by octet.
+#include "smtp/stream_client.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "base/prng.h"
+
+namespace relais::smtp::test {
+namespace {
+
+using Kind = StreamEvent::Kind;
+using Texts = std::vector<std::string>;
+
+constexpr std::string_view kPipelined = "220 hop\r\n250-hop\r\n250 PIPELINING\r\n";
+constexpr std::string_view kLockStep = "220 hop\r\n250 hop\r\n";
+constexpr std::string_view kInChunks =
+    "220 hop\r\n250-hop\r\n250-PIPELINING\r\n250-BINARYMIME\r\n250 CHUNKING\r\n";
+constexpr std::string_view kMail = "MAIL FROM:<a@contoso.com>\r\n";
+constexpr std::string_view kB = "RCPT TO:<b@contoso.com>\r\n";
+constexpr std::string_view kC = "RCPT TO:<c@contoso.com>\r\n";
+
+std::string show(const StreamEvent& event) {
+  std::string text;
+  switch (event.kind) {
+    case Kind::kNeedInput:
+      return "";
+    case Kind::kReady:
+      return "ready";
+    case Kind::kRecipient:
+      text = "rcpt ";
+      break;
+    case Kind::kData:
+      text = "data ";
+      break;
+    case Kind::kEnd:
+      text = "end ";
+      break;
+    case Kind::kOver:
+      text = "over ";
+      break;
+  }
+  text += std::to_string(event.reply.code);
+  if (!event.reply.text.empty()) (text += ' ') += event.reply.text;
+  return text;
+}
+
+std::string join(std::initializer_list<std::string_view> parts) {
+  std::string text;
+  for (const std::string_view part : parts) text += part;
+  return text;
+}
+
+// One server that answers as told; each test runs with its replies whole and octet by octet.
+class Stream : public ::testing::TestWithParam<bool> {
+ protected:
+  Texts hear(std::string_view replies) {
+    Texts events;
+    const auto drain = [&] {
+      for (;;) {
+        const StreamEvent event = client.next();
+        client.invariants();
+        if (event.kind == Kind::kNeedInput) return;
+        events.push_back(show(event));
+        if (event.kind == Kind::kOver) return;
+      }
+    };
+    const size_t piece = GetParam() ? 1 : std::max<size_t>(1, replies.size());
+    for (size_t i = 0; i < replies.size(); i += piece) {
+      const std::string_view part = replies.substr(i, piece);
+      const std::vector<char> memory(part.begin(), part.end());  // its end is seen by asan
+      client.feed(memory);
+      drain();
+    }
+    if (replies.empty()) drain();
+    return events;
+  }
+  std::string said() {
+    std::string out;
+    client.take_output(out);
+    client.invariants();
+    return out;
+  }
+  void greet(std::string_view greeting) {
+    EXPECT_EQ(hear(greeting), Texts{"ready"});
+    said();
+  }
+  void begin() { client.begin({.sender = "a@contoso.com"}); }
+  void recipient(std::string_view address) { client.recipient(address, {}); }
+  // MAIL, one recipient that is taken, and DATA that may begin.
+  void begin_content() {
+    begin();
+    recipient("b@contoso.com");
+    said();
+    hear("250 ok\r\n250 ok\r\n");
+    client.data();
+    EXPECT_EQ(hear(said().empty() ? "" : "354 go\r\n").size(), 1U);
+  }
+
+  StreamClient client{"relay.contoso.com", true};
+};
+
+INSTANTIATE_TEST_SUITE_P(Replies, Stream, ::testing::Values(false, true),
+                         [](const auto& way) { return way.param ? "ByOctets" : "Whole"; });
+
+TEST_P(Stream, MailWaitsForTheFirstRecipientAndLeavesWithIt) {
+  greet(kPipelined);
+  begin();
+  EXPECT_EQ(said(), "");
+  recipient("b@contoso.com");
+  EXPECT_EQ(said(), join({kMail, kB}));
+  EXPECT_EQ(hear("250 mail\r\n250 2.1.5 b\r\n"), Texts{"rcpt 250 2.1.5 b"});
+  recipient("c@contoso.com");
+  EXPECT_EQ(said(), kC);
+  EXPECT_EQ(hear("550 5.1.1 no c\r\n"), Texts{"rcpt 550 5.1.1 no c"});
+  client.data();
+  EXPECT_EQ(said(), "DATA\r\n");
+  EXPECT_EQ(hear("354 go\r\n"), Texts{"data 354 go"});
+  client.content("one\r\n");
+  client.content("..two\r\n");
+  EXPECT_EQ(said(), "one\r\n..two\r\n");
+  client.end();
+  EXPECT_EQ(said(), ".\r\n");
+  EXPECT_TRUE(client.end_taken());
+  EXPECT_EQ(hear("250 2.0.0 queued as 1\r\n"), Texts{"end 250 2.0.0 queued as 1"});
+  EXPECT_TRUE(client.can_begin());
+  begin();
+  recipient("b@contoso.com");
+  EXPECT_EQ(said(), join({kMail, kB})) << "a clean end needs no RSET";
+}
+
+TEST_P(Stream, RecipientsThatComeTogetherAreAnsweredInOrder) {
+  greet(kPipelined);
+  begin();
+  recipient("b@contoso.com");
+  recipient("c@contoso.com");
+  EXPECT_EQ(said(), join({kMail, kB, kC}));
+  EXPECT_EQ(hear("250 ok\r\n450 b\r\n250 c\r\n"), (Texts{"rcpt 450 b", "rcpt 250 c"}));
+}
+
+TEST_P(Stream, ARefusalOfMailAnswersEveryRecipient) {
+  greet(kPipelined);
+  begin();
+  recipient("b@contoso.com");
+  recipient("c@contoso.com");
+  said();
+  EXPECT_EQ(hear("550 5.7.1 not you\r\n503 mail first\r\n503 mail first\r\n"),
+            (Texts{"rcpt 550 5.7.1 not you", "rcpt 550 5.7.1 not you"}));
+  recipient("d@contoso.com");
+  EXPECT_EQ(said(), "");
+  EXPECT_EQ(hear(""), Texts{"rcpt 550 5.7.1 not you"});
+  EXPECT_TRUE(client.abandon());
+  begin();
+  recipient("b@contoso.com");
+  EXPECT_EQ(said(), join({kMail, kB})) << "there was nothing to reset";
+}
+
+TEST_P(Stream, InLockStepOneCommandWaitsForTheOther) {
+  greet(kLockStep);
+  begin();
+  recipient("b@contoso.com");
+  recipient("c@contoso.com");
+  EXPECT_EQ(said(), kMail);
+  EXPECT_EQ(hear("250 ok\r\n"), Texts{});
+  EXPECT_EQ(said(), kB);
+  EXPECT_EQ(hear("250 b\r\n"), Texts{"rcpt 250 b"});
+  EXPECT_EQ(said(), kC);
+  EXPECT_EQ(hear("250 c\r\n"), Texts{"rcpt 250 c"});
+  client.data();
+  EXPECT_EQ(said(), "DATA\r\n");
+  EXPECT_EQ(hear("354 go\r\n"), Texts{"data 354 go"});
+  client.content("x\r\n");
+  client.end();
+  EXPECT_EQ(said(), "x\r\n.\r\n");
+  EXPECT_EQ(hear("250 kept\r\n"), Texts{"end 250 kept"});
+}
+
+TEST_P(Stream, InLockStepARefusedMailKeepsTheRecipientsBack) {
+  greet(kLockStep);
+  begin();
+  recipient("b@contoso.com");
+  recipient("c@contoso.com");
+  EXPECT_EQ(said(), kMail);
+  EXPECT_EQ(hear("451 later\r\n"), (Texts{"rcpt 451 later", "rcpt 451 later"}));
+  EXPECT_EQ(said(), "");
+  EXPECT_TRUE(client.abandon());
+  EXPECT_TRUE(client.can_begin());
+}
+
+TEST_P(Stream, WithChunkingContentNeedsNoGoAheadAndLosesItsDots) {
+  greet(kInChunks);
+  begin();
+  recipient("b@contoso.com");
+  said();
+  hear("250 ok\r\n250 ok\r\n");
+  client.data();
+  EXPECT_EQ(said(), "");
+  EXPECT_EQ(hear(""), Texts{"data 354"});
+  client.content("one\r\n.");
+  client.content(".two\r\n");
+  EXPECT_EQ(said(), "BDAT 11\r\none\r\n.two\r\n");
+  EXPECT_EQ(hear("250 11 octets\r\n"), Texts{});
+  client.content("x\r\n");
+  client.end();
+  EXPECT_EQ(said(), "BDAT 3 LAST\r\nx\r\n");
+  EXPECT_EQ(hear("250 kept\r\n"), Texts{"end 250 kept"});
+}
+
+TEST_P(Stream, AnEndBehindTheLastOctetIsAnEmptyChunk) {
+  greet(kInChunks);
+  begin_content();
+  client.content("x\r\n");
+  EXPECT_EQ(said(), "BDAT 3\r\nx\r\n");
+  client.end();
+  EXPECT_EQ(said(), "BDAT 0 LAST\r\n");
+  EXPECT_EQ(hear("250 3\r\n"), Texts{});
+  EXPECT_EQ(hear("550 5.7.1 spam\r\n"), Texts{"end 550 5.7.1 spam"});
+  begin();
+  recipient("b@contoso.com");
+  EXPECT_EQ(said(), join({"RSET\r\n", kMail, kB}));
+  EXPECT_EQ(hear("250 reset\r\n250 ok\r\n250 ok\r\n"), Texts{"rcpt 250 ok"});
+}
+
+TEST_P(Stream, ARefusedChunkEndsTheSendingAndIsTheAnswer) {
+  greet(kInChunks);
+  begin_content();
+  client.content("one\r\n");
+  said();
+  EXPECT_EQ(hear("552 5.3.4 too much\r\n"), Texts{});
+  client.content("two\r\n");
+  EXPECT_EQ(said(), "");
+  client.end();
+  EXPECT_EQ(hear(""), Texts{"end 552 5.3.4 too much"});
+  EXPECT_EQ(said(), "");
+  EXPECT_TRUE(client.can_begin());
+}
+
+TEST_P(Stream, WithoutPipeliningOneChunkIsUnderWay) {
+  greet("220 hop\r\n250-hop\r\n250 CHUNKING\r\n");
+  begin();
+  recipient("b@contoso.com");
+  said();
+  hear("250 ok\r\n");
+  said();
+  hear("250 ok\r\n");
+  client.data();
+  EXPECT_EQ(hear(""), Texts{"data 354"});
+  client.content("one\r\n");
+  EXPECT_EQ(said(), "BDAT 5\r\none\r\n");
+  client.content("two\r\n");
+  client.end();
+  EXPECT_EQ(said(), "");
+  EXPECT_EQ(hear("250 5\r\n"), Texts{});
+  EXPECT_EQ(said(), "BDAT 5 LAST\r\ntwo\r\n");
+  EXPECT_EQ(hear("250 kept\r\n"), Texts{"end 250 kept"});
+}
+
+TEST_P(Stream, ARefusedDataLeavesTheTransactionAndTheNextOneResetsIt) {
+  greet(kPipelined);
+  begin();
+  recipient("b@contoso.com");
+  said();
+  hear("250 ok\r\n250 ok\r\n");
+  client.data();
+  said();
+  EXPECT_EQ(hear("451 4.3.0 not now\r\n"), Texts{"data 451 4.3.0 not now"});
+  recipient("c@contoso.com");
+  EXPECT_EQ(said(), kC);
+  EXPECT_EQ(hear("250 c\r\n"), Texts{"rcpt 250 c"});
+  EXPECT_TRUE(client.abandon());
+  begin();
+  recipient("b@contoso.com");
+  EXPECT_EQ(said(), join({"RSET\r\n", kMail, kB}));
+}
+
+TEST_P(Stream, AnEnvelopeCanBeGivenUpEvenBeforeItsAnswersHaveCome) {
+  greet(kPipelined);
+  begin();
+  EXPECT_TRUE(client.abandon());
+  EXPECT_EQ(said(), "") << "nothing had been said";
+  begin();
+  recipient("b@contoso.com");
+  said();
+  EXPECT_TRUE(client.abandon());
+  begin();
+  recipient("c@contoso.com");
+  EXPECT_EQ(said(), join({"RSET\r\n", kMail, kC}));
+  EXPECT_EQ(hear("250 old mail\r\n250 old b\r\n250 reset\r\n250 mail\r\n550 c\r\n"),
+            Texts{"rcpt 550 c"});
+}
+
+TEST_P(Stream, InLockStepWhatWasNotSaidIsNotSaidAfterItWasGivenUp) {
+  greet(kLockStep);
+  begin();
+  recipient("b@contoso.com");
+  EXPECT_EQ(said(), kMail);
+  EXPECT_TRUE(client.abandon());
+  EXPECT_EQ(hear("250 ok\r\n"), Texts{});
+  EXPECT_EQ(said(), "");
+  begin();
+  recipient("b@contoso.com");
+  EXPECT_EQ(said(), "RSET\r\n");
+  EXPECT_EQ(hear("250 ok\r\n"), Texts{});
+  EXPECT_EQ(said(), kMail);
+}
+
+TEST_P(Stream, OnlyClosingUndoesContent) {
+  greet(kPipelined);
+  begin_content();
+  EXPECT_FALSE(client.abandon());
+}
+
+TEST_P(Stream, OnlyClosingUndoesContentInChunks) {
+  greet(kInChunks);
+  begin_content();
+  EXPECT_FALSE(client.abandon());
+}
+
+TEST_P(Stream, DataThatWaitsForItsAnswerCannotBeUndoneEither) {
+  greet(kPipelined);
+  begin();
+  recipient("b@contoso.com");
+  said();
+  hear("250 ok\r\n250 ok\r\n");
+  client.data();
+  EXPECT_FALSE(client.abandon());
+}
+
+TEST_P(Stream, ARefusalInTheMiddleOfContentIsTheAnswerAndTheConnectionIsSpoilt) {
+  greet(kPipelined);
+  begin_content();
+  client.content("x\r\n");
+  said();
+  EXPECT_EQ(hear("552 5.3.4 enough\r\n"), Texts{"end 552 5.3.4 enough"});
+  client.content("y\r\n");
+  client.end();
+  EXPECT_EQ(said(), "");
+  EXPECT_FALSE(client.abandon());
+  EXPECT_FALSE(client.can_begin());
+}
+
+TEST_P(Stream, ServiceClosingEndsItWherever) {
+  greet(kPipelined);
+  begin();
+  recipient("b@contoso.com");
+  said();
+  EXPECT_FALSE(client.answered());
+  EXPECT_EQ(hear("421 4.4.2 idle for too long\r\n"), Texts{"over 421 4.4.2 idle for too long"});
+  EXPECT_FALSE(client.answered());
+  EXPECT_FALSE(client.abandon());
+  EXPECT_EQ(hear(""), Texts{"over 421 4.4.2 idle for too long"}) << "again and again";
+}
+
+TEST_P(Stream, NonsenseEndsIt) {
+  for (const std::string_view nonsense : {"hello\r\n", "250-a\r\n251 b\r\n", "150 wait\r\n"}) {
+    StreamClient other("relay.contoso.com", true);
+    std::string greeting(kPipelined);
+    other.feed(greeting);
+    while (other.next().kind != Kind::kNeedInput) {
+    }
+    other.begin({.sender = "a@contoso.com"});
+    other.recipient("b@contoso.com", {});
+    other.feed(nonsense);
+    EXPECT_EQ(other.next().kind, Kind::kOver) << nonsense;
+    other.invariants();
+  }
+  greet(kPipelined);
+  EXPECT_EQ(hear("250 nobody asked\r\n").size(), 1U);
+  EXPECT_FALSE(client.ready());
+}
+
+TEST_P(Stream, AGreetingOrHelloThatRefusesEndsIt) {
+  EXPECT_EQ(hear("554 5.7.1 go away\r\n"), Texts{"over 554 5.7.1 go away"});
+  StreamClient other("relay.contoso.com", true);
+  other.feed(std::string_view("220 hop\r\n500 what\r\n550 nor that\r\n"));
+  EXPECT_EQ(other.next().kind, Kind::kOver);
+}
+
+TEST_P(Stream, QuitIsAnsweredByTheEnd) {
+  greet(kPipelined);
+  client.quit();
+  EXPECT_EQ(said(), "QUIT\r\n");
+  EXPECT_FALSE(client.can_begin());
+  EXPECT_EQ(hear("221 bye\r\n"), Texts{"over 221 bye"});
+}
+
+TEST_P(Stream, ParametersAreThoseThatTheServerOffers) {
+  greet("220 hop\r\n250-hop\r\n250-SIZE 1000\r\n250-DSN\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n");
+  client.begin({.sender = "a@contoso.com",
+                .size = 77,
+                .eight_bit = true,
+                .utf8 = true,
+                .ret = DsnReturn::kHeaders,
+                .envid = "x+2B"});
+  client.recipient("b@contoso.com", {dsn_notify::kNever, "rfc822;c@contoso.com"});
+  EXPECT_EQ(said(),
+            "MAIL FROM:<a@contoso.com> SIZE=77 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=x+2B\r\n");
+  hear("250 ok\r\n");
+  EXPECT_EQ(said(), "RCPT TO:<b@contoso.com> NOTIFY=NEVER ORCPT=rfc822;c@contoso.com\r\n");
+}
+
+// Whatever it says: no assertion fails, and one that was asked is answered at most once.
+TEST(StreamRandom, AServerThatSaysAnythingBreaksNothing) {
+  constexpr std::string_view kSayings[] = {
+      "220 hop\r\n",  "250 ok\r\n",  "250-hop\r\n250-PIPELINING\r\n250 CHUNKING\r\n",
+      "354 go\r\n",   "550 no\r\n",  "451 l",
+      "ater\r\n",     "421 bye\r\n", "250-a\r\n",
+      "\r\n",         "junk\r\n",    "250 hop\r\n",
+      "503 order\r\n"};
+  for (uint64_t seed = 1; seed <= 3000; ++seed) {
+    Prng random(seed);
+    StreamClient client("relay.contoso.com", random.below(2) == 0);
+    uint32_t asked = 0;
+    uint32_t answered = 0;
+    bool content = false;
+    bool data_asked = false;
+    bool ended = false;
+    std::string fed;
+    const auto drain = [&] {
+      for (;;) {
+        const StreamEvent event = client.next();
+        client.invariants();
+        if (event.kind == Kind::kNeedInput || event.kind == Kind::kOver) return;
+        if (event.kind == Kind::kRecipient) ++answered;
+        if (event.kind == Kind::kData) {
+          data_asked = false;
+          content = event.reply.code == 354;
+        }
+        if (event.kind == Kind::kEnd && !ended) content = false;
+        ASSERT_LE(answered, asked);
+      }
+    };
+    bool begun = false;
+    for (int step = 0; step < 60; ++step) {
+      std::string out;
+      switch (random.below(5)) {
+        case 0:
+        case 1:
+          fed = kSayings[random.below(std::size(kSayings))];
+          if (step == 0) fed = "220 hop\r\n250-hop\r\n250 PIPELINING\r\n";
+          client.feed(fed);
+          drain();
+          break;
+        case 2:
+          if (client.can_begin()) {
+            client.begin({.sender = "a@contoso.com"});
+            begun = true;
+            asked = answered = 0;
+            content = data_asked = ended = false;
+          } else if (begun && !data_asked && !content && !ended && client.ready()) {
+            client.recipient("b@contoso.com", {});
+            ++asked;
+            drain();
+          }
+          break;
+        case 3:
+          if (content && client.ready() && !ended) {
+            client.content("..x\r\n");
+            if (random.below(3) == 0) {
+              client.end();
+              ended = true;
+              begun = false;
+            }
+            drain();
+          } else if (begun && asked > 0 && asked == answered && !data_asked && client.ready() &&
+                     !ended) {
+            client.data();
+            data_asked = true;
+            drain();
+          }
+          break;
+        default:
+          client.take_output(out);
+          client.invariants();
+          if (random.below(10) == 0 && begun && client.abandon()) {
+            begun = content = data_asked = false;
+            asked = answered = 0;
+          }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace relais::smtp::test
