@@ -76,6 +76,8 @@ class Slab {
     return slot.live && slot.generation == handle.generation ? slot.object() : nullptr;
   }
 
+  [[nodiscard]] const T* get(Handle handle) const { return const_cast<Slab*>(this)->get(handle); }
+
   [[nodiscard]] Handle handle_of(const T* object) const {
     const Slot& slot = slot_of(object);
     ASSERT(slot.live);

@@ -33,6 +33,14 @@ enum class Operation : uint8_t {
   kMilterLinkTimer,  // it has been idle for long
   kMilterTalkTimer,  // front: slot, generation = a message's talk with a milter
 
+  kUpstreamConnect,  // upstream: slot, generation = connection
+  kUpstreamReceive,
+  kUpstreamSend,
+  kUpstreamClose,
+  kUpstreamLinkTimer,
+  kUpstreamTalkTimer,   // upstream: slot, generation = a message that waits for a connection
+  kUpstreamTrialTimer,  // upstream: one that failed may be tried again; slot = pool
+
   kSpoolWrite,  // spool: the group commit
   kSpoolZero,   // spool: prewriting a segment
   kSpoolRead,   // spool: a block of a message; slot = block

@@ -11,7 +11,7 @@ import sys
 import tempfile
 
 # A room includes itself and what stands in an earlier row. Rooms of one row do not see each other.
-ROWS = [["base"], ["ring", "smtp", "policy", "milter", "tls"], ["spool", "config"],
+ROWS = [["base"], ["ring", "smtp", "policy", "milter", "tls"], ["spool", "config", "upstream"],
         ["front", "relay"], ["admin"], ["shell"], ["main"]]
 ROW_OF = {room: row for row, rooms in enumerate(ROWS) for room in rooms}
 

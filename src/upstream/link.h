@@ -1,0 +1,112 @@
+// A connection to an upstream, and what one message that is still coming in wants of it. Data only;
+// Upstreams moves them.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ip.h"
+#include "base/slab.h"
+#include "ring/timer_wheel.h"
+#include "smtp/stream_client.h"
+
+namespace relais::upstream {
+
+// Where a connector's mail goes. A value: those that are equal share connections.
+struct Target {
+  std::vector<Endpoint> hosts;  // 1 to Balancer::kHostsMax
+  std::string ehlo_name;
+  Duration timeout = minutes(5);   // for a reply; twice that for the one to the end of data
+  uint32_t connections_max = 100;  // a host, on one core
+  friend bool operator==(const Target&, const Target&) = default;
+};
+
+// What MAIL says. Owned: it may have to wait for a connection, and be said again on another one.
+struct Mail {
+  std::string sender;
+  uint64_t size = 0;
+  bool eight_bit = false;
+  bool binary = false;
+  bool utf8 = false;
+  smtp::DsnReturn ret = smtp::DsnReturn::kUnspecified;
+  std::string envid;
+
+  [[nodiscard]] smtp::MailCommand command() const {
+    return {.sender = sender,
+            .size = size,
+            .eight_bit = eight_bit,
+            .binary = binary,
+            .utf8 = utf8,
+            .ret = ret,
+            .envid = envid};
+  }
+};
+
+// From MAIL to the end of one message.
+struct Talk {
+  Talk(uint32_t pool_index, Handle whose, Mail what)
+      : pool(pool_index), owner(whose), mail(std::move(what)) {}
+
+  enum class Asked : uint8_t { kNothing, kPlace, kRecipient, kData, kEnd };
+  struct Recipient {
+    std::string address;
+    uint8_t notify = 0;
+    std::string orcpt;
+  };
+
+  uint32_t pool;
+  Handle owner;
+  Mail mail;
+  Handle link;        // null: it waits for one, or has lost it
+  uint32_t host = 0;  // that has it, or had it last
+  Asked asked = Asked::kNothing;
+  bool begun = false;    // MAIL was given to the link
+  bool content = false;  // some has been given: it cannot begin again
+  bool retried = false;  // on a fresh connection, behind one that was no longer there
+  bool full = false;     // its owner was told to wait, too much is queued
+  uint64_t tried = 0;    // hosts that failed it, bit by bit
+  std::vector<Recipient> unanswered;
+  uint16_t early_code = 0;  // the upstream's verdict came before the end of data; 0: it did not
+  std::string early_text;
+  std::string trouble;  // why no upstream has it any more; empty: one has, or may get it
+  Instant due;          // while it waits for a connection
+  ring::TimerId timer;
+};
+
+struct Link {
+  Link(uint32_t pool_index, uint32_t host_index, int descriptor, std::string_view ehlo_name)
+      : pool(pool_index), host(host_index), fd(descriptor), client(ehlo_name, true) {}
+
+  uint32_t pool;
+  uint32_t host;
+  int fd;
+  smtp::StreamClient client;
+  sockaddr_storage address{};
+
+  // ---- operations under way
+  bool connecting = false;
+  bool receiving = false;
+  bool parked = false;
+  bool sending = false;
+  bool closing = false;
+  bool greeted = false;  // hello is done
+  bool quitting = false;
+  bool dirty = false;  // is in the list of those to be sent from
+  std::string out;     // under way
+  size_t out_sent = 0;
+
+  // ---- whom it serves
+  Handle talk;  // null: idle, or a trial
+  uint32_t messages = 0;
+  Instant idle_since;
+  Instant due;       // a reply, or progress; 0: nothing is waited for
+  Instant timer_at;  // when `timer` fires
+  ring::TimerId timer;
+};
+
+}  // namespace relais::upstream

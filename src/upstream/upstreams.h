@@ -1,0 +1,161 @@
+// One core's connections to upstreams, over the ring: for cut-through proxying. A session borrows a
+// connection for the length of one message, from MAIL to the end of data, and gives it content as
+// it comes; a connection carries many messages, of many sessions.
+//
+//   Handle talk = upstreams.begin(target, session, mail);    asks for a connection
+//   upstreams.recipient(talk, ...); data(); content(); end();    each but content() asks
+//   while (upstreams.next_event(event)) ...              answers, always as events, never at once
+//   upstreams.release(talk);                             when the message is over, however
+//
+// One host is chosen for a message (balancer.h). Until a host has answered something about it, and
+// before its content, another one is tried when the first cannot be talked to; a connection that
+// was used before and turns out to be gone costs nobody anything. A message that is given up in the
+// middle of its content costs its connection, because nothing else makes sure that no half of it is
+// delivered. A host that fails is left alone for a growing time (an event of the observer), and a
+// connection of ours finds out whether that is over.
+//
+// Limits: Target::connections_max; who finds none free waits kPlacePatience. Above kBacklogMax
+// octets that wait for one upstream its owner is told to pause.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/slab.h"
+#include "ring/loop.h"
+#include "upstream/balancer.h"
+#include "upstream/link.h"
+#include "upstream/observer.h"
+
+namespace relais::upstream {
+
+struct Event {
+  enum class Kind : uint8_t {
+    kPlaced,  // a connection is there; `code` 0, or this message is nothing for it: code and text
+    kReply,   // `code` and `text` of the answer to what was asked
+    kFailed,  // no upstream answers: `text` says which, and why
+    kRoom,    // full() is over
+  };
+  Kind kind = Kind::kPlaced;
+  Handle owner;
+  Handle talk;
+  uint16_t code = 0;
+  std::string text;
+};
+
+// Since the start, and now.
+struct Figures {
+  uint64_t messages = 0;  // that an upstream took
+  uint64_t opened = 0;    // connections
+  uint64_t failures = 0;  // of connections: not made, lost, silent
+  uint64_t retries = 0;   // messages that began again on another connection
+  uint32_t connections = 0;
+  uint32_t outstanding = 0;
+  uint32_t open_circuits = 0;
+};
+
+class Upstreams {
+ public:
+  static constexpr size_t kBacklogMax = 64 * 1024;
+  static constexpr Duration kPlacePatience = seconds(30);
+
+  Upstreams(ring::Loop& loop, Observer& observer, uint32_t sessions_max);
+  ~Upstreams();
+  Upstreams(const Upstreams&) = delete;
+  Upstreams& operator=(const Upstreams&) = delete;
+
+  [[nodiscard]] Handle begin(const Target& target, Handle owner, Mail mail);
+  void recipient(Handle talk, std::string_view address, const smtp::RecipientDsn& dsn);
+  void data(Handle talk);
+  void content(Handle talk, std::string_view wire);
+  void end(Handle talk);
+  void release(Handle talk);
+  // Too much waits to be sent: give no more content before kRoom.
+  [[nodiscard]] bool full(Handle talk);
+  // The upstream that has the message, or had it last: "10.0.0.20:25". Valid until end_of_turn.
+  [[nodiscard]] std::string_view host_of(Handle talk) const;
+
+  [[nodiscard]] bool next_event(Event& event);
+  void on_completion(const ring::Completion& completion);
+  // Sends what this turn has queued.
+  void flush();
+  // Connections close when they are idle.
+  void drain();
+  [[nodiscard]] bool at_rest() const { return links_.size() == 0; }
+  [[nodiscard]] Figures figures() const;
+
+ private:
+  struct Host {
+    Endpoint endpoint;
+    std::string name;
+    std::vector<Handle> idle{};  // the last one was used last
+    uint32_t connections = 0;
+    std::string trouble{};  // the last failure
+  };
+  struct Pool {
+    explicit Pool(const Target& what);
+    Target target;
+    Balancer balancer;
+    std::vector<Host> hosts;
+    std::deque<Handle> waiting;  // talks; those that are gone are passed over
+    ring::TimerId timer;         // of the next trial
+    Instant used;                // for a message
+  };
+
+  // upstreams.cpp: pools and talks
+  uint32_t pool_of(const Target& target);
+  void place(Talk& talk, bool fresh);
+  void assign(Link& link, Talk& talk);
+  void introduce(Link& link, Talk& talk);
+  void ask(Talk& talk, Talk::Asked asked);
+  [[nodiscard]] Link* link_of(const Talk& talk);
+  void answer(Link& link, const smtp::StreamEvent& event);
+  void unbind(Link& link);
+  void fail(Talk& talk, std::string_view why);
+  void on_talk_timer(Talk& talk);
+  void check_room(Talk& talk, const Link& link);
+  void push(const Talk& talk, Event::Kind kind, uint16_t code, std::string_view text);
+  [[nodiscard]] std::string all_trouble(const Pool& pool) const;
+  void serve_waiting(uint32_t pool);
+  void mark_failed(uint32_t pool, uint32_t host, std::string_view why);
+  void mark_good(uint32_t pool, uint32_t host);
+  void arm_trials(uint32_t pool);
+  void try_again(uint32_t pool);
+
+  // upstream_io.cpp: one connection
+  [[nodiscard]] Link* connect(uint32_t pool, uint32_t host);
+  void on_connect(Link& link, const ring::Completion& completion);
+  void on_receive(Link& link, const ring::Completion& completion);
+  void on_send(Link& link, const ring::Completion& completion);
+  void on_link_timer(Link& link);
+  void arm_receive(Link& link);
+  void hear(Link& link);
+  void mark_dirty(Link& link);
+  void send(Link& link);
+  void expect(Link& link, Duration patience);
+  void arm_timer(Link& link, Instant when);
+  void rest(Link& link);
+  void quit(Link& link);
+  // `again`: its message may begin on another connection, if nothing stands against it.
+  void lose(Link& link, std::string_view why, bool again = true);
+  void begin_close(Link& link);
+  void close_when_quiet(Link& link);
+  void retire(Link& link);
+  [[nodiscard]] ring::Token token(ring::Operation operation, const Link& link) const;
+
+  ring::Loop& loop_;
+  Observer& observer_;
+  ring::BufferGroup* buffers_ = nullptr;  // made when the first upstream is used
+  Slab<Talk> talks_;
+  Slab<Link> links_;
+  std::deque<Pool> pools_;
+  std::vector<Handle> dirty_;
+  std::deque<Event> events_;
+  Figures figures_;
+  bool draining_ = false;
+};
+
+}  // namespace relais::upstream
