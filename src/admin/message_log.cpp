@@ -97,8 +97,9 @@ void MessageLog::on_taken(const front::Client& client, const smtp::Transaction& 
   line.number("size", octets)
       .text("id", view(text))
       .text("reply", reply_text(reply))
-      .text("reason", "accepted")
-      .milliseconds("ms", since_mail.ns);
+      .text("reason", "accepted");
+  if (!client.upstream.empty()) line.text("upstream", client.upstream);
+  line.milliseconds("ms", since_mail.ns);
 }
 
 void MessageLog::on_refused(const front::Client& client, std::string_view command,
@@ -113,6 +114,7 @@ void MessageLog::on_refused(const front::Client& client, std::string_view comman
     line.text("from", transaction.has_sender() ? transaction.sender() : client.asked_sender);
   if (!recipient.empty()) line.text("to", recipient);
   line.text("reply", reply_text(reply)).text("reason", reason);
+  if (!client.upstream.empty()) line.text("upstream", client.upstream);
 }
 
 void MessageLog::message_fields(JsonLine& line, const front::Client& client,
@@ -142,6 +144,26 @@ void MessageLog::on_unfiltered(const front::Client& client, const smtp::Transact
   message_fields(line, client, transaction);
   const Guid::Text text = id.text();
   line.text("id", view(text)).text("reason", reason);
+}
+
+void MessageLog::on_fallback(const front::Client& client, const smtp::Transaction& transaction,
+                             std::string_view reason) {
+  if (!room()) return;
+  JsonLine line(waiting_);
+  line.text("time", iso8601(loop_.wall_now())).text("event", "fallback");
+  client_fields(line, client);
+  line.text("from", transaction.has_sender() ? transaction.sender() : client.asked_sender)
+      .text("reason", reason);
+}
+
+void MessageLog::on_upstream(std::string_view host, bool usable, std::string_view why,
+                             WallTime next_attempt) {
+  if (!room()) return;
+  JsonLine line(waiting_);
+  line.text("time", iso8601(loop_.wall_now()))
+      .text("event", usable ? "upstream up" : "upstream down")
+      .text("upstream", host);
+  if (!usable) line.text("reason", why).text("next_attempt", iso8601(next_attempt));
 }
 
 void MessageLog::on_limited(const front::Client& client, const smtp::Transaction& transaction,

@@ -32,6 +32,10 @@ class MessageLog final : public front::Observer, public relay::Observer {
                     const Guid& id, uint64_t octets, std::string_view reason) override;
   void on_unfiltered(const front::Client& client, const smtp::Transaction& transaction,
                      const Guid& id, std::string_view reason) override;
+  void on_fallback(const front::Client& client, const smtp::Transaction& transaction,
+                   std::string_view reason) override;
+  void on_upstream(std::string_view host, bool usable, std::string_view why,
+                   WallTime next_attempt) override;
   void on_limited(const front::Client& client, const smtp::Transaction& transaction,
                   const policy::LiveLimit& limit, const policy::LimitLevel& level, Duration wait,
                   bool shadow, std::string_view id) override;

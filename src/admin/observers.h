@@ -42,6 +42,16 @@ class Observers final : public front::Observer {
     first_.on_unfiltered(client, transaction, id, reason);
     second_.on_unfiltered(client, transaction, id, reason);
   }
+  void on_fallback(const front::Client& client, const smtp::Transaction& transaction,
+                   std::string_view reason) override {
+    first_.on_fallback(client, transaction, reason);
+    second_.on_fallback(client, transaction, reason);
+  }
+  void on_upstream(std::string_view host, bool usable, std::string_view why,
+                   WallTime next_attempt) override {
+    first_.on_upstream(host, usable, why, next_attempt);
+    second_.on_upstream(host, usable, why, next_attempt);
+  }
   void on_limited(const front::Client& client, const smtp::Transaction& transaction,
                   const policy::LiveLimit& limit, const policy::LimitLevel& level, Duration wait,
                   bool shadow, std::string_view id) override {

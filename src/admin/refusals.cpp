@@ -20,6 +20,7 @@ constexpr std::array<RefusalRow, kRefusals> kRefusalRows{{
     {"recipient", "recipient refused"},
     {"content", "content"},
     {"milter", "milter"},
+    {"upstream", "refused by an upstream, or none answers"},
     {"protocol", "protocol error"},
     {"timeout", "timeout"},
     {"resources", "no room or no write here"},
@@ -39,6 +40,7 @@ Refusal classify(std::string_view connector, std::string_view command, const smt
   if (command == "timeout") return kTimeout;
   if (reason.starts_with("limit ")) return kLimit;
   if (reason.find("milter") != std::string_view::npos) return kMilter;
+  if (reason.starts_with("upstream ") || reason.starts_with("no upstream")) return kUpstream;
   if (reply.code == 530 || reply.code == 535) return kAuthentication;
   // Too many recipients (5.3), a rate (7.1 with 4xx, Exchange's 4.4.2 and 4.7.x).
   if (is(reply, 5, 3)) return kLimit;

@@ -20,11 +20,12 @@ enum class Refusal : uint8_t {
   kRecipient,       // at RCPT: anything else
   kContent,         // the message: size, header, line ends, hops
   kMilter,
+  kUpstream,   // of a connector that proxies: it refused, or none answers
   kProtocol,   // syntax, order, too many errors
   kTimeout,    // silent, or here for too long
   kResources,  // our trouble: disk, memory, shutting down
 };
-inline constexpr size_t kRefusals = 12;
+inline constexpr size_t kRefusals = 13;
 
 // From what the front tells about a refusal (front/observer.h). `connector`: empty when none
 // serves.

@@ -167,11 +167,6 @@ void check_main(const ModelDraft& model, const Place& place) {
                                model.accepted_domains[first].lines.of("name")),
                    "Remove one of the two");
       });
-  if (model.send_connectors.empty()) {
-    place.warning(Rule::kNowhereToSend,
-                  "no [[send_connector]]: mail would be accepted and stay in the queue",
-                  "Add one with address_spaces = [\"*\"]");
-  }
 }
 
 void check_connector(ReceiveDraft& connector, const Place& place) {

@@ -24,6 +24,9 @@ void check_connectors(const std::vector<ConnectorFile>& files, const Place& fold
 // Between Send and Receive connectors.
 void check_next_hops(const ModelDraft& model, const Place& main_file,
                      const std::vector<ConnectorFile>& files);
+// Mail of connectors that queue, or fall back to the queue, needs somewhere to go.
+void check_ways_out(const ModelDraft& model, const Place& main_file,
+                    const std::vector<ConnectorFile>& files);
 // Every binding against the addresses of this machine.
 void check_interfaces(const std::vector<ConnectorFile>& files,
                       const std::vector<IpAddress>& addresses);

@@ -8,32 +8,80 @@
 namespace relais::config {
 namespace {
 
+constexpr const char* kLoop = "'{}' is one of our own bindings: mail would go round in a loop";
+
+bool is_ours(const std::vector<ConnectorFile>& files, const Endpoint& host) {
+  return std::ranges::any_of(files, [&](const ConnectorFile& file) {
+    return file.draft.enabled &&
+           std::ranges::any_of(file.draft.bindings, [&](const policy::Binding& binding) {
+             const bool loopback = binding.is_wildcard() && host.address.is_loopback() &&
+                                   binding.endpoint.port == host.port &&
+                                   binding.endpoint.address.family() == host.address.family();
+             return loopback || binding.endpoint == host;
+           });
+  });
+}
+
 // Mail must not come back: no smart host may be one of our own bindings.
 void check_loops(const ModelDraft& model, const Place& main_file,
                  const std::vector<ConnectorFile>& files) {
-  const auto is_ours = [&](const Endpoint& host) {
-    return std::ranges::any_of(files, [&](const ConnectorFile& file) {
-      return file.draft.enabled &&
-             std::ranges::any_of(file.draft.bindings, [&](const policy::Binding& binding) {
-               const bool loopback = binding.is_wildcard() && host.address.is_loopback() &&
-                                     binding.endpoint.port == host.port &&
-                                     binding.endpoint.address.family() == host.address.family();
-               return loopback || binding.endpoint == host;
-             });
-    });
-  };
   for (size_t i = 0; i < model.send_connectors.size(); ++i) {
     const SendDraft& connector = model.send_connectors[i];
     for (const Endpoint& host : connector.smart_hosts) {
-      if (!is_ours(host)) continue;
+      if (!is_ours(files, host)) continue;
       key_of(main_file.key("send_connector", 0).element(i, 0), connector.lines, "smart_hosts")
-          .warning(Rule::kMailLoop,
-                   fmt::format("'{}' is one of our own bindings: mail would go round in a loop",
-                               host.to_string()),
-                   "Name the next server");
+          .warning(Rule::kMailLoop, fmt::format(kLoop, host.to_string()), "Name the next server");
     }
   }
 }
+
+void check_upstreams(const std::vector<ConnectorFile>& files) {
+  for (const ConnectorFile& file : files) {
+    const ReceiveDraft& connector = file.draft;
+    if (connector.delivery == policy::Delivery::kProxy && !connector.lines.has("upstreams")) {
+      file.place.key("upstreams", connector.lines.of("delivery"))
+          .error(Rule::kMissing, "is missing, and delivery is \"proxy\"",
+                 "Write the servers that take its mail, such as [\"10.0.0.20:25\"]");
+    }
+    for (const Endpoint& host : connector.upstreams) {
+      if (!connector.enabled || !is_ours(files, host)) continue;
+      key_of(file.place, connector.lines, "upstreams")
+          .error(Rule::kMailLoop, fmt::format(kLoop, host.to_string()), "Name the next server");
+    }
+    if (connector.delivery == policy::Delivery::kProxy) continue;
+    for (const char* key :
+         {"upstreams", "proxy_fallback", "upstream_timeout", "upstream_max_connections"}) {
+      if (!connector.lines.has(key)) continue;
+      key_of(file.place, connector.lines, key)
+          .warning(Rule::kUpstreamWithoutProxy, "has no effect without delivery = \"proxy\"",
+                   fmt::format("Write delivery = \"proxy\", or take {} away", key));
+    }
+  }
+}
+
+}  // namespace
+
+void check_ways_out(const ModelDraft& model, const Place& main_file,
+                    const std::vector<ConnectorFile>& files) {
+  if (!model.send_connectors.empty()) return;
+  bool queues = files.empty();
+  for (const ConnectorFile& file : files) {
+    const ReceiveDraft& connector = file.draft;
+    const bool proxies = connector.delivery == policy::Delivery::kProxy;
+    queues |= !proxies;
+    if (!proxies || !connector.proxy_fallback) continue;
+    key_of(file.place, connector.lines, "proxy_fallback")
+        .error(Rule::kFallbackNowhere,
+               "no [[send_connector]]: what is taken into the queue would stay there",
+               "Add one with address_spaces = [\"*\"], or write proxy_fallback = \"none\"");
+  }
+  if (!queues) return;
+  main_file.warning(Rule::kNowhereToSend,
+                    "no [[send_connector]]: mail would be accepted and stay in the queue",
+                    "Add one with address_spaces = [\"*\"]");
+}
+
+namespace {
 
 // Who sends for us and who may relay through us are hardly meant to be the same. What is listed
 // alone was meant, and an address of this machine is many programs.
@@ -70,6 +118,7 @@ void check_relaying_hops(const ModelDraft& model, const std::vector<ConnectorFil
 void check_next_hops(const ModelDraft& model, const Place& main_file,
                      const std::vector<ConnectorFile>& files) {
   check_loops(model, main_file, files);
+  check_upstreams(files);
   check_relaying_hops(model, files);
 }
 

@@ -158,7 +158,8 @@ Loaded load(const std::string& directory, const std::vector<IpAddress>& addresse
   };
   const Place main_file = place(join(directory, kMainFileName));
   ModelDraft draft;
-  if (const auto table = read_file(main_file, overlay)) {
+  const auto table = read_file(main_file, overlay);
+  if (table) {
     read_section(main_file_parameters(), *table, main_file, draft);
     check_main(draft, main_file);
   }
@@ -175,6 +176,7 @@ Loaded load(const std::string& directory, const std::vector<IpAddress>& addresse
   check_tls(draft, main_file, files);
   if (certificate == Certificate::kRead) check_certificate(draft, main_file);
   check_next_hops(draft, main_file, files);
+  if (table) check_ways_out(draft, main_file, files);
   check_message_sizes(draft, files);
   check_reserved_shares(draft, files);
   if (!addresses.empty()) check_interfaces(files, addresses);

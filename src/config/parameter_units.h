@@ -11,6 +11,7 @@ inline constexpr uint64_t kKiB = 1ULL << 10;
 inline constexpr uint64_t kMiB = 1ULL << 20;
 inline constexpr uint64_t kGiB = 1ULL << 30;
 inline constexpr uint64_t kTiB = 1ULL << 40;
+inline constexpr size_t kUpstreamsMax = 64;  // of one connector
 inline constexpr uint64_t kCountMax = 2'147'483'647;
 
 constexpr uint64_t ns(Duration duration) { return static_cast<uint64_t>(duration.ns); }

@@ -97,9 +97,36 @@ constexpr Parameter<ReceiveDraft> kReceiveConnector[] = {
             "addresses than an IPv4 /16 or an IPv6 /48 has, or from public ranges."},
     {.key = "delivery",
      .target = read_delivery,
-     .allowed = "\"queue\"",
+     .allowed = "\"queue\" or \"proxy\"",
      .default_text = "\"queue\"",
-     .doc = "queue: a message is on disk before it is acknowledged, and delivered from there."},
+     .doc = "queue: a message is on disk before it is acknowledged, and delivered from there. "
+            "proxy: it goes to one of the upstreams while it comes in, and is acknowledged when "
+            "that has taken it. See docs/proxy-mode.md."},
+    {.key = "upstreams",
+     .target = read_upstreams,
+     .is_list = true,
+     .allowed = "a list of 1 to 64 IP addresses with an optional port, such as "
+                "[\"10.0.0.20\", \"10.0.0.21:2525\"]",
+     .default_text = "none; required with delivery = \"proxy\"",
+     .doc = "The servers that take the mail of this connector; each message goes to the one with "
+            "the fewest under way."},
+    {.key = "proxy_fallback",
+     .target = read_proxy_fallback,
+     .allowed = "\"none\" or \"queue\"",
+     .default_text = "\"none\"",
+     .doc = "What becomes of a message when no upstream answers. none: the client is told to try "
+            "again later. queue: it is taken into the queue, for the Send connectors."},
+    {.key = "upstream_timeout",
+     .target = &ReceiveDraft::upstream_timeout,
+     .min = ns(milliseconds(100)),
+     .max = ns(hours(1)),
+     .doc = "How long an upstream may be silent when it owes a reply; twice as long at the end of "
+            "data."},
+    {.key = "upstream_max_connections",
+     .target = &ReceiveDraft::upstream_max_connections,
+     .min = 1,
+     .max = 4096,
+     .doc = "Connections to one upstream, on each core; a message that finds none free waits."},
     {.key = "fqdn",
      .exchange = "Fqdn",
      .target = read_checked<ReceiveDraft, &ReceiveDraft::fqdn, check_host_name>,

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "config/choose.h"
+#include "config/parameter_units.h"
 #include "config/readers.h"
 #include "config/section.h"
 #include "policy/ascii.h"
@@ -179,12 +180,27 @@ void read_permissions(const Value& value, const Place& place, ReceiveDraft& conn
   }
 }
 
-void read_delivery(const Value& value, const Place& place, ReceiveDraft&) {
+void read_delivery(const Value& value, const Place& place, ReceiveDraft& connector) {
+  using policy::Delivery;
+  static constexpr Delivery kDeliveries[] = {Delivery::kQueue, Delivery::kProxy};
+  choose_member<&ReceiveDraft::delivery, &kDeliveries>(value, place, connector);
+}
+
+void read_upstreams(const Value& value, const Place& place, ReceiveDraft& connector) {
+  read_hosts(value, place, connector.upstreams);
+  if (connector.upstreams.size() <= kUpstreamsMax) return;
+  place.wrong(fmt::format("{} upstreams", connector.upstreams.size()));
+  connector.upstreams.resize(kUpstreamsMax);
+}
+
+void read_proxy_fallback(const Value& value, const Place& place, ReceiveDraft& connector) {
   const auto* text = read_string(value, place);
-  if (text == nullptr || policy::equal_ignoring_case(*text, "queue")) return;
-  place.wrong(policy::equal_ignoring_case(*text, "proxy")
-                  ? fmt::format("'{}': not supported yet", *text)
-                  : fmt::format("'{}' is not known", *text));
+  if (text == nullptr) return;
+  if (policy::equal_ignoring_case(*text, "queue")) {
+    connector.proxy_fallback = true;
+  } else if (!policy::equal_ignoring_case(*text, "none")) {
+    place.wrong(fmt::format("'{}' is not known", *text));
+  }
 }
 
 void read_size_enabled(const Value& value, const Place& place, ReceiveDraft& connector) {

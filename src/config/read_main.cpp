@@ -264,21 +264,25 @@ void read_address_spaces(const Value& value, const Place& place, SendDraft& conn
   if (is_list && value.as<Array>()->empty()) place.wrong("an empty list");
 }
 
-void read_smart_hosts(const Value& value, const Place& place, SendDraft& connector) {
-  connector.kind = DeliveryKind::kSmartHost;
+void read_hosts(const Value& value, const Place& place, std::vector<Endpoint>& hosts) {
   const bool is_list =
       for_each_string(value, place, [&](const std::string& text, auto, auto, auto at) {
         const auto host = parse_smart_host(text);
         if (!host) {
           at().wrong(fmt::format("'{}': {}", text, host.error()));
-        } else if (std::ranges::find(connector.smart_hosts, *host) != connector.smart_hosts.end()) {
+        } else if (std::ranges::find(hosts, *host) != hosts.end()) {
           at().error(Rule::kRepeated, fmt::format("'{}' is listed twice", text),
                      "Remove one of the two");
         } else {
-          connector.smart_hosts.push_back(*host);
+          hosts.push_back(*host);
         }
       });
   if (is_list && value.as<Array>()->empty()) place.wrong("an empty list");
+}
+
+void read_smart_hosts(const Value& value, const Place& place, SendDraft& connector) {
+  connector.kind = DeliveryKind::kSmartHost;
+  read_hosts(value, place, connector.smart_hosts);
 }
 
 void read_maildir(const Value& value, const Place& place, SendDraft& connector) {

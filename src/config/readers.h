@@ -82,6 +82,9 @@ void read_auth_mechanism(const Value& value, const Place& place, ReceiveDraft& c
 void read_permission_groups(const Value& value, const Place& place, ReceiveDraft& connector);
 void read_permissions(const Value& value, const Place& place, ReceiveDraft& connector);
 void read_limits(const Value& value, const Place& place, ReceiveDraft& connector);
+void read_hosts(const Value& value, const Place& place, std::vector<Endpoint>& hosts);
+void read_upstreams(const Value& value, const Place& place, ReceiveDraft& connector);
+void read_proxy_fallback(const Value& value, const Place& place, ReceiveDraft& connector);
 void read_delivery(const Value& value, const Place& place, ReceiveDraft& connector);
 void read_message_rate_source(const Value& value, const Place& place, ReceiveDraft& connector);
 void read_milter_action(const Value& value, const Place& place, ReceiveDraft& connector);

@@ -249,6 +249,13 @@ constexpr RuleText kRules[] = {
     {Rule::kCertificate, "The certificate or its key cannot serve.",
      "Without them no TLS session can begin, or clients that look at the certificate go away.",
      "Give the file that the finding names what it says; docs/tls.md tells how."},
+    {Rule::kUpstreamWithoutProxy, "A key of proxying stands in a connector that queues.",
+     "Its mail goes where routing and the Send connectors say, and the upstreams see none of it.",
+     "Write delivery = \"proxy\", or take the key away."},
+    {Rule::kFallbackNowhere, "proxy_fallback is \"queue\", and there is no [[send_connector]].",
+     "When no upstream answers, mail would be acknowledged and stay in the queue.",
+     "Add a [[send_connector]] with address_spaces = [\"*\"], or write proxy_fallback = "
+     "\"none\"."},
 };
 
 constexpr bool in_order() {

@@ -69,6 +69,9 @@ enum class Rule : uint16_t {
   kProxyWithoutEffect,
   // TLS.
   kCertificate,
+  // delivery = "proxy".
+  kUpstreamWithoutProxy,
+  kFallbackNowhere,
 };
 
 struct RuleText {

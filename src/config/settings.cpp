@@ -84,6 +84,12 @@ std::vector<std::string> binding_texts(const ReceiveConnector& connector) {
   return texts;
 }
 
+std::vector<std::string> host_texts(const std::vector<Endpoint>& hosts) {
+  std::vector<std::string> texts;
+  for (const Endpoint& host : hosts) texts.push_back(in_quotes(host.to_string()));
+  return texts;
+}
+
 // What its own reader reads.
 std::string special_text(const ReceiveConnector& c, std::string_view key) {
   if (key == "name") return in_quotes(c.name);
@@ -98,7 +104,9 @@ std::string special_text(const ReceiveConnector& c, std::string_view key) {
     return flags_text(c.permission_groups, policy::all_permission_groups());
   if (key == "permission") return list_of(permission_texts(c));
   if (key == "limit") return list_of(limit_texts(c));
-  if (key == "delivery") return in_quotes("queue");
+  if (key == "delivery") return in_quotes(name_of(c.delivery));
+  if (key == "upstreams") return list_of(host_texts(c.upstreams));
+  if (key == "proxy_fallback") return in_quotes(c.proxy_fallback ? "queue" : "none");
   if (key == "fqdn") return in_quotes(c.fqdn);
   if (key == "banner") return in_quotes(c.banner);
   if (key == "size_enabled") return in_quotes(name_of(c.size));

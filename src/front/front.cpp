@@ -28,6 +28,7 @@ Front::Front(ring::Loop& loop, spool::Spool& spool, Observer& observer, Neighbou
       sessions_(options.sessions_max),
       arrivals_(options.sessions_max),
       milters_(loop, observer, options.sessions_max),
+      upstreams_(loop, observer, options.sessions_max),
       pressure_(std::make_shared<const policy::BackPressure>()),
       ids_(options.guid_salt ^ options.core) {}
 
@@ -302,6 +303,7 @@ void Front::drain() {
   listen({});
   draining_ = true;
   milters_.drain();
+  upstreams_.drain();
   [[maybe_unused]] const auto timer =
       loop_.arm_timer(loop_.now() + options_.drain_timeout, {ring::Operation::kDrainTimer, {}});
   arrivals_.for_each([this](Arrival& arrival) { begin_close(arrival); });
@@ -353,15 +355,33 @@ void Front::on_completion(const ring::Completion& completion) {
     case ring::Operation::kMilterLinkTimer:
     case ring::Operation::kMilterTalkTimer:
       return milters_.on_completion(completion);
+    case ring::Operation::kUpstreamConnect:
+    case ring::Operation::kUpstreamReceive:
+    case ring::Operation::kUpstreamSend:
+    case ring::Operation::kUpstreamClose:
+    case ring::Operation::kUpstreamLinkTimer:
+    case ring::Operation::kUpstreamTalkTimer:
+    case ring::Operation::kUpstreamTrialTimer:
+      return upstreams_.on_completion(completion);
     default:
       ASSERT(false);
   }
 }
 
 void Front::end_of_turn() {
-  MilterEvent event;
-  while (milters_.next_event(event)) on_milter_event(event);
+  MilterEvent of_milter;
+  upstream::Event of_upstream;
+  for (;;) {
+    if (milters_.next_event(of_milter)) {
+      on_milter_event(of_milter);
+    } else if (upstreams_.next_event(of_upstream)) {
+      on_upstream_event(of_upstream);
+    } else {
+      break;
+    }
+  }
   milters_.flush();
+  upstreams_.flush();
 }
 
 }  // namespace relais::front

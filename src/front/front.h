@@ -29,6 +29,7 @@
 #include "ring/loop.h"
 #include "ring/mailbox.h"
 #include "spool/spool.h"
+#include "upstream/upstreams.h"
 
 namespace relais::front {
 
@@ -79,7 +80,7 @@ class Front {
 
   void on_completion(const ring::Completion& completion);
   void on_spool_event(const spool::Event& event);
-  // What milters have answered in this turn, and what is to be said to them.
+  // What milters and upstreams have answered in this turn, and what is to be said to them.
   void end_of_turn();
 
   // Stop accepting, let transactions finish, 421 to the rest; after drain_timeout to all.
@@ -87,9 +88,11 @@ class Front {
   // Listeners included: one that stays open until the process ends would take connections that
   // nobody serves.
   [[nodiscard]] bool drained() const {
-    return draining_ && session_count() == 0 && accepts_ == 0 && milters_.at_rest();
+    return draining_ && session_count() == 0 && accepts_ == 0 && milters_.at_rest() &&
+           upstreams_.at_rest();
   }
   [[nodiscard]] uint32_t session_count() const { return sessions_.size() + arrivals_.size(); }
+  [[nodiscard]] upstream::Figures upstream_figures() const { return upstreams_.figures(); }
   [[nodiscard]] uint32_t lent_buffers() const { return buffers_->lent(); }
 
  private:
@@ -176,7 +179,24 @@ class Front {
   void on_write_failed(Session& session);
   void answer(Session& session, const policy::Decision& decision, const smtp::Reply& accepted,
               std::string_view command, std::string_view recipient);
+  void accept_mail(Session& session);
+  void accept_recipient(Session& session);
   void begin_content(Session& session);
+  [[nodiscard]] bool begin_message(Session& session);
+  void prepare_content(Session& session);
+  void keep(Session& session);
+  void on_kept(Session& session, const smtp::Reply& reply);
+
+  // session_upstream.cpp
+  [[nodiscard]] bool is_proxied(const Session& session) const {
+    return session.receive_connector().delivery == policy::Delivery::kProxy;
+  }
+  void ask_upstream_for_mail(Session& session);
+  void on_upstream_event(const upstream::Event& event);
+  void on_upstream_reply(Session& session, const smtp::Reply& reply);
+  void on_upstream_failed(Session& session, std::string_view why);
+  void fall_back(Session& session, Asked asked, std::string_view why);
+  void release_upstream(Session& session);
 
   // session_limits.cpp
   struct Admission {
@@ -211,15 +231,14 @@ class Front {
   // session_milter.cpp
   [[nodiscard]] bool has_milter(const Session& session) const;
   void ask_about_mail(Session& session, const smtp::Event& event);
-  void ask_about_recipient(Session& session, std::string_view address);
+  void ask_about_recipient(Session& session);
   void ask_about_data(Session& session);
   void ask_about_end(Session& session);
   void on_milter_event(const MilterEvent& event);
   void on_milter_answer(Session& session, const MilterEvent& event);
   void on_milter_failed(Session& session, std::string_view why);
-  void go_on(Session& session, MilterUse::Asked asked);
-  void refuse(Session& session, MilterUse::Asked asked, const smtp::Reply& reply,
-              std::string_view reason);
+  void go_on(Session& session, Asked asked);
+  void refuse(Session& session, Asked asked, const smtp::Reply& reply, std::string_view reason);
   void discard(Session& session, std::string_view reason);
   void release_milter(Session& session);
 
@@ -236,6 +255,7 @@ class Front {
   Slab<Session> sessions_;
   Slab<Arrival> arrivals_;
   Milters milters_;
+  upstream::Upstreams upstreams_;
   std::vector<Listener> listeners_;  // fd < 0: no longer served
   std::list<PolicyUse> policies_;    // back() is current
   std::shared_ptr<const policy::LimitSet> limits_;

@@ -13,6 +13,7 @@
 #include "policy/limit_set.h"
 #include "smtp/reply.h"
 #include "smtp/transaction.h"
+#include "upstream/observer.h"
 
 namespace relais::front {
 
@@ -24,18 +25,18 @@ struct Client {
   std::string_view hello;
   Duration age{};                      // since the connection was accepted
   std::string_view asked_sender = {};  // of a MAIL that waits for its answer
+  std::string_view upstream = {};      // that has the message, or was to have it; empty: none
 };
 
-class Observer {
+class Observer : public upstream::Observer {
  public:
-  virtual ~Observer() = default;
   // A connector has taken a connection; on_closed() follows for each.
   virtual void on_opened(const Client& /*client*/) {}
   virtual void on_closed(const Client& /*client*/) {}
   // A connection was closed without a word, because of what came (or did not) instead of a PROXY
   // header. `client` is the peer itself.
   virtual void on_turned_away(const Client& /*client*/, std::string_view /*reason*/) {}
-  // 250 has been said: the message is durable.
+  // 250 has been said: the message is durable, or client.upstream has it.
   virtual void on_taken(const Client& client, const smtp::Transaction& transaction, const Guid& id,
                         uint64_t octets, const smtp::Reply& reply, Duration since_mail) = 0;
   // A command (or a whole message, or the connection) was refused. `recipient`: of a RCPT.
@@ -48,6 +49,9 @@ class Observer {
   // The milter could not be asked about a message (any more), and milter_default_action accepts it.
   virtual void on_unfiltered(const Client& /*client*/, const smtp::Transaction& /*transaction*/,
                              const Guid& /*id*/, std::string_view /*reason*/) {}
+  // No upstream answers, and proxy_fallback puts the message that begins here into the queue.
+  virtual void on_fallback(const Client& /*client*/, const smtp::Transaction& /*transaction*/,
+                           std::string_view /*reason*/) {}
   // A limit makes the client wait, or (`shadow`) would have done something; once a session and
   // limit.
   virtual void on_limited(const Client& /*client*/, const smtp::Transaction& /*transaction*/,

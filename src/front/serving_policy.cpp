@@ -86,9 +86,14 @@ ServingPolicy::ServingPolicy(std::vector<policy::ReceiveConnector> connectors,
       names_(std::move(book)),
       tls_(std::move(tls)) {
   const smtp::DisplayNames* names = names_.empty() ? nullptr : &names_;
-  for (const auto& connector : snapshot_.connectors())
+  for (const auto& connector : snapshot_.connectors()) {
+    targets_.push_back({.hosts = connector.upstreams,
+                        .ehlo_name = connector.fqdn.empty() ? fqdn : connector.fqdn,
+                        .timeout = connector.upstream_timeout,
+                        .connections_max = connector.upstream_max_connections});
     options_.push_back(serving_options(connector, fqdn, connector.session_rights(), names,
                                        offers_tls || tls_ != nullptr));
+  }
 }
 
 }  // namespace relais::front

@@ -13,6 +13,7 @@
 #include "policy/snapshot.h"
 #include "smtp/server.h"
 #include "tls/server_context.h"
+#include "upstream/link.h"
 
 namespace relais::front {
 
@@ -41,6 +42,10 @@ class ServingPolicy {
   [[nodiscard]] const smtp::ServerOptions& options(uint32_t connector) const {
     return options_[connector];
   }
+  // Of a connector with Delivery::kProxy.
+  [[nodiscard]] const upstream::Target& target(uint32_t connector) const {
+    return targets_[connector];
+  }
   [[nodiscard]] const std::shared_ptr<const tls::ServerContext>& tls() const { return tls_; }
 
  private:
@@ -60,6 +65,7 @@ class ServingPolicy {
   Names names_;
   std::shared_ptr<const tls::ServerContext> tls_;
   std::vector<smtp::ServerOptions> options_;
+  std::vector<upstream::Target> targets_;
 };
 
 // One core's count of the sessions that still use a policy; the policy lives until the last one of

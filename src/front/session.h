@@ -35,15 +35,23 @@ struct Lent {
   uint32_t begin = 0;  // what stands before it was no SMTP
 };
 
+// What of the server's questions waits for somebody else's answer.
+enum class Asked : uint8_t { kNothing, kMail, kRecipient, kData, kEnd };
+
+// What this session has to do with an upstream.
+struct UpstreamUse {
+  Handle talk;  // about this message; null: it goes to the queue, or there is none
+  Asked asked = Asked::kNothing;
+  bool full = false;  // it must be given no more content for now
+};
+
 // What this session has to do with its connector's milter.
 struct MilterUse {
-  enum class Asked : uint8_t { kNothing, kMail, kRecipient, kData, kEnd };
   Handle talk;                    // about this message; null: it is not asked
   Asked asked = Asked::kNothing;  // the server's question waits for the milter's answer
   bool full = false;              // it must be given no more content for now
   bool passed = false;            // it wants to see nothing of this SMTP session
   uint32_t hellos = 0;            // EHLO and HELO so far
-  std::string recipient;          // that it is asked about, for the log
 };
 
 // TLS of a session, from the STARTTLS that was answered on.
@@ -112,6 +120,7 @@ struct Session {
   size_t charges_before_recipient = 0;  // of those, when RCPT was asked
   Instant mail_began;
   MilterUse milter;
+  UpstreamUse upstream;
 
   // ---- limits
   uint32_t limit_slot = 0;
@@ -124,7 +133,9 @@ struct Session {
 
   [[nodiscard]] bool held() const { return held_until.ns != 0; }
   // Somebody has no room for more content now, or a limit wants it to be slower.
-  [[nodiscard]] bool waits() const { return waits_for_space || milter.full || held(); }
+  [[nodiscard]] bool waits() const {
+    return waits_for_space || milter.full || upstream.full || held();
+  }
   [[nodiscard]] const policy::ReceiveConnector& receive_connector() const {
     return policy->policy->snapshot().connectors()[connector];
   }

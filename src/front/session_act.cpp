@@ -17,7 +17,8 @@ Client Front::client_of(const Session& session) const {
           .local = session.local,
           .hello = session.server.hello_name(),
           .age = loop_.now() - session.opened,
-          .asked_sender = session.server.asked_sender()};
+          .asked_sender = session.server.asked_sender(),
+          .upstream = upstreams_.host_of(session.upstream.talk)};
 }
 
 void Front::act(Session& session, const smtp::Event& event, size_t replies_before) {
@@ -73,10 +74,12 @@ void Front::answer(Session& session, const policy::Decision& decision, const smt
 
 void Front::on_mail(Session& session, const smtp::Event& event) {
   session.mail_began = loop_.now();
+  // What a BDAT that was refused has left: MAIL comes where there is no transaction.
+  drop_message(session);
   const bool internal = session.receive_connector().is_internal(session.principal);
   const auto pressed = pressure_->mail(internal);
   if (!pressed.allowed) return answer(session, pressed, {}, "MAIL", {});
-  if (!spool_.accepting(session.receive_connector().name)) {
+  if (!is_proxied(session) && !spool_.accepting(session.receive_connector().name)) {
     observer_.on_refused(client_of(session), "MAIL", session.server.transaction(), {},
                          smtp::replies::kInsufficientResources, "the spool is full");
     return session.server.answer({smtp::replies::kInsufficientResources});
@@ -86,17 +89,31 @@ void Front::on_mail(Session& session, const smtp::Event& event) {
                                       session.server.in_tls());
   if (decision.allowed && !may_send(session, event)) return;
   if (decision.allowed) hold(session, pressure_->wait(internal), session.server.output().size());
-  if (decision.allowed && has_milter(session)) return ask_about_mail(session, event);
-  answer(session, decision, smtp::replies::kSenderOk, "MAIL", {});
+  if (!decision.allowed) return answer(session, decision, {}, "MAIL", {});
+  if (has_milter(session)) return ask_about_mail(session, event);
+  accept_mail(session);
+}
+
+// We have no objection, nor has the milter.
+void Front::accept_mail(Session& session) {
+  if (is_proxied(session)) return ask_upstream_for_mail(session);
+  session.server.answer({smtp::replies::kSenderOk});
 }
 
 void Front::on_recipient(Session& session, const smtp::Event& event) {
   const auto& snapshot = session.policy->policy->snapshot();
   const auto decision = snapshot.recipient(session.connector, session.principal, event.path.domain);
   if (decision.allowed && !may_address(session, event)) return;
-  if (decision.allowed && !session.milter.talk.is_null())
-    return ask_about_recipient(session, event.path.address);
-  answer(session, decision, smtp::replies::kRecipientOk, "RCPT", event.path.address);
+  if (!decision.allowed) return answer(session, decision, {}, "RCPT", event.path.address);
+  if (!session.milter.talk.is_null()) return ask_about_recipient(session);
+  accept_recipient(session);
+}
+
+void Front::accept_recipient(Session& session) {
+  if (session.upstream.talk.is_null()) return session.server.answer({smtp::replies::kRecipientOk});
+  session.upstream.asked = Asked::kRecipient;
+  upstreams_.recipient(session.upstream.talk, session.server.asked_path().address,
+                       session.server.asked_dsn());
 }
 
 void Front::on_data(Session& session) {
@@ -107,7 +124,25 @@ void Front::on_data(Session& session) {
   begin_content(session);
 }
 
+// From here on it comes as spans, for whoever is to have it.
 void Front::begin_content(Session& session) {
+  if (!session.upstream.talk.is_null()) {
+    session.upstream.asked = Asked::kData;
+    return upstreams_.data(session.upstream.talk);
+  }
+  if (!begin_message(session)) {
+    observer_.on_refused(client_of(session), "DATA", session.server.transaction(), {},
+                         smtp::replies::kInsufficientResources, "no message memory is free");
+    return session.server.answer({smtp::replies::kInsufficientResources});
+  }
+  prepare_content(session);
+  const size_t taken = spool_.append(session.message, scratch_);
+  ASSERT(taken == scratch_.size());  // begin() leaves room for it
+  session.server.answer({smtp::replies::kStartMailInput});
+}
+
+// False: there is no memory for it.
+bool Front::begin_message(Session& session) {
   const smtp::Transaction& transaction = session.server.transaction();
   const std::string client = session.remote.to_string();
   spool::Envelope envelope{.guid = session.id,
@@ -130,14 +165,15 @@ void Front::begin_content(Session& session) {
     envelope.dsn.push_back({dsn.notify, dsn.orcpt});
   }
   session.message = spool_.begin(envelope, sessions_.handle_of(&session));
+  return !session.message.is_null();
+}
+
+// Leaves the fields that go in front in scratch_.
+void Front::prepare_content(Session& session) {
   session.write_failed = false;
   session.content_octets = 0;
   session.uncharged_content = true;
-  if (session.message.is_null()) {
-    observer_.on_refused(client_of(session), "DATA", transaction, {},
-                         smtp::replies::kInsufficientResources, "no message memory is free");
-    return session.server.answer({smtp::replies::kInsufficientResources});
-  }
+  const smtp::Transaction& transaction = session.server.transaction();
   const Guid::Text id = session.id.text();
   const std::string local = session.local.address.to_string();
   const std::string date = rfc5322_date(loop_.wall_now());
@@ -156,9 +192,6 @@ void Front::begin_content(Session& session) {
                                                                          : std::string_view{},
                          .date = date});
   append_stamps(session);
-  const size_t taken = spool_.append(session.message, scratch_);
-  ASSERT(taken == scratch_.size());  // begin() leaves room for it
-  session.server.answer({smtp::replies::kStartMailInput});
 }
 
 // The one place where a session says how far it was trusted, to those who read the message later.
@@ -174,9 +207,15 @@ void Front::append_stamps(const Session& session) {
 
 void Front::on_body(Session& session, std::string_view bytes) {
   session.content_octets += bytes.size();
-  // Failed, and told so, or about to be: the event is on its way.
-  if (session.write_failed || spool_.find(session.message) == nullptr) return;
-  const size_t taken = spool_.append(session.message, bytes);
+  size_t taken = bytes.size();
+  if (!session.upstream.talk.is_null()) {
+    upstreams_.content(session.upstream.talk, bytes);
+    session.upstream.full = upstreams_.full(session.upstream.talk);
+  } else if (session.write_failed || spool_.find(session.message) == nullptr) {
+    return;  // failed, and told so, or about to be: the event is on its way
+  } else {
+    taken = spool_.append(session.message, bytes);
+  }
   if (!session.milter.talk.is_null()) {
     milters_.content(session.milter.talk, bytes.substr(0, taken));
     session.milter.full = milters_.full(session.milter.talk);
@@ -201,6 +240,16 @@ void Front::on_data_end(Session& session) {
   }
   if (!may_keep(session)) return drop_message(session);
   if (!session.milter.talk.is_null()) return ask_about_end(session);
+  keep(session);
+}
+
+// Its content is whole, and nobody objects.
+void Front::keep(Session& session) {
+  if (!session.upstream.talk.is_null()) {
+    session.upstream.asked = Asked::kEnd;
+    return upstreams_.end(session.upstream.talk);
+  }
+  // Gone, and told so: the spool's event is on its way.
   if (spool_.find(session.message) != nullptr) spool_.commit(session.message);
 }
 
@@ -210,6 +259,7 @@ void Front::on_data_end(Session& session) {
 void Front::drop_message(Session& session) {
   charge_lost_content(session);
   release_milter(session);
+  release_upstream(session);
   session.waits_for_space = false;
   session.unwritten = {};
   const spool::Message* message = spool_.find(session.message);
@@ -250,12 +300,17 @@ void Front::on_committed(Session& session) {
   const Guid::Text id = session.id.text();
   scratch_.clear();
   scratch_.append(1, '<').append(view(id)).append("> Queued mail for delivery");
-  const smtp::Reply reply{250, {2, 6, 0}, scratch_};
+  session.message = {};
+  on_kept(session, {250, {2, 6, 0}, scratch_});
+}
+
+// Somebody answers for it now.
+void Front::on_kept(Session& session, const smtp::Reply& reply) {
   observer_.on_taken(client_of(session), session.server.transaction(), session.id,
                      session.content_octets, reply, loop_.now() - session.mail_began);
-  session.message = {};
   session.message_charges.clear();
   release_milter(session);
+  release_upstream(session);
   session.server.answer({reply});
 }
 

@@ -8,7 +8,6 @@
 namespace relais::front {
 namespace {
 
-using Asked = MilterUse::Asked;
 using Action = milter::Verdict::Action;
 
 constexpr smtp::Reply kRejected{550, {5, 7, 1}, "Message rejected by the content filter"};
@@ -76,10 +75,9 @@ void Front::ask_about_mail(Session& session, const smtp::Event& event) {
                          .timeout = connector.milter_timeout});
 }
 
-void Front::ask_about_recipient(Session& session, std::string_view address) {
+void Front::ask_about_recipient(Session& session) {
   session.milter.asked = Asked::kRecipient;
-  session.milter.recipient = address;
-  milters_.recipient(session.milter.talk, address);
+  milters_.recipient(session.milter.talk, session.server.asked_path().address);
 }
 
 void Front::ask_about_data(Session& session) {
@@ -167,16 +165,14 @@ void Front::on_milter_failed(Session& session, std::string_view why) {
 void Front::go_on(Session& session, Asked asked) {
   switch (asked) {
     case Asked::kMail:
-      return session.server.answer({smtp::replies::kSenderOk});
+      return accept_mail(session);
     case Asked::kRecipient:
-      return session.server.answer({smtp::replies::kRecipientOk});
+      return accept_recipient(session);
     case Asked::kData:
       return begin_content(session);
     case Asked::kEnd:
       release_milter(session);
-      // Gone, and told so: the spool's event is on its way.
-      if (spool_.find(session.message) != nullptr) spool_.commit(session.message);
-      return;
+      return keep(session);
     case Asked::kNothing:
       ASSERT(false);
   }
@@ -184,15 +180,16 @@ void Front::go_on(Session& session, Asked asked) {
 
 void Front::refuse(Session& session, Asked asked, const smtp::Reply& reply,
                    std::string_view reason) {
-  observer_.on_refused(client_of(session), command_of(asked), session.server.transaction(),
-                       asked == Asked::kRecipient ? session.milter.recipient : std::string_view{},
-                       reply, reason);
+  observer_.on_refused(
+      client_of(session), command_of(asked), session.server.transaction(),
+      asked == Asked::kRecipient ? session.server.asked_path().address : std::string_view{}, reply,
+      reason);
   const size_t replies_before = session.server.output().size();
   session.server.answer({.reply = reply, .close = reply.code == 421});
   if (reply.permanent()) on_error_reply(session, replies_before);
   if (asked == Asked::kRecipient) give_back(session, session.charges_before_recipient);
-  // Without MAIL there is no transaction, and after the end of data none is left.
-  if (asked == Asked::kMail || asked == Asked::kEnd) drop_message(session);
+  // Without MAIL, after the end of data and behind a BDAT that was refused there is no transaction.
+  if (!session.server.transaction().has_sender()) drop_message(session);
 }
 
 // As far as the client knows, it was taken.

@@ -138,6 +138,13 @@ void Core::dispatch(const ring::Completion& completion) {
     case kMilterClose:
     case kMilterLinkTimer:
     case kMilterTalkTimer:
+    case kUpstreamConnect:
+    case kUpstreamReceive:
+    case kUpstreamSend:
+    case kUpstreamClose:
+    case kUpstreamLinkTimer:
+    case kUpstreamTalkTimer:
+    case kUpstreamTrialTimer:
       return front_->on_completion(completion);
 
     case kSpoolWrite:

@@ -102,4 +102,8 @@ std::string_view name_of(MilterAction action) {
   return "";
 }
 
+std::string_view name_of(Delivery delivery) {
+  return delivery == Delivery::kProxy ? "proxy" : "queue";
+}
+
 }  // namespace relais::policy

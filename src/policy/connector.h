@@ -36,6 +36,9 @@ enum class MessageRateSource : uint8_t { kNone, kIpAddress, kUser, kAll };
 // What becomes of mail when the milter cannot be asked.
 enum class MilterAction : uint8_t { kAccept, kTempfail, kReject };
 
+// kQueue: on disk before it is acknowledged. kProxy: acknowledged when an upstream has taken it.
+enum class Delivery : uint8_t { kQueue, kProxy };
+
 // UINT32_MAX in a count is "unlimited".
 struct ReceiveConnector {
   std::string name;
@@ -54,6 +57,13 @@ struct ReceiveConnector {
   PermissionGroups permission_groups;
   std::vector<Ace> permissions;
   bool known_open_relay = false;  // i_know_this_is_an_open_relay
+
+  // ---- where its mail goes
+  Delivery delivery = Delivery::kQueue;
+  std::vector<Endpoint> upstreams;  // of kProxy
+  bool proxy_fallback = false;      // to the queue, when no upstream answers
+  Duration upstream_timeout = minutes(5);
+  uint32_t upstream_max_connections = 100;  // to one upstream, on one core
 
   // ---- what it says, and what it offers
   std::string fqdn;    // empty: the server's
@@ -127,5 +137,6 @@ struct ReceiveConnector {
 [[nodiscard]] std::string_view name_of(SizeMode mode);
 [[nodiscard]] std::string_view name_of(MessageRateSource source);
 [[nodiscard]] std::string_view name_of(MilterAction action);
+[[nodiscard]] std::string_view name_of(Delivery delivery);
 
 }  // namespace relais::policy

@@ -434,8 +434,8 @@ TEST(Mistakes, InWhatTheConnectorDoes) {
       {"permission_groups", "",
        "1: warning: permission_groups: nobody may submit mail here: anonymous clients have no "
        "ms-Exch-SMTP-Submit. Write permission_groups = [\"AnonymousUsers\"]."},
-      {"delivery", "delivery = \"proxy\"",
-       "5: delivery: 'proxy': not supported yet. Write \"queue\"."},
+      {"delivery", "delivery = \"prosy\"",
+       "5: delivery: 'prosy' is not known. Write \"queue\" or \"proxy\"."},
       {"banner", "banner = \"hello\"",
        "5: banner: 'hello' does not begin with 220. Write one line of printable ASCII that begins "
        "with \"220 \", such as \"220 relay.contoso.com\"."},

@@ -142,11 +142,16 @@ std::vector<Example> examples() {
       {Rule::kProxyWithoutEffect, false, "", connector(kLan, "trusted_proxies = [\"10.0.0.5\"]\n")},
       {Rule::kCertificate, true, "[tls]\nkey = \"key.pem\"", good},
       {Rule::kCertificate, true, "", connector(kLan, "require_tls = true\n")},
+      {Rule::kMissing, true, "", connector(kLan, "delivery = \"proxy\"\n")},
+      {Rule::kMailLoop, true, "",
+       connector(kLan, "delivery = \"proxy\"\nupstreams = [\"127.0.0.1:25\"]\n")},
+      {Rule::kUpstreamWithoutProxy, false, "", connector(kLan, "upstreams = [\"10.0.0.20\"]\n")},
   };
 }
 
 TEST(Rules, EachHasAnExampleThatProvokesItAlone) {
-  std::set<Rule> shown = {Rule::kUnreadable, Rule::kNowhereToSend};  // tested below
+  std::set<Rule> shown = {Rule::kUnreadable, Rule::kNowhereToSend,
+                          Rule::kFallbackNowhere};  // tested below
   for (const Example& example : examples()) {
     Folder folder;
     folder.write("relais.toml", example.main + std::string(kGoodMain));
@@ -199,6 +204,19 @@ TEST(Rules, OfMissingFilesAndOfNoSendConnector) {
   folder.write("relais.toml", "");
   ASSERT_EQ(folder.load().findings.size(), 1U);
   EXPECT_EQ(folder.load().findings[0].rule, Rule::kNowhereToSend);
+}
+
+TEST(Rules, AConnectorThatProxiesNeedsNoSendConnectorUnlessItFallsBack) {
+  const std::string proxy = "delivery = \"proxy\"\nupstreams = [\"10.0.0.20\"]\n";
+  Folder folder;
+  folder.write("relais.toml", "");
+  folder.write("connectors/a.toml", connector(kLan, proxy));
+  EXPECT_EQ(folder.findings(), std::vector<std::string>{});
+  folder.write("connectors/a.toml", connector(kLan, proxy + "proxy_fallback = \"queue\"\n"));
+  ASSERT_EQ(folder.load().findings.size(), 1U);
+  EXPECT_EQ(folder.load().findings[0].rule, Rule::kFallbackNowhere);
+  folder.write("connectors/b.toml", connector("\"10.0.0.1\"", "", "Other"));
+  EXPECT_EQ(folder.load().findings.size(), 2U) << "and the other one's mail has nowhere to go";
 }
 
 TEST(Rules, TheReadyConfigurationsAreClean) {
