@@ -21,10 +21,10 @@ target_compile_options(relais_flags INTERFACE
   -fno-omit-frame-pointer)
 target_include_directories(relais_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
 if(CMAKE_UNITY_BUILD)
-  # Eight files of a room or of its tests are one to the compiler (presets release and tsan): reading
+  # Eight files of a room or of its tests are one to the compiler (all presets but debug): reading
   # the standard library is most of what a build costs. So two files of a room may not give one name
-  # to two things, not even in unnamed namespaces. Presets asan and debug compile each file alone, and
-  # find the include that one of the eight took from another.
+  # to two things, not even in unnamed namespaces. Preset debug compiles each file alone, and
+  # finds the include that one of the eight took from another.
   target_compile_options(relais_flags INTERFACE -Wno-subobject-linkage)  # takes them for headers
 endif()
 if(RELAIS_SANITIZE)
