@@ -44,8 +44,7 @@ ExplainedDialogue::ExplainedDialogue(const front::ServingPolicy& policy, uint32_
       lines_(lines),
       question_(question),
       client_(question.remote.to_string()),
-      options_(front::serving_options(policy.snapshot().connectors()[connector], fqdn,
-                                      policy.snapshot().rights(connector, principal))),
+      options_(front::serving_options(policy.snapshot().connectors()[connector], fqdn, principal)),
       server_(options_, client_) {}
 
 Explanation::Step ExplainedDialogue::refused_connection() {

@@ -312,9 +312,9 @@ Explanation explain(const config::Loaded& loaded, const Question& question) {
   out.local = arrives_at(model.receive_connectors, question.local, out.notes);
   add_proxy_note(model, out);
   add_connectors(loaded, question, out);
-  const front::ServingPolicy serving(model.receive_connectors,
-                                     policy::AcceptedDomains(model.accepted_domains),
-                                     model.server.fqdn, {}, {}, !model.tls.certificate.empty());
+  const front::ServingPolicy serving(
+      model.receive_connectors, policy::AcceptedDomains(model.accepted_domains), model.server.fqdn,
+      {}, {.tls = !model.tls.certificate.empty(), .auth = !(model.auth == config::AuthSettings{})});
   const policy::Selection selection = serving.snapshot().select(out.local, question.remote);
   if (selection.connector == nullptr) {
     out.steps.push_back(refused_connection(loaded, out, question));

@@ -56,7 +56,14 @@ void check_proxy_agreement(const std::vector<ConnectorFile>& files);
 // checks_tls.cpp: [tls], and connectors that want it; then what is in its files.
 void check_tls(const ModelDraft& model, const Place& main_file,
                const std::vector<ConnectorFile>& files);
-void check_certificate(const ModelDraft& model, const Place& main_file);
+void check_tls_agreement(const std::vector<ConnectorFile>& files);
+void check_certificate(const ModelDraft& model, const Place& main_file,
+                       const std::vector<ConnectorFile>& files);
+
+// checks_auth.cpp: [auth], and connectors that want it; then what is in its file.
+void check_auth(const ModelDraft& model, const Place& main_file,
+                const std::vector<ConnectorFile>& files);
+void check_password_file(const ModelDraft& model, const Place& main_file);
 
 // back_pressure.cpp: thresholds against each other.
 void check_back_pressure(const ModelDraft& model, const Place& place);

@@ -48,10 +48,11 @@ std::string said(const Limit& limit) {
 void check_measure(const ReceiveDraft& connector, const Place& file, size_t i) {
   const Measure measure = connector.limits[i].measure;
   if (measure != Measure::kAuthFailures) return;
+  if (connector.auth_mechanism.has(policy::AuthMechanism::kBasicAuth)) return;
   key_of(connector, file, i, "measure")
       .warning(Rule::kLimitWithoutEffect,
-               fmt::format("nothing counts {} yet: AUTH is not offered", name_of(measure)),
-               "Leave the limit for later, or take it away");
+               fmt::format("nothing counts {}: AUTH is not offered", name_of(measure)),
+               "Add BasicAuth to auth_mechanism, or take the limit away");
 }
 
 // The key to point at: burst where it is written, and else what it comes from.

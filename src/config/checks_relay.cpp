@@ -41,12 +41,18 @@ bool is_for_others(const ReceiveDraft& connector) {
          connector.usage == Usage::kInternal || connector.usage == Usage::kPartner;
 }
 
+// Clients may, once they have authenticated.
+bool users_submit(const ReceiveDraft& connector) {
+  return connector.auth_mechanism.has(policy::AuthMechanism::kBasicAuth) &&
+         has(connector.rights_of(policy::Principal::kAuthenticatedUsers), policy::Right::kSubmit);
+}
+
 void check_submit(const ReceiveDraft& connector, const Place& place) {
   using policy::Right;
   // What could not be read, or is an error of its own, is not judged by its consequences.
   if (!connector.enabled || connector.rights_refused) return;
   const policy::Principal principal = connector.session_principal();
-  if (has(connector.rights_of(principal), Right::kSubmit)) return;
+  if (has(connector.rights_of(principal), Right::kSubmit) || users_submit(connector)) return;
   policy::ReceiveConnector undenied = connector;
   std::erase_if(undenied.permissions, [](const policy::Ace& ace) { return ace.deny; });
   const bool external = principal == policy::Principal::kExternallySecured;
@@ -67,8 +73,9 @@ void check_submit(const ReceiveDraft& connector, const Place& place) {
   const Place at = key_of(place, connector.lines, "permission_groups");
   if (is_for_others(connector)) {
     at.warning(Rule::kNobodySubmits,
-               what + "; they would have to authenticate, and AUTH is not there yet",
-               "Write enabled = false until it is");
+               what + "; they would have to authenticate, and AUTH is not offered",
+               "Add Tls, BasicAuth and BasicAuthRequireTLS to auth_mechanism and ExchangeUsers to "
+               "the groups, or write enabled = false");
   } else {
     at.warning(Rule::kNobodySubmits, what, "Write permission_groups = [\"AnonymousUsers\"]");
   }

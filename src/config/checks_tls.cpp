@@ -1,8 +1,13 @@
 // The files of [tls], and connectors that want them. The files are looked at here as the server
 // will look at them, so that a mistake is found before it is needed.
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <chrono>
 #include <memory>
+#include <set>
 
+#include "config/certificates.h"
 #include "config/checks.h"
 #include "tls/server_context.h"
 
@@ -24,12 +29,25 @@ Place section_of(const ModelDraft& model, const Place& main_file) {
 void check_tls(const ModelDraft& model, const Place& main_file,
                const std::vector<ConnectorFile>& files) {
   if (!model.tls.certificate.empty()) return;
+  if (!model.tls.sni.empty()) {
+    key_of(section_of(model, main_file), model.tls_lines, "sni")
+        .error(Rule::kCertificate, "certificates for names, and none for clients that ask for none",
+               "Write certificate = \"...\" under [tls]");
+  }
   if (!model.tls.key.empty()) {
     key_of(section_of(model, main_file), model.tls_lines, "key")
         .error(Rule::kCertificate, "a key without a certificate",
                "Write certificate = \"...\", the file of the certificate that it belongs to");
   }
   for (const ConnectorFile& file : files) {
+    if (!file.draft.tls_certificate.empty()) continue;
+    if (file.draft.enabled && !file.draft.tls_bindings.empty()) {
+      key_of(file.place, file.draft.lines, "bindings")
+          .error(Rule::kCertificate,
+                 fmt::format("{} speaks TLS from the first octet on, and there is no certificate",
+                             file.draft.tls_bindings.front().to_string()),
+                 "Write certificate and key under [tls] in relais.toml");
+    }
     // Without Tls among its mechanisms it has been told already.
     const bool asks = file.draft.auth_mechanism.has(policy::AuthMechanism::kTls);
     if (!file.draft.require_tls || !file.draft.enabled || !asks) continue;
@@ -40,22 +58,76 @@ void check_tls(const ModelDraft& model, const Place& main_file,
   }
 }
 
-void check_certificate(const ModelDraft& model, const Place& main_file) {
-  const TlsSettings& settings = model.tls;
-  if (settings.certificate.empty()) return;
+// Whether a connection begins with TLS is decided before anybody knows which connector it is for.
+void check_tls_agreement(const std::vector<ConnectorFile>& files) {
+  for (const ConnectorFile& one : files) {
+    for (const Endpoint& implicit : one.draft.tls_bindings) {
+      for (const ConnectorFile& other : files) {
+        if (!one.draft.enabled || !other.draft.enabled) continue;
+        const auto clear = std::ranges::find_if(other.draft.bindings, [&](const auto& binding) {
+          const policy::Binding secured{implicit};
+          const bool meets = binding.covers(implicit) || secured.covers(binding.endpoint);
+          return meets && std::ranges::find(other.draft.tls_bindings, binding.endpoint) ==
+                              other.draft.tls_bindings.end();
+        });
+        if (clear == other.draft.bindings.end()) continue;
+        return key_of(other.place, other.draft.lines, "bindings")
+            .error(Rule::kCertificate,
+                   fmt::format("'{}' begins in the clear, and in '{}' ({}) the same place begins "
+                               "with TLS",
+                               clear->endpoint.to_string(), one.draft.name, one.place.file()),
+                   "Write tls = \"implicit\" in both or in none, or take another port");
+      }
+    }
+  }
+}
+
+tls::ServerSettings certificates_of(const TlsSettings& settings, const std::string& own) {
+  tls::ServerSettings all;
+  if (!own.empty()) all.certificates.push_back({own, {}});
+  if (!settings.certificate.empty())
+    all.certificates.push_back({settings.certificate, settings.key});
+  for (const CertificateFiles& files : settings.sni)
+    all.certificates.push_back({files.certificate, files.key});
+  return all;
+}
+
+namespace {
+
+void report(const tls::Finding& finding, const Place& at) {
+  const std::string what = finding.file + ": " + finding.what;
+  if (finding.severity == tls::Finding::Severity::kError)
+    at.error(Rule::kCertificate, what, finding.cure);
+  else
+    at.warning(Rule::kCertificate, what, finding.cure);
+}
+
+std::vector<tls::Finding> findings_in(const tls::ServerSettings& settings) {
   const auto keys = std::make_shared<tls::TicketKeys>(Instant{});
-  const auto loaded = tls::ServerContext::load(
-      {.certificates = {{settings.certificate, settings.key}}, .client_authorities = {}}, keys,
-      wall_now());
-  for (const tls::Finding& finding : loaded.findings) {
-    const bool of_key = !settings.key.empty() && finding.file == settings.key;
-    const Place at =
-        key_of(section_of(model, main_file), model.tls_lines, of_key ? "key" : "certificate");
-    const std::string what = finding.file + ": " + finding.what;
-    if (finding.severity == tls::Finding::Severity::kError)
-      at.error(Rule::kCertificate, what, finding.cure);
-    else
-      at.warning(Rule::kCertificate, what, finding.cure);
+  return tls::ServerContext::load(settings, keys, wall_now()).findings;
+}
+
+}  // namespace
+
+void check_certificate(const ModelDraft& model, const Place& main_file,
+                       const std::vector<ConnectorFile>& files) {
+  const TlsSettings& settings = model.tls;
+  if (!settings.certificate.empty()) {
+    for (const tls::Finding& finding : findings_in(certificates_of(settings, {}))) {
+      const bool of_key = !settings.key.empty() && finding.file == settings.key;
+      const bool of_sni = !of_key && finding.file != settings.certificate;
+      const std::string_view key = of_key ? "key" : of_sni ? "sni" : "certificate";
+      report(finding, key_of(section_of(model, main_file), model.tls_lines, key));
+    }
+  }
+  std::set<std::string> seen;
+  for (const ConnectorFile& file : files) {
+    const std::string& own = file.draft.tls_certificate;
+    if (own.empty() || !seen.insert(own).second) continue;
+    tls::ServerSettings alone;
+    alone.certificates.push_back({own, {}});
+    for (const tls::Finding& finding : findings_in(alone))
+      report(finding, key_of(file.place, file.draft.lines, "tls_certificate_name"));
   }
 }
 

@@ -52,6 +52,10 @@ struct ReceiveDraft : policy::ReceiveConnector {
   std::vector<LimitPlace> limit_places;    // of each of limits
 };
 
+struct CertificateDraft : CertificateFiles {
+  KeyLines lines;
+};
+
 struct ModelDraft {
   ServerSettings server;
   SpoolSettings spool;
@@ -60,7 +64,9 @@ struct ModelDraft {
   AdminSettings admin;
   BackPressureSettings back_pressure;
   TlsSettings tls;
+  AuthSettings auth;
   KeyLines tls_lines;
+  KeyLines auth_lines;
   KeyLines spool_lines;
   KeyLines retry_lines;
   KeyLines admin_lines;

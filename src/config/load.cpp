@@ -104,6 +104,7 @@ Model finish(ModelDraft draft, std::vector<ConnectorFile> files) {
   model.admin = draft.admin;
   model.back_pressure = draft.back_pressure;
   model.tls = draft.tls;
+  model.auth = draft.auth;
   for (auto& domain : draft.accepted_domains) model.accepted_domains.push_back(std::move(domain));
   for (auto& connector : draft.send_connectors) {
     model.send_connectors.push_back(std::move(connector));
@@ -151,7 +152,7 @@ void complete(Loaded& loaded, ModelDraft draft, std::vector<ConnectorFile> files
 }  // namespace
 
 Loaded load(const std::string& directory, const std::vector<IpAddress>& addresses,
-            const Overlay& overlay, Certificate certificate) {
+            const Overlay& overlay, Secrets secrets) {
   Loaded loaded;
   const auto place = [&](std::string file) {
     return Place(loaded.findings, directory, std::move(file));
@@ -174,7 +175,12 @@ Loaded load(const std::string& directory, const std::vector<IpAddress>& addresse
   const std::string folder = join(directory, kConnectorFolder);
   std::vector<ConnectorFile> files = read_folder(loaded, directory, folder, overlay);
   check_tls(draft, main_file, files);
-  if (certificate == Certificate::kRead) check_certificate(draft, main_file);
+  check_tls_agreement(files);
+  check_auth(draft, main_file, files);
+  if (secrets == Secrets::kRead) {
+    check_certificate(draft, main_file, files);
+    check_password_file(draft, main_file);
+  }
   check_next_hops(draft, main_file, files);
   if (table) check_ways_out(draft, main_file, files);
   check_message_sizes(draft, files);

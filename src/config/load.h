@@ -38,14 +38,14 @@ struct Loaded {
 // Names of files in the folder ("relais.toml", "connectors/x.toml") and what they would hold;
 // nullopt: the file would be gone.
 using Overlay = std::map<std::string, std::optional<std::string>>;
-// Whether the files of [tls] are looked at: by those who will serve with them, and for their sake.
-// Others may not even be allowed to read a private key.
-enum class Certificate : uint8_t { kUnread, kRead };
+// Whether the files of [tls] and [auth] are looked at: by those who will serve with them, and for
+// their sake. Others may not even be allowed to read them.
+enum class Secrets : uint8_t { kUnread, kRead };
 // `addresses` of this machine: bindings are held against them as well. `overlay`: what load would
 // say if the folder were like that.
 [[nodiscard]] Loaded load(const std::string& directory,
                           const std::vector<IpAddress>& addresses = {}, const Overlay& overlay = {},
-                          Certificate certificate = Certificate::kUnread);
+                          Secrets secrets = Secrets::kUnread);
 // A folder of connectors alone, without relais.toml: what concerns them both is not checked.
 [[nodiscard]] Loaded load_connectors(const std::string& folder);
 // True when it is a folder and has neither relais.toml nor connectors/ in it.

@@ -58,10 +58,24 @@ struct AdminSettings {
 // Thresholds as policy/pressure.h has them; flat, because a row of the table of parameters points
 // to a member. Percentages are Exchange's. Its queue lengths (9999, 15000, 10000, 2000) are those
 // of a mailbox server; here it is a hundred times as much, some minutes of what a relay takes.
-struct TlsSettings {
-  std::string certificate;  // PEM file, absolute path; empty: no TLS
+struct CertificateFiles {
+  std::string certificate;  // PEM file, absolute path
   std::string key;          // empty: in the same file
+  friend bool operator==(const CertificateFiles&, const CertificateFiles&) = default;
+};
+
+struct TlsSettings {
+  std::string certificate;            // PEM file, absolute path; empty: no TLS
+  std::string key;                    // empty: in the same file
+  std::vector<CertificateFiles> sni;  // for clients that ask for one of their names
   friend bool operator==(const TlsSettings&, const TlsSettings&) = default;
+};
+
+// Who knows whether a password is right; both empty: nobody, and AUTH is not offered.
+struct AuthSettings {
+  std::string password_file;   // absolute path
+  std::string dovecot_socket;  // absolute path
+  friend bool operator==(const AuthSettings&, const AuthSettings&) = default;
 };
 
 struct BackPressureSettings {
@@ -124,6 +138,7 @@ struct Model {
   AdminSettings admin;
   BackPressureSettings back_pressure;
   TlsSettings tls;
+  AuthSettings auth;
   std::vector<policy::AcceptedDomain> accepted_domains;
   std::vector<SendConnector> send_connectors;
   std::vector<policy::ReceiveConnector> receive_connectors;  // by file name

@@ -38,6 +38,10 @@ constexpr Parameter<ModelDraft> kMainFile[] = {
      .target = read_tls,
      .allowed = "a table: [tls]",
      .doc = "The certificate with which connectors offer STARTTLS: docs/tls.md."},
+    {.key = "auth",
+     .target = read_auth,
+     .allowed = "a table: [auth]",
+     .doc = "Who knows the passwords of clients that authenticate: docs/auth.md."},
     {.key = "accepted_domain",
      .target = read_accepted_domains,
      .is_table = true,
@@ -198,6 +202,41 @@ constexpr Parameter<TlsSettings> kTls[] = {
      .allowed = "a PEM file; a relative path starts at the configuration folder",
      .default_text = "in the file of the certificate",
      .doc = "Its private key, without a password and not readable by every user."},
+    {.key = "sni",
+     .target = read_sni,
+     .is_table = true,
+     .allowed = "one table a certificate: [[tls.sni]]",
+     .default_text = "none",
+     .doc = "Further certificates, for clients that ask for one of their names; see [[tls.sni]]."},
+};
+
+constexpr Parameter<CertificateDraft> kSni[] = {
+    {.key = "certificate",
+     .target = read_checked<CertificateDraft, &CertificateDraft::certificate, check_path>,
+     .required = true,
+     .allowed = "a PEM file; a relative path starts at the configuration folder",
+     .doc = "As under [tls]. Whoever asks for one of its names (SNI) gets it; all others get that "
+            "of the connector, or of [tls]."},
+    {.key = "key",
+     .target = read_checked<CertificateDraft, &CertificateDraft::key, check_path>,
+     .allowed = "a PEM file; a relative path starts at the configuration folder",
+     .default_text = "in the file of the certificate",
+     .doc = "As under [tls]."},
+};
+
+constexpr Parameter<AuthSettings> kAuth[] = {
+    {.key = "password_file",
+     .target = read_checked<AuthSettings, &AuthSettings::password_file, check_path>,
+     .allowed = "a file; a relative path starts at the configuration folder",
+     .default_text = "none",
+     .doc =
+         "Users and hashes of their passwords, one a line; `relais user add` writes it. A change "
+         "is noticed at the next AUTH, without a reload."},
+    {.key = "dovecot_socket",
+     .target = read_checked<AuthSettings, &AuthSettings::dovecot_socket, check_path>,
+     .allowed = "a Unix socket; a relative path starts at the configuration folder",
+     .default_text = "none",
+     .doc = "Dovecot is asked instead, so that any directory works that Dovecot knows."},
 };
 
 constexpr Parameter<AcceptedDomainDraft> kAcceptedDomain[] = {
@@ -296,6 +335,8 @@ std::span<const Parameter<RetrySettings>> retry_parameters() { return kRetry; }
 std::span<const Parameter<LimitSettings>> limits_parameters() { return kLimits; }
 std::span<const Parameter<AdminSettings>> admin_parameters() { return kAdmin; }
 std::span<const Parameter<TlsSettings>> tls_parameters() { return kTls; }
+std::span<const Parameter<CertificateDraft>> sni_parameters() { return kSni; }
+std::span<const Parameter<AuthSettings>> auth_parameters() { return kAuth; }
 std::span<const Parameter<AcceptedDomainDraft>> accepted_domain_parameters() {
   return kAcceptedDomain;
 }

@@ -79,6 +79,63 @@ std::string_view what_is_wrong_with_binding(std::string_view text) {
   return "the port is no number from 1 to 65535";
 }
 
+// "0.0.0.0:465;tls=implicit", or { address = "0.0.0.0:465", tls = "implicit" }.
+struct BindingText {
+  std::string address;
+  bool tls = false;
+};
+
+constexpr std::string_view kImplicitTls = ";tls=implicit";
+
+std::optional<BindingText> binding_text(const Value& value, const Place& place) {
+  if (const auto* text = value.as<std::string>()) {
+    const size_t end = text->size() - std::min(text->size(), kImplicitTls.size());
+    const bool tls = policy::equal_ignoring_case(std::string_view(*text).substr(end), kImplicitTls);
+    return BindingText{tls ? text->substr(0, end) : *text, tls};
+  }
+  const auto* table = value.as<Table>();
+  if (table == nullptr) {
+    place.wrong_type(value);
+    return std::nullopt;
+  }
+  BindingText binding;
+  for (const Entry& entry : *table) {
+    const Place at = place.key(entry.key, entry.line, "\"implicit\"");
+    const auto* text = read_string(entry.value, at);
+    if (text == nullptr) return std::nullopt;
+    if (entry.key == "address") {
+      binding.address = *text;
+    } else if (entry.key == "tls" && policy::equal_ignoring_case(*text, "implicit")) {
+      binding.tls = true;
+    } else if (entry.key == "tls") {
+      at.wrong(fmt::format("'{}'", *text));
+      return std::nullopt;
+    } else {
+      at.error(Rule::kUnknownKey, "unknown key", "Known here: address, tls");
+      return std::nullopt;
+    }
+  }
+  return binding;
+}
+
+void read_binding(const Value& value, const Place& place, ReceiveDraft& connector) {
+  const auto text = binding_text(value, place);
+  if (!text) return;
+  const auto endpoint = Endpoint::parse(text->address);
+  if (!endpoint || endpoint->port == 0) {
+    place.wrong(fmt::format("'{}': {}", text->address, what_is_wrong_with_binding(text->address)));
+    return;
+  }
+  const policy::Binding binding{*endpoint};
+  if (std::ranges::find(connector.bindings, binding) != connector.bindings.end()) {
+    place.error(Rule::kRepeated, fmt::format("'{}' is listed twice", text->address),
+                "Remove one of the two");
+    return;
+  }
+  connector.bindings.push_back(binding);
+  if (text->tls) connector.tls_bindings.push_back(*endpoint);
+}
+
 }  // namespace
 
 std::optional<std::string> check_banner(const Value& value, const Place& place) {
@@ -118,22 +175,11 @@ void read_usage(const Value& value, const Place& place, ReceiveDraft& connector)
 }
 
 void read_bindings(const Value& value, const Place& place, ReceiveDraft& connector) {
-  const bool is_list =
-      for_each_string(value, place, [&](const std::string& text, auto, auto, auto at) {
-        const auto endpoint = Endpoint::parse(text);
-        if (!endpoint || endpoint->port == 0) {
-          at().wrong(fmt::format("'{}': {}", text, what_is_wrong_with_binding(text)));
-          return;
-        }
-        const policy::Binding binding{*endpoint};
-        if (std::ranges::find(connector.bindings, binding) != connector.bindings.end()) {
-          at().error(Rule::kRepeated, fmt::format("'{}' is listed twice", text),
-                     "Remove one of the two");
-          return;
-        }
-        connector.bindings.push_back(binding);
-      });
-  if (is_list && value.as<Array>()->empty()) place.wrong("an empty list");
+  const auto* array = value.as<Array>();
+  if (array == nullptr) return place.wrong_type(value);
+  if (array->empty()) return place.wrong("an empty list");
+  for (size_t i = 0; i < array->size(); ++i)
+    read_binding((*array)[i], place.element(i, (*array)[i].line), connector);
 }
 
 void read_remote_ip_ranges(const Value& value, const Place& place, ReceiveDraft& connector) {

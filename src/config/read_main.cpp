@@ -196,6 +196,15 @@ void read_tls(const Value& value, const Place& place, ModelDraft& model) {
   model.tls_lines = read_table(tls_parameters(), value, place, model.tls);
 }
 
+void read_sni(const Value& value, const Place& place, TlsSettings& tls) {
+  for (auto& draft : read_tables(sni_parameters(), value, place))
+    tls.sni.push_back(std::move(draft));
+}
+
+void read_auth(const Value& value, const Place& place, ModelDraft& model) {
+  model.auth_lines = read_table(auth_parameters(), value, place, model.auth);
+}
+
 void read_accepted_domains(const Value& value, const Place& place, ModelDraft& model) {
   model.accepted_domains = read_tables(accepted_domain_parameters(), value, place);
 }

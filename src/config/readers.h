@@ -62,6 +62,8 @@ void read_admin(const Value& value, const Place& place, ModelDraft& model);
 void read_admin_listen(const Value& value, const Place& place, AdminSettings& admin);
 void read_back_pressure(const Value& value, const Place& place, ModelDraft& model);
 void read_tls(const Value& value, const Place& place, ModelDraft& model);
+void read_sni(const Value& value, const Place& place, TlsSettings& tls);
+void read_auth(const Value& value, const Place& place, ModelDraft& model);
 void read_accepted_domains(const Value& value, const Place& place, ModelDraft& model);
 void read_send_connectors(const Value& value, const Place& place, ModelDraft& model);
 void read_cores(const Value& value, const Place& place, ServerSettings& server);

@@ -114,6 +114,9 @@ std::string reference_markdown() {
                  limits_parameters());
   append_section(out, "`[admin]`", "In relais.toml.", admin_parameters());
   append_section(out, "`[tls]`", "In relais.toml: docs/tls.md.", tls_parameters());
+  append_section(out, "`[[tls.sni]]`", "In relais.toml, one table a certificate.",
+                 sni_parameters());
+  append_section(out, "`[auth]`", "In relais.toml: docs/auth.md.", auth_parameters());
   append_section(out, "`[back_pressure]`",
                  "In relais.toml. What happens when a resource runs short: docs/limits.md. For "
                  "each resource medium_ends <= medium < high, and medium_ends <= high_ends <= "

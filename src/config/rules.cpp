@@ -125,7 +125,7 @@ constexpr RuleText kRules[] = {
      "Write the combination that the message names."},
     {Rule::kNobodySubmits, "An enabled connector serves clients that may not submit mail.",
      "MAIL is answered 530 5.7.1. A Custom connector without permission groups is born like this; "
-     "one for clients that authenticate waits for AUTH, which is not there yet; and a "
+     "one for clients that authenticate needs BasicAuth; and a "
      "[[permission]] "
      "entry that denies ms-Exch-SMTP-Submit beats every group.",
      "Write what the message names: permission_groups = [\"AnonymousUsers\"] where clients need no "
@@ -195,8 +195,8 @@ constexpr RuleText kRules[] = {
      "message is refused for now however long its sender waits, until it expires there.",
      "Write a burst of at least max_message_size, or a smaller max_message_size."},
     {Rule::kLimitWithoutEffect, "A limit measures what nothing counts yet.",
-     "AUTH is not there yet, so there are no failed logons.",
-     "Leave the limit for later, or take it away."},
+     "Without BasicAuth among the connector's mechanisms there are no failed logons.",
+     "Add BasicAuth, or take the limit away."},
     {Rule::kLimitBesideParameter,
      "A [[limit]] and one of Exchange's parameters count the same thing by the same key.",
      "Both are in force and the lower one binds; whoever changes the other sees no effect.",
@@ -256,6 +256,15 @@ constexpr RuleText kRules[] = {
      "When no upstream answers, mail would be acknowledged and stay in the queue.",
      "Add a [[send_connector]] with address_spaces = [\"*\"], or write proxy_fallback = "
      "\"none\"."},
+
+    {Rule::kLogon, "Clients cannot authenticate as it is configured.",
+     "AUTH is offered where BasicAuth is among a connector's mechanisms, [auth] names somebody who "
+     "knows passwords, and TLS is there if BasicAuthRequireTLS stands beside it. A password file "
+     "that could not serve is an error: clients would be turned away one after the other.",
+     "Do what the finding says; docs/auth.md tells more."},
+    {Rule::kPasswordInClear, "Clients authenticate without TLS.",
+     "Whoever sees the network traffic reads their passwords, and may send as they do.",
+     "Offer TLS. Where a client really cannot, give the connector a range that holds it alone."},
 };
 
 constexpr bool in_order() {

@@ -72,6 +72,9 @@ enum class Rule : uint16_t {
   // delivery = "proxy".
   kUpstreamWithoutProxy,
   kFallbackNowhere,
+  // AUTH.
+  kLogon,
+  kPasswordInClear,
 };
 
 struct RuleText {

@@ -15,6 +15,7 @@ std::string_view section_of(const std::string& key) {
   if (has(admin_parameters())) return "admin";
   if (has(back_pressure_parameters())) return "back_pressure";
   if (has(tls_parameters())) return "tls";
+  if (has(auth_parameters())) return "auth";
   return {};
 }
 

@@ -79,8 +79,11 @@ void add_limit_changes(const ReceiveConnector& before, const ReceiveConnector& a
 
 std::vector<std::string> binding_texts(const ReceiveConnector& connector) {
   std::vector<std::string> texts;
-  for (const auto& binding : connector.bindings)
-    texts.push_back(in_quotes(binding.endpoint.to_string()));
+  for (const auto& binding : connector.bindings) {
+    const bool tls =
+        std::ranges::find(connector.tls_bindings, binding.endpoint) != connector.tls_bindings.end();
+    texts.push_back(in_quotes(binding.endpoint.to_string() + (tls ? ";tls=implicit" : "")));
+  }
   return texts;
 }
 

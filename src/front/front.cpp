@@ -41,6 +41,7 @@ Result<std::unique_ptr<Front>> Front::create(ring::Loop& loop, spool::Spool& spo
 }
 
 Front::~Front() {
+  if (auth_return_ != nullptr) auth_return_->close();
   for (const Listener& listener : listeners_) {
     if (listener.fd >= 0) loop_.kernel().close(listener.fd);
   }
@@ -207,13 +208,15 @@ bool Front::begin(Connection& connection) {
   session->opened = session->last_input = loop_.now();
   session->limit_slot = admission.slot;
   session->connection_charges = std::move(admission.charges);
-  session->tarpitted = selection.connector->tarpit_interval.ns > 0 &&
-                       !has(policy.snapshot().rights(session->connector, session->principal),
-                            policy::Right::kAcceptAnyRecipient);
+  become(*session, session->principal);
   arm_timer(*session, loop_.now() + selection.connector->connection_inactivity_timeout);
   observer_.on_opened(client_of(*session));
   hold(*session, admission.wait, 0);
-  session->server.greet(rfc5322_date(loop_.wall_now()));
+  if (!policy.snapshot().tls_at(local)) {
+    session->server.greet(rfc5322_date(loop_.wall_now()));
+  } else if (!begin_with_tls(*session)) {
+    session->peer_done = true;
+  }
   step(*session);
   return true;
 }
@@ -221,7 +224,12 @@ bool Front::begin(Connection& connection) {
 void Front::refuse_connection(int fd, const Endpoint& local, const Endpoint& remote,
                               const policy::Selection& selection, const smtp::Reply& reply,
                               std::string_view reason) {
-  say_and_close(fd, reply);
+  // Who begins with TLS cannot read what we say in the clear.
+  if (policies_.back().policy->snapshot().tls_at(local)) {
+    loop_.kernel().close(fd);
+  } else {
+    say_and_close(fd, reply);
+  }
   observer_.on_refused(client_at_connect(local, remote, selection), "connect", {}, {}, reply,
                        reason);
 }

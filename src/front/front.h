@@ -21,6 +21,7 @@
 #include "base/prng.h"
 #include "base/slab.h"
 #include "front/arrival.h"
+#include "front/auth_return.h"
 #include "front/milters.h"
 #include "front/observer.h"
 #include "front/serving_policy.h"
@@ -80,6 +81,8 @@ class Front {
 
   void on_completion(const ring::Completion& completion);
   void on_spool_event(const spool::Event& event);
+  // What an authenticator has said (Letter::Kind::kAuth).
+  void on_auth_answer(const AuthAnswer& answer);
   // What milters and upstreams have answered in this turn, and what is to be said to them.
   void end_of_turn();
 
@@ -162,9 +165,17 @@ class Front {
 
   // session_tls.cpp
   void on_start_tls(Session& session);
+  [[nodiscard]] bool begin_with_tls(Session& session);
   [[nodiscard]] bool feed_plaintext(Session& session);
   void end_tls(Session& session);
   void encrypt(Session& session, size_t octets);
+
+  // session_auth.cpp
+  void on_auth(Session& session);
+  void on_auth_outcome(Session& session, auth::Outcome outcome, std::string_view trouble);
+  void refuse_auth(Session& session, std::string_view reason);
+  void become(Session& session, policy::Principal principal);
+  void forget_user(Session& session);
 
   // session_act.cpp
   void act(Session& session, const smtp::Event& event, size_t replies_before);
@@ -261,6 +272,7 @@ class Front {
   std::shared_ptr<const policy::LimitSet> limits_;
   std::shared_ptr<const policy::BackPressure> pressure_;  // never null
   policy::Charges unkept_;                                // scratch: of charges nobody gives back
+  std::shared_ptr<AuthReturn> auth_return_;               // null until it is first needed
   Prng ids_;                                              // names what a limit refused
   uint64_t next_id_ = 1;
   uint32_t accepts_ = 0;  // multishot accepts that have not ended

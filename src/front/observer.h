@@ -26,6 +26,7 @@ struct Client {
   Duration age{};                      // since the connection was accepted
   std::string_view asked_sender = {};  // of a MAIL that waits for its answer
   std::string_view upstream = {};      // that has the message, or was to have it; empty: none
+  std::string_view user = {};          // who has authenticated, or tried to
 };
 
 class Observer : public upstream::Observer {

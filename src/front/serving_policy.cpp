@@ -27,23 +27,28 @@ std::vector<std::string> own_names_of(const policy::ReceiveConnector& connector,
 }
 
 smtp::HeaderRules header_rules_of(const policy::ReceiveConnector& connector,
-                                  const std::string& fqdn, policy::Rights rights,
+                                  const std::string& fqdn, policy::Principal principal,
                                   const smtp::DisplayNames* names) {
   using policy::Right;
+  const policy::Rights rights = connector.rights_of(principal);
   return {.keep_routing = has(rights, Right::kAcceptHeadersRouting),
           .keep_organization = has(rights, Right::kAcceptHeadersOrganization),
           .keep_forest = has(rights, Right::kAcceptHeadersForest),
           .stamped = connector.stamp_auth_headers,
           .watch_from = !has(rights, Right::kAcceptAnySender),
-          .display_names = connector.is_internal(connector.session_principal()) ? names : nullptr,
+          .display_names = connector.is_internal(principal) ? names : nullptr,
           .own_names = own_names_of(connector, fqdn)};
 }
 
 }  // namespace
 
 smtp::ServerOptions serving_options(const policy::ReceiveConnector& connector,
-                                    const std::string& fqdn, policy::Rights rights,
-                                    const smtp::DisplayNames* names, bool has_certificate) {
+                                    const std::string& fqdn, policy::Principal principal,
+                                    const smtp::DisplayNames* names, Offers offers) {
+  using policy::AuthMechanism;
+  const auto& mechanisms = connector.auth_mechanism;
+  const policy::Rights rights = connector.rights_of(principal);
+  const bool starttls = offers.tls && mechanisms.has(AuthMechanism::kTls);
   return {.fqdn = connector.fqdn.empty() ? fqdn : connector.fqdn,
           .banner = connector.banner,
           .max_message_size = connector.max_message_size,
@@ -63,12 +68,15 @@ smtp::ServerOptions serving_options(const policy::ReceiveConnector& connector,
           .binary_mime = connector.binary_mime,
           .chunking = connector.chunking,
           .smtp_utf8 = connector.smtp_utf8,
-          .starttls = has_certificate && connector.auth_mechanism.has(policy::AuthMechanism::kTls),
-
+          .starttls = starttls,
+          .auth = offers.auth && mechanisms.has(AuthMechanism::kBasicAuth),
+          // No password in the clear where it need not be (smtp-rules.md 8).
+          .auth_needs_tls = starttls || mechanisms.has(AuthMechanism::kBasicAuthRequireTls),
+          .max_logon_failures = connector.max_logon_failures,
           .enhanced_status_codes = connector.enhanced_status_codes,
           .require_ehlo_domain = connector.require_ehlo_domain,
           .reject_bare_line_ends = connector.reject_bare_line_ends,
-          .header = header_rules_of(connector, fqdn, rights, names)};
+          .header = header_rules_of(connector, fqdn, principal, names)};
 }
 
 smtp::Reply reply_of(const policy::Decision& decision, const smtp::Reply& accepted) {
@@ -80,20 +88,31 @@ smtp::Reply reply_of(const policy::Decision& decision, const smtp::Reply& accept
 
 ServingPolicy::ServingPolicy(std::vector<policy::ReceiveConnector> connectors,
                              policy::AcceptedDomains domains, const std::string& fqdn,
-                             std::shared_ptr<const policy::AddressBook> book,
-                             std::shared_ptr<const tls::ServerContext> tls, bool offers_tls)
+                             Services services, Offers offers)
     : snapshot_(std::move(connectors), std::move(domains)),
-      names_(std::move(book)),
-      tls_(std::move(tls)) {
+      services_(std::move(services)),
+      names_(services_.book) {
   const smtp::DisplayNames* names = names_.empty() ? nullptr : &names_;
-  for (const auto& connector : snapshot_.connectors()) {
+  offers.auth |= services_.authenticator != nullptr;
+  for (uint32_t i = 0; i < snapshot_.connectors().size(); ++i) {
+    const auto& connector = snapshot_.connectors()[i];
+    const auto options = [&](policy::Principal principal) {
+      return serving_options(connector, fqdn, principal, names,
+                             {.tls = offers.tls || tls(i) != nullptr, .auth = offers.auth});
+    };
     targets_.push_back({.hosts = connector.upstreams,
                         .ehlo_name = connector.fqdn.empty() ? fqdn : connector.fqdn,
                         .timeout = connector.upstream_timeout,
                         .connections_max = connector.upstream_max_connections});
-    options_.push_back(serving_options(connector, fqdn, connector.session_rights(), names,
-                                       offers_tls || tls_ != nullptr));
+    options_.push_back(options(connector.session_principal()));
+    user_options_.push_back(options(policy::Principal::kAuthenticatedUsers));
   }
+}
+
+const std::shared_ptr<const tls::ServerContext>& ServingPolicy::tls(uint32_t connector) const {
+  const std::string& own = snapshot_.connectors()[connector].tls_certificate;
+  const auto found = services_.tls_by_certificate.find(own);
+  return found == services_.tls_by_certificate.end() ? services_.tls : found->second;
 }
 
 }  // namespace relais::front

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "auth/authenticator.h"
 #include "policy/address_book.h"
 #include "policy/snapshot.h"
 #include "smtp/server.h"
@@ -17,28 +19,47 @@
 
 namespace relais::front {
 
-// What an SMTP session of the connector is offered and held to, for clients with these rights.
+// What the server has, so that it can be offered.
+struct Offers {
+  bool tls = false;   // a certificate
+  bool auth = false;  // somebody who knows passwords
+};
+
+// What an SMTP session of the connector is offered and held to, when it runs as `principal`.
 // `fqdn`: for connectors that have none of their own. `names`: of the address book, borrowed.
-// `has_certificate`: STARTTLS can be offered.
 [[nodiscard]] smtp::ServerOptions serving_options(const policy::ReceiveConnector& connector,
-                                                  const std::string& fqdn, policy::Rights rights,
+                                                  const std::string& fqdn,
+                                                  policy::Principal principal,
                                                   const smtp::DisplayNames* names = nullptr,
-                                                  bool has_certificate = false);
+                                                  Offers offers = {});
 // The reply that a decision makes; `accepted` when it is a yes.
 [[nodiscard]] smtp::Reply reply_of(const policy::Decision& decision, const smtp::Reply& accepted);
 
+// What sessions need beside the policy; each may be null.
+struct Services {
+  std::shared_ptr<const policy::AddressBook> book;
+  std::shared_ptr<const tls::ServerContext> tls;
+  // Of connectors that have a certificate of their own (ReceiveConnector::tls_certificate).
+  std::map<std::string, std::shared_ptr<const tls::ServerContext>> tls_by_certificate;
+  std::shared_ptr<auth::Authenticator> authenticator;
+};
+
 class ServingPolicy {
  public:
-  // `fqdn`: for connectors that have none of their own.
-  // `book`, `tls`: null for none. `offers_tls`: STARTTLS is offered without it, where nobody takes
-  // the offer (an explanation).
+  // `fqdn`: for connectors that have none of their own. `offers`: beside what `services` can do,
+  // where nobody takes the offer (an explanation).
   ServingPolicy(std::vector<policy::ReceiveConnector> connectors, policy::AcceptedDomains domains,
-                const std::string& fqdn, std::shared_ptr<const policy::AddressBook> book = {},
-                std::shared_ptr<const tls::ServerContext> tls = {}, bool offers_tls = false);
+                const std::string& fqdn, Services services = {}, Offers offers = {});
   ServingPolicy(const ServingPolicy&) = delete;  // options_ points to names_
   ServingPolicy& operator=(const ServingPolicy&) = delete;
 
   [[nodiscard]] const policy::Snapshot& snapshot() const { return snapshot_; }
+  // Of a session that runs as the connector's session_principal(), or has authenticated.
+  [[nodiscard]] const smtp::ServerOptions& options(uint32_t connector,
+                                                   policy::Principal principal) const {
+    return principal == policy::Principal::kAuthenticatedUsers ? user_options_[connector]
+                                                               : options_[connector];
+  }
   [[nodiscard]] const smtp::ServerOptions& options(uint32_t connector) const {
     return options_[connector];
   }
@@ -46,7 +67,11 @@ class ServingPolicy {
   [[nodiscard]] const upstream::Target& target(uint32_t connector) const {
     return targets_[connector];
   }
-  [[nodiscard]] const std::shared_ptr<const tls::ServerContext>& tls() const { return tls_; }
+  // Null: the connector offers none.
+  [[nodiscard]] const std::shared_ptr<const tls::ServerContext>& tls(uint32_t connector) const;
+  [[nodiscard]] const std::shared_ptr<auth::Authenticator>& authenticator() const {
+    return services_.authenticator;
+  }
 
  private:
   class Names : public smtp::DisplayNames {
@@ -62,10 +87,11 @@ class ServingPolicy {
   };
 
   policy::Snapshot snapshot_;
+  Services services_;
   Names names_;
-  std::shared_ptr<const tls::ServerContext> tls_;
   std::vector<smtp::ServerOptions> options_;
   std::vector<upstream::Target> targets_;
+  std::vector<smtp::ServerOptions> user_options_;
 };
 
 // One core's count of the sessions that still use a policy; the policy lives until the last one of

@@ -59,7 +59,8 @@ struct SessionTls {
   explicit SessionTls(std::shared_ptr<const tls::ServerContext> context)
       : stream(std::move(context)) {}
   tls::Stream stream;
-  std::string plain;               // what was said before, and still goes out in the clear
+  bool implicit = false;  // from the first octet on: the greeting comes behind the handshake
+  std::string plain;      // what was said before, and still goes out in the clear
   std::unique_ptr<char[]> memory;  // plaintext that the server reads: kRecordMax octets, or none
   bool fed = false;                // input[0] is lent to the stream
   bool ended = false;              // nothing more comes, or it has failed
@@ -121,6 +122,10 @@ struct Session {
   Instant mail_began;
   MilterUse milter;
   UpstreamUse upstream;
+
+  // ---- AUTH
+  std::string user;              // who has authenticated, or is just trying to
+  policy::Charges auth_charges;  // of the attempt that waits for its answer
 
   // ---- limits
   uint32_t limit_slot = 0;

@@ -18,7 +18,8 @@ Client Front::client_of(const Session& session) const {
           .hello = session.server.hello_name(),
           .age = loop_.now() - session.opened,
           .asked_sender = session.server.asked_sender(),
-          .upstream = upstreams_.host_of(session.upstream.talk)};
+          .upstream = upstreams_.host_of(session.upstream.talk),
+          .user = session.user};
 }
 
 void Front::act(Session& session, const smtp::Event& event, size_t replies_before) {
@@ -31,6 +32,8 @@ void Front::act(Session& session, const smtp::Event& event, size_t replies_befor
       return on_command(session);
     case smtp::Event::Kind::kStartTls:
       return on_start_tls(session);
+    case smtp::Event::Kind::kAuth:
+      return on_auth(session);
     case smtp::Event::Kind::kHello:
       ++session.milter.hellos;
       return;
@@ -185,6 +188,7 @@ void Front::prepare_content(Session& session) {
                          .fqdn = session.policy->policy->options(session.connector).fqdn,
                          .local_ip = local,
                          .esmtp = session.server.is_esmtp(),
+                         .authenticated = session.server.is_authenticated(),
                          .tls = tls,
                          .utf8 = transaction.utf8,
                          .id = view(id),
@@ -198,11 +202,12 @@ void Front::prepare_content(Session& session) {
 void Front::append_stamps(const Session& session) {
   const smtp::ServerOptions& options = session.policy->policy->options(session.connector);
   if (!options.header.stamped) return;
-  const bool internal = session.receive_connector().is_internal(session.principal);
-  smtp::append_auth_headers(
-      scratch_, {.internal = internal,
-                 .source = options.fqdn,
-                 .mechanism = internal ? smtp::kExternallySecured : std::string_view{}});
+  // Exchange publishes no number for a client that has authenticated.
+  const bool secured = session.receive_connector().is_internal(session.principal);
+  smtp::append_auth_headers(scratch_,
+                            {.internal = secured || session.server.is_authenticated(),
+                             .source = options.fqdn,
+                             .mechanism = secured ? smtp::kExternallySecured : std::string_view{}});
 }
 
 void Front::on_body(Session& session, std::string_view bytes) {

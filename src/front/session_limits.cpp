@@ -21,6 +21,7 @@ bool Front::is_limited(const Session& session, Measure measure) const {
 policy::LimitSubject Front::subject_of(const Session& session) const {
   policy::LimitSubject subject;
   subject.client = session.remote.address;
+  subject.user = session.user;
   const smtp::Transaction& transaction = session.server.transaction();
   if (transaction.has_sender()) {
     subject.sender = transaction.sender();

@@ -14,13 +14,27 @@ void Front::on_start_tls(Session& session) {
     const auto verdict = charge_for_good(session, policy::Measure::kTlsHandshakes, 1);
     if (limited(session, verdict, "STARTTLS", {})) return;
   }
-  const auto& context = session.policy->policy->tls();
+  const auto& context = session.policy->policy->tls(session.connector);
   ASSERT(context != nullptr);  // or it is not offered
   session.server.answer({smtp::replies::kReadyForTls});
   // All that has come by now was sent before our answer, in the clear: it is nobody's.
   drop_input(session);
   session.tls = std::make_unique<SessionTls>(context);
   std::swap(session.tls->plain, session.server.output_buffer());
+}
+
+// From the first octet on. False: it cannot.
+bool Front::begin_with_tls(Session& session) {
+  const auto& context = session.policy->policy->tls(session.connector);
+  if (context == nullptr) return false;  // its file was lost between two reloads
+  session.tls = std::make_unique<SessionTls>(context);
+  session.tls->implicit = true;
+  if (is_limited(session, policy::Measure::kTlsHandshakes)) {
+    // A refusal ends the session, and nobody hears why but the log.
+    const auto verdict = charge_for_good(session, policy::Measure::kTlsHandshakes, 1);
+    (void)limited(session, verdict, "TLS", {});
+  }
+  return true;
 }
 
 // Gives the server the next plaintext. False: there is none.
@@ -31,7 +45,9 @@ bool Front::feed_plaintext(Session& session) {
     const tls::Event event = tls.stream.next({tls.memory.get(), tls::kRecordMax});
     switch (event.kind) {
       case tls::Event::Kind::kOpened:
+        forget_user(session);
         session.server.tls_started();
+        if (tls.implicit) session.server.greet(rfc5322_date(loop_.wall_now()));
         break;
       case tls::Event::Kind::kPlaintext:
         session.server.feed({tls.memory.get(), event.octets});

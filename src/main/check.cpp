@@ -65,7 +65,7 @@ std::string explained(const config::RuleText& rule) {
 
 int check(const std::string& config_folder, bool json) {
   const config::Loaded loaded =
-      config::load(config_folder, config::interface_addresses(), {}, config::Certificate::kRead);
+      config::load(config_folder, config::interface_addresses(), {}, config::Secrets::kRead);
   Count count;
   for (const config::Finding& finding : loaded.findings) {
     ++(finding.severity == config::Finding::Severity::kError ? count.errors : count.warnings);

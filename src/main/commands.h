@@ -63,6 +63,14 @@ struct LimitArguments {
 // 0: done, 1: there is no server, or it did not take it.
 [[nodiscard]] int limit(const LimitArguments& arguments);
 
+struct UserArguments {
+  std::string folder;
+  std::vector<std::string> words;  // add NAME, remove NAME, list
+  std::string file;                // empty: that of [auth]
+  bool password_stdin = false;
+};
+[[nodiscard]] int user(const UserArguments& arguments);
+
 struct TopOptions {
   std::string folder;
   uint32_t interval_s = 2;

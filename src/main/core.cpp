@@ -213,6 +213,9 @@ void Core::on_letters() {
       case ring::Letter::Kind::kReopenLog:
         log_->reopen();
         break;
+      case ring::Letter::Kind::kAuth:
+        front_->on_auth_answer(*std::static_pointer_cast<front::AuthAnswer>(letter.object));
+        break;
       case ring::Letter::Kind::kPressure:
         on_pressure(letter);
         break;

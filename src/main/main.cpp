@@ -113,6 +113,16 @@ int main(int argc, char** argv) {
   limit->add_option("--for", change.time, "how long: 90s, 2h, at most 30d");
   limit->add_flag("--keep", change.keep, "over a restart, too");
   limit->add_flag("--json", change.json, "for machines");
+  CLI::App* user = with_config(app.add_subcommand(
+      "user",
+      "the password file of clients that authenticate; exit status 1 if it cannot be done"));
+  relais::UserArguments who;
+  user->add_option("words", who.words,
+                   "add NAME (a user, or a new password for one), remove NAME, or list")
+      ->required();
+  user->add_flag("--password-stdin", who.password_stdin,
+                 "the password is the first line of standard input");
+  user->add_option("--file", who.file, "another file than the one that [auth] names");
   CLI::App* shell = with_config(app.add_subcommand(
       "shell",
       "the commands of Exchange's shell: typed, from a file, or with -c; exit status 1 if "
@@ -177,6 +187,10 @@ int main(int argc, char** argv) {
   if (limit->parsed()) {
     change.folder = folder;
     return relais::limit(change);
+  }
+  if (user->parsed()) {
+    who.folder = folder;
+    return relais::user(who);
   }
   if (shell->parsed()) return relais::run_shell(folder, input);
   if (version->parsed()) std::printf("relais %s\n", RELAIS_VERSION);

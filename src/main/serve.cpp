@@ -24,6 +24,7 @@
 #include "admin/usage_keeper.h"
 #include "config/load.h"
 #include "config/write_file.h"
+#include "main/authentication.h"
 #include "main/certificate.h"
 #include "main/commands.h"
 
@@ -62,10 +63,11 @@ constexpr int kReadNice = 5;  // a quarter of a CPU that a core keeps busy
 
 std::shared_ptr<const front::ServingPolicy> compile(
     std::vector<policy::ReceiveConnector> connectors, const config::Model& model,
-    std::shared_ptr<const tls::ServerContext> tls) {
+    front::Services services) {
+  services.book = model.address_book;
   return std::make_shared<const front::ServingPolicy>(
       std::move(connectors), policy::AcceptedDomains(model.accepted_domains), model.server.fqdn,
-      model.address_book, std::move(tls));
+      std::move(services));
 }
 
 class Server {
@@ -75,7 +77,7 @@ class Server {
         model_(std::move(model)),
         limits_(model_.limits.table_memory, random_secret()),
         swept_(kernel_.now()),
-        certificate_(kernel_),
+        certificates_(kernel_),
         listeners_(kernel_, model_.server.cores.size()),
         usage_(kernel_, model_.server.data_dir),
         pressure_(kernel_, model_.server.data_dir),
@@ -90,6 +92,7 @@ class Server {
   [[nodiscard]] bool start_cores();
   void core_thread(uint16_t index, uint64_t salt, std::promise<Started>& started,
                    std::shared_future<bool> go);
+  [[nodiscard]] front::Services services_of(const config::Model& model);
   void post_policy(std::shared_ptr<const front::ServingPolicy> policy, uint32_t connection_rate);
   void post_limits();
   void drop_unused_policies();
@@ -119,7 +122,8 @@ class Server {
   std::shared_ptr<const policy::LimitSet> limit_set_;  // in force
   uint32_t connection_rate_ = UINT32_MAX;
   Instant swept_;
-  Certificate certificate_;
+  Certificates certificates_;
+  Authentication authentication_;
   Listeners listeners_;
   admin::UsageKeeper usage_;
   std::unique_ptr<admin::MetricsServer> metrics_;  // null: [admin] listen is not written
@@ -251,6 +255,13 @@ bool Server::start_cores() {
   return false;
 }
 
+front::Services Server::services_of(const config::Model& model) {
+  front::Services services;
+  certificates_.load(model, services);
+  services.authenticator = authentication_.load(model.auth, model_.server.cores.size());
+  return services;
+}
+
 void Server::post_policy(std::shared_ptr<const front::ServingPolicy> policy,
                          uint32_t connection_rate) {
   policies_.push_back(std::move(policy));
@@ -303,7 +314,7 @@ config::Loaded Server::read_gently() const {
   std::jthread([&] {
     pthread_setname_np(pthread_self(), "reload");
     setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kReadNice);
-    loaded = config::load(folder_, {}, {}, config::Certificate::kRead);
+    loaded = config::load(folder_, {}, {}, config::Secrets::kRead);
   }).join();
   return loaded;
 }
@@ -365,8 +376,8 @@ void Server::reload() {
     return tell_state(problem, {}, loaded.findings);
   }
   const auto read = steady_clock::now();
-  auto policy = compile(std::move(loaded.model.receive_connectors), loaded.model,
-                        certificate_.load(loaded.model.tls));
+  auto policy =
+      compile(std::move(loaded.model.receive_connectors), loaded.model, services_of(loaded.model));
   const size_t connectors = policy->snapshot().connectors().size();
   const size_t octets = policy->snapshot().table_octets();
   const size_t domains = loaded.model.accepted_domains.size();
@@ -436,7 +447,7 @@ Orders::Kind Server::next_order() {
         orders_.wait(std::min(kTick, overrides_.time_left(kernel_.now()).value_or(kTick)));
     if (overrides_.expire(kernel_.now())) post_limits();
     usage_.tick();
-    certificate_.tick();
+    certificates_.tick();
     post_pressure();
     publish_metrics();
     publish_live();
@@ -502,7 +513,7 @@ int Server::run() {
   live_.begin(getpid(), model_.server.data_dir, model_.server.fqdn, RELAIS_VERSION);
   pressure_.configure(model_.back_pressure);
   overrides_.begin(getpid(), {kernel_.now(), kernel_.wall_now()});
-  post_policy(compile(model_.receive_connectors, model_, certificate_.load(model_.tls)),
+  post_policy(compile(model_.receive_connectors, model_, services_of(model_)),
               model_.server.max_connection_rate_per_minute);
   watch(model_);
   tell_state({}, {}, {});
@@ -521,7 +532,7 @@ int Server::run() {
 }  // namespace
 
 int serve(const std::string& config_folder) {
-  config::Loaded loaded = config::load(config_folder, {}, {}, config::Certificate::kRead);
+  config::Loaded loaded = config::load(config_folder, {}, {}, config::Secrets::kRead);
   for (const auto& finding : loaded.findings) admin::say("{}\n", config::to_string(finding));
   if (!loaded.ok) {
     admin::say("relais: cannot start: the configuration in {} is not valid\n", config_folder);

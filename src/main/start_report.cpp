@@ -17,8 +17,7 @@ void StartReport::print() const {
       plural(model.server.cores.size(), "core"));
   print_listeners();
   print_send_connectors();
-  if (model.admin.listen)
-    say("  metrics    http://{}/metrics\n", model.admin.listen->to_string());
+  if (model.admin.listen) say("  metrics    http://{}/metrics\n", model.admin.listen->to_string());
   print_spool();
   print_try();
   say("ready (stop with Ctrl-C, reload the connectors with SIGHUP to {})\n", getpid());

@@ -48,6 +48,7 @@ struct ReceiveConnector {
   TransportRole transport_role = TransportRole::kFrontendTransport;
   Usage usage = Usage::kCustom;
   std::vector<Binding> bindings;
+  std::vector<Endpoint> tls_bindings;  // of bindings: TLS from the first octet on (RFC 8314)
   std::vector<AddressRange> remote_ranges;
   // A PROXY header comes first on its bindings, from one of these; connectors that share a binding
   // agree about both.

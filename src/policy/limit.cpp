@@ -92,9 +92,11 @@ bool goes_with(Measure measure, LimitKey key) {
       return true;
     case LimitKey::kSender:
     case LimitKey::kSenderDomain:
-    case LimitKey::kUser:
       return measure == Measure::kMessages || measure == Measure::kRecipients ||
              measure == Measure::kBytes;
+    case LimitKey::kUser:  // of a failed AUTH: who it was to be
+      return measure == Measure::kMessages || measure == Measure::kRecipients ||
+             measure == Measure::kBytes || measure == Measure::kAuthFailures;
     case LimitKey::kRecipientDomain:
       return measure == Measure::kRecipients;
   }

@@ -45,6 +45,12 @@ std::string_view accepted_recipient_reason(DomainType type) {
   return "";
 }
 
+bool denies(const ReceiveConnector& connector, Principal principal, Right right) {
+  return std::ranges::any_of(connector.permissions, [&](const Ace& ace) {
+    return ace.deny && ace.user == principal && has(ace.rights, right);
+  });
+}
+
 }  // namespace
 
 Snapshot::Snapshot(std::vector<ReceiveConnector> connectors, AcceptedDomains domains)
@@ -57,13 +63,20 @@ Snapshot::Snapshot(std::vector<ReceiveConnector> connectors, AcceptedDomains dom
       rights_[i][static_cast<size_t>(principal)] = connectors_[i].rights_of(principal);
   }
   for (const auto& connector : connectors_) {
-    if (!connector.enabled || !connector.proxy_protocol) continue;
+    if (!connector.enabled) continue;
+    for (const Endpoint& endpoint : connector.tls_bindings) tls_bindings_.push_back({endpoint});
+    if (!connector.proxy_protocol) continue;
     for (const Binding& binding : connector.bindings)
       proxy_bindings_.push_back({binding, union_of(connector.trusted_proxies)});
   }
 }
 
-// All connectors that listen there agree, so that the first will do.
+// All connectors that listen there agree, so that the first will do. (Here and below.)
+bool Snapshot::tls_at(const Endpoint& local) const {
+  return std::ranges::any_of(tls_bindings_,
+                             [&](const Binding& binding) { return binding.covers(local); });
+}
+
 const AddressSet* Snapshot::proxies_at(const Endpoint& local) const {
   for (const ProxyBinding& entry : proxy_bindings_) {
     if (entry.binding.covers(local)) return &entry.trusted;
@@ -109,6 +122,10 @@ Decision Snapshot::mail(uint32_t connector_index, Principal principal,
                                 "ms-Exch-SMTP-Accept-Any-Sender on this connector");
   }
   if (domain->type != DomainType::kAuthoritative) return sender_ok("sender domain is accepted");
+  // Exchange asks whether the mailbox is the user's. We know no mailboxes, but whom we let in.
+  if (principal == Principal::kAuthenticatedUsers &&
+      !denies(connectors_[connector_index], principal, Right::kAcceptAuthoritativeSender))
+    return sender_ok("a user who has authenticated sends from accepted domains");
   return has(rights, Right::kAcceptAuthoritativeSender)
              ? sender_ok("ms-Exch-SMTP-Accept-Authoritative-Domain-Sender")
              : refused_sender(principal, Right::kAcceptAuthoritativeSender,

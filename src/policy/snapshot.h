@@ -38,6 +38,8 @@ class Snapshot {
   // Who may say on connections to `local`, in a PROXY header, whose they are. Null: nobody, the
   // peer is the client.
   [[nodiscard]] const AddressSet* proxies_at(const Endpoint& local) const;
+  // Connections to `local` begin with a TLS handshake.
+  [[nodiscard]] bool tls_at(const Endpoint& local) const;
   // MAIL FROM: Submit, TLS where it is required, then the sender's domain (empty for <>). RCPT TO:
   // the connector's switches, then accepted domain or Accept-Any-Recipient. An empty domain
   // (<Postmaster>) is always accepted.
@@ -66,6 +68,7 @@ class Snapshot {
     AddressSet trusted;
   };
   std::vector<ProxyBinding> proxy_bindings_;  // few, mostly none
+  std::vector<Binding> tls_bindings_;         // few
 };
 
 }  // namespace relais::policy

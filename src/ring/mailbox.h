@@ -19,6 +19,7 @@ struct Letter {
     kPolicy,      // `object`: the new policy
     kConnection,  // `value`: a connected descriptor, `slot`: the listener it came in by
     kReopenLog,
+    kAuth,      // `object`: what an authenticator has said
     kPressure,  // `object`: what the states of the resources mean from now on
   };
   Kind kind = Kind::kDrain;

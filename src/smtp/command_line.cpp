@@ -11,6 +11,8 @@ namespace {
 
 bool is_clean_octet(char c) { return is_printable(c) || c == '\t'; }
 
+}  // namespace
+
 // The C1 controls (U+0080 to U+009F) are controls too.
 bool is_clean_utf8(std::string_view text) {
   while (!text.empty()) {
@@ -21,8 +23,6 @@ bool is_clean_utf8(std::string_view text) {
   }
   return true;
 }
-
-}  // namespace
 
 CommandLine split_command(std::string_view line) {
   CommandLine command;

@@ -17,6 +17,9 @@ struct CommandLine {
 // `line` is without its CRLF. Views into it.
 [[nodiscard]] CommandLine split_command(std::string_view line);
 
+// Blanks, tabs and valid UTF-8 without any control.
+[[nodiscard]] bool is_clean_utf8(std::string_view text);
+
 // Case-insensitive name of a verb as a number; 0 when it is not four letters. All our verbs are.
 [[nodiscard]] constexpr uint32_t verb_key(std::string_view verb) {
   if (verb.size() != 4) return 0;

@@ -60,10 +60,11 @@ void append_received(std::string& out, const ReceivedInfo& info) {
   field.word({"by ", info.fqdn, " (", info.local_ip, ")"});
   const std::string_view semicolon = info.recipient.empty() ? ";" : "";
   const std::string_view protocol = info.utf8 ? "UTF8SMTP" : info.esmtp ? "ESMTP" : "SMTP";
+  const std::string_view authenticated = info.authenticated ? "A" : "";  // RFC 3848
   if (info.tls.empty()) {
-    field.word({"with ", protocol, " id ", info.id, semicolon});
+    field.word({"with ", protocol, authenticated, " id ", info.id, semicolon});
   } else {  // RFC 3848, RFC 6531 4.3
-    field.word({"with ", protocol, info.esmtp ? "S" : "", " (", info.tls, ")"});
+    field.word({"with ", protocol, info.esmtp ? "S" : "", authenticated, " (", info.tls, ")"});
     field.word({"id ", info.id, semicolon});
   }
   if (!info.recipient.empty()) field.word({"for <", info.recipient, ">;"});

@@ -20,6 +20,7 @@ struct ReceivedInfo {
   std::string_view fqdn;
   std::string_view local_ip;
   bool esmtp = true;           // EHLO, not HELO
+  bool authenticated = false;  // AUTH has succeeded
   std::string_view tls{};      // "version=TLSv1.3, cipher=TLS_AES_128_GCM_SHA256"; empty: none
   bool utf8 = false;           // SMTPUTF8 was declared (RFC 6531 4.3)
   std::string_view id;         // Guid text

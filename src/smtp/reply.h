@@ -56,6 +56,16 @@ inline constexpr Reply kInvalidSender{501, {5, 1, 7}, "Invalid address"};
 inline constexpr Reply kInvalidRecipient{501, {5, 1, 3}, "Invalid address"};
 inline constexpr Reply kReadyForTls{220, {2, 0, 0}, "SMTP server ready"};
 
+inline constexpr Reply kAuthenticated{235, {2, 7, 0}, "Authentication successful"};
+inline constexpr Reply kLogonFailed{535, {5, 7, 3}, "Authentication unsuccessful"};
+inline constexpr Reply kAuthUnavailable{454, {4, 7, 0}, "Temporary authentication failure"};
+inline constexpr Reply kAuthCancelled{501, {5, 7, 0}, "Authentication cancelled"};
+inline constexpr Reply kBadBase64{501, {5, 5, 2}, "Cannot decode this as base64"};
+inline constexpr Reply kUnknownMechanism{504, {5, 7, 4}, "Unrecognized authentication type"};
+// RFC 4954 section 6.
+inline constexpr Reply kAuthNeedsTls{
+    538, {5, 7, 11}, "Encryption required for requested authentication mechanism"};
+inline constexpr Reply kAlreadyAuthenticated{503, {5, 5, 1}, "Already authenticated"};
 inline constexpr Reply kTlsUnavailable{454, {4, 7, 0}, "TLS not available due to temporary reason"};
 inline constexpr Reply kNeedsUtf8{553, {5, 6, 7}, "Address needs SMTPUTF8"};
 inline constexpr Reply kUnknownParameter{555, {5, 5, 4}, "Unsupported parameter"};

@@ -74,6 +74,7 @@ Event Server::next_command() {
   const LineReader::Got got = lines_.take(input_, line_);
   if (got == LineReader::Got::kNothing) return {};
   line_too_long_ = got == LineReader::Got::kTooLong;
+  if (state_ == State::kAuth) return run_auth_line();
   if (!asks_) return run_line();
   line_due_ = true;
   return {.kind = Event::Kind::kCommand};
@@ -98,6 +99,7 @@ void Server::answer(const Verdict& verdict) {
     apply(std::exchange(question_, Event::Kind::kNeedInput), verdict);
     return queue(replies::kReadyForTls);
   }
+  const bool about_auth = question_ == Event::Kind::kAuth;
   const bool about_data = question_ == Event::Kind::kData;
   const bool begins_data = about_data && verdict.reply.positive();
   ASSERT(!(begins_data && verdict.close));
@@ -106,6 +108,7 @@ void Server::answer(const Verdict& verdict) {
     if (!begins_data) skip_first_chunk(verdict.reply);
     return;
   }
+  if (about_auth && is_last_failure(verdict.reply)) return shut(replies::kTooManyErrors);
   queue(begins_data ? replies::kStartMailInput : verdict.reply);
   if (verdict.close) stop_at(verdict.reply);
 }
@@ -120,6 +123,13 @@ void Server::apply(Event::Kind question, const Verdict& verdict) {
       input_ = {};
       lines_.reset();
       state_ = State::kStartTls;
+      break;
+    case Event::Kind::kAuth:
+      ASSERT(!(yes && auth_->impossible()));
+      authenticated_ = yes;
+      secret_expected_ = !yes;
+      auth_.reset();
+      state_ = State::kReady;
       break;
     case Event::Kind::kMail:
       if (!yes) break;
@@ -153,6 +163,7 @@ void Server::apply(Event::Kind question, const Verdict& verdict) {
 void Server::tls_started() {
   ASSERT((state_ == State::kStartTls || state_ == State::kNew) && !tls_ && needs_input());
   tls_ = true;
+  authenticated_ = false;
   esmtp_ = false;
   hello_.clear();
   excused_ = 0;
@@ -207,12 +218,14 @@ void Server::stop_at(const Reply& reply) {
   input_ = held_ = body_ = {};
   data_complete_ = hello_due_ = line_due_ = chunked_ = false;
   skip_.reset();
+  auth_.reset();
 }
 
 Event Server::closed() const { return {.kind = Event::Kind::kClose, .reply = closing_}; }
 
 void Server::invariants() const {
   ASSERT(skip_ == nullptr || !in_data());
+  ASSERT((auth_ != nullptr) == (state_ == State::kAuth));
   lines_.invariants();
   const bool with_recipients =
       state_ == State::kRecipients || state_ == State::kChunks || in_data();
@@ -231,6 +244,9 @@ void Server::invariants() const {
       break;
     case Event::Kind::kStartTls:
       ASSERT(state_ == State::kReady && !tls_);
+      break;
+    case Event::Kind::kAuth:
+      ASSERT(state_ == State::kAuth);
       break;
     case Event::Kind::kMail:
       ASSERT(state_ == State::kReady);

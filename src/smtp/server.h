@@ -1,7 +1,7 @@
 // The server's side of one SMTP session, sans I/O: bytes in, events out, replies out (RFC 5321,
-// 2920, 1870, 6152, 2034, 3030, 3461, 6531). Knows no socket, clock, file or policy: MAIL, RCPT,
-// DATA and the end of data each come out as a question (`is_question()`), and the caller says yes
-// or no with a Reply.
+// 2920, 1870, 6152, 2034, 3030, 3461, 4954, 6531). Knows no socket, clock, file or policy: MAIL,
+// RCPT, DATA and the end of data each come out as a question (`is_question()`), and the caller says
+// yes or no with a Reply.
 //
 //   server.feed(bytes);
 //   for (;;) {
@@ -25,6 +25,7 @@
 #include <string_view>
 #include <vector>
 
+#include "smtp/auth_exchange.h"
 #include "smtp/command_line.h"
 #include "smtp/data_scanner.h"
 #include "smtp/from_domains.h"
@@ -59,7 +60,10 @@ struct ServerOptions {
   bool binary_mime = true;  // only with chunking
   bool chunking = true;
   bool smtp_utf8 = true;
-  bool starttls = false;  // offered, until TLS is there
+  bool starttls = false;            // offered, until TLS is there
+  bool auth = false;                // PLAIN and LOGIN, until somebody has authenticated
+  bool auth_needs_tls = true;       // offered in TLS only
+  uint32_t max_logon_failures = 3;  // at so many: 421 and close; 0: never
   bool enhanced_status_codes = true;
   bool require_ehlo_domain = false;
   bool reject_bare_line_ends = true;  // false: bare CR and LF become CRLF. NUL is always refused
@@ -84,8 +88,10 @@ struct Event {
     kAnswered,  // a command was answered that asks nobody (NOOP, VRFY ...)
     kStartTls,  // question: may TLS begin? Yes (the 220 is queued): send what is in output(), then
                 // give all later bytes to TLS, and say tls_started() when its handshake is done
-    kHello,     // HELO/EHLO accepted: hello_name() is set (for the log; no answer wanted)
-    kClose,     // send what is in output(), then close; nothing follows. `reply` says why
+    kAuth,   // question: are credentials() right? Yes: the session is somebody's. Empty ones cannot
+             // be. A 535 is a failed logon, and max_logon_failures counts it
+    kHello,  // HELO/EHLO accepted: hello_name() is set (for the log; no answer wanted)
+    kClose,  // send what is in output(), then close; nothing follows. `reply` says why
   };
   Kind kind = Kind::kNeedInput;
   Path path{};               // kMail, kRecipient: valid until answer()
@@ -94,8 +100,9 @@ struct Event {
   BodyType body{};           // kMail: BODY=
   Reply reply{};             // kDataRefused, kRefused, kClose: text valid as long as the Server
   [[nodiscard]] bool is_question() const {
-    return kind == Kind::kCommand || kind == Kind::kStartTls || kind == Kind::kMail ||
-           kind == Kind::kRecipient || kind == Kind::kData || kind == Kind::kDataEnd;
+    return kind == Kind::kCommand || kind == Kind::kStartTls || kind == Kind::kAuth ||
+           kind == Kind::kMail || kind == Kind::kRecipient || kind == Kind::kData ||
+           kind == Kind::kDataEnd;
   }
 };
 
@@ -127,6 +134,15 @@ class Server {
   // client said before is forgotten (RFC 3207 section 4.2).
   void tls_started();
   [[nodiscard]] bool in_tls() const { return tls_; }
+  // Other options from now on, for a client of whom more is known; outside a transaction. Borrowed
+  // as the first ones are.
+  void use(const ServerOptions& options);
+  // At kAuth, until it is answered; the caller may move them away.
+  [[nodiscard]] Credentials& credentials();
+  // Somebody has; and not been forgotten since, by STARTTLS.
+  [[nodiscard]] bool is_authenticated() const { return authenticated_; }
+  // The next line is part of an AUTH: a secret, no command.
+  [[nodiscard]] bool in_auth() const { return state_ == State::kAuth; }
   [[nodiscard]] bool needs_input() const;
   // Not allowed while a question waits for its answer. After kClose it answers kClose again.
   [[nodiscard]] Event next();
@@ -174,6 +190,7 @@ class Server {
   enum class State : uint8_t {
     kNew,         // no hello yet
     kStartTls,    // behind the 220 to STARTTLS: nothing is read until tls_started()
+    kAuth,        // between the lines of an AUTH; ends when kAuth is answered
     kReady,       // hello done, no transaction
     kMail,        // a sender, no recipient yet
     kRecipients,  // at least one recipient
@@ -226,6 +243,7 @@ class Server {
   const Reply* check_mail(Command& command) const;
   const Reply* check_rcpt(Command& command) const;
   const Reply* check_data(Command& command) const;
+  const Reply* check_auth(Command& command) const;
   const Reply* check_nothing(Command& command) const;
   Event proceed_helo(const Command& command);
   Event proceed_ehlo(const Command& command);
@@ -237,11 +255,19 @@ class Server {
   Event proceed_quit(const Command& command);
   Event proceed_vrfy(const Command& command);
   Event proceed_help(const Command& command);
+  Event proceed_auth(const Command& command);
   Event begin_hello(const Command& command, bool esmtp);
   Event run_exch50(std::string_view arguments);
   Event run_starttls(std::string_view arguments);
   std::string hello_line(std::string_view code) const;
   void queue_extensions();
+
+  // server_auth.cpp
+  bool offers_auth() const;
+  Event go_on_with_auth(AuthExchange::Step step);
+  Event run_auth_line();
+  Event refuse_logon(const Reply& reply);
+  bool is_last_failure(const Reply& reply);
 
   // server_chunks.cpp
   Event run_bdat(std::string_view arguments, bool clean);
@@ -280,14 +306,18 @@ class Server {
   bool hello_due_ = false;                          // kReset has gone out, kHello is next
   bool esmtp_ = false;
   bool tls_ = false;
-  uint32_t errors_ = 0;
-  std::string_view line_;  // that waits for leave, if line_due_
+  bool authenticated_ = false;
+  uint8_t logon_failures_ = 0;
+  bool secret_expected_ = false;  // an AUTH has failed: what comes may have been meant for it
   bool line_too_long_ = false;
   bool line_due_ = false;
   bool asks_ = false;
+  uint32_t errors_ = 0;
+  std::string_view line_;  // that waits for leave, if line_due_
 
   std::unique_ptr<Skip> skip_;  // rarely there: of an XEXCH50, or of a BDAT that is not wanted
-  uint32_t excused_ = 0;        // sequence errors to come that an earlier refusal explains
+  std::unique_ptr<AuthExchange> auth_;  // in kAuth
+  uint32_t excused_ = 0;                // sequence errors to come that an earlier refusal explains
 
   DataScanner scanner_;
   LineEndRepair repair_;

@@ -62,6 +62,7 @@ constexpr Server::Verb Server::kVerbs[] = {
      Verb::kSome, Event::Kind::kRecipient, true},
     {"DATA", &Server::check_data, &Server::proceed_data, in(State::kRecipients), Verb::kNone,
      Event::Kind::kData},
+    {"AUTH", &Server::check_auth, &Server::proceed_auth, in(State::kReady), Verb::kSome},
     {"RSET", &Server::check_nothing, &Server::proceed_rset, Verb::kAlways, Verb::kNone},
     {"NOOP", &Server::check_nothing, &Server::proceed_noop, Verb::kAlways, Verb::kAny},
     {"QUIT", &Server::check_nothing, &Server::proceed_quit, Verb::kAlways, Verb::kNone},
@@ -90,9 +91,11 @@ Event Server::run(std::string_view line) {
     return parts.clean ? run_starttls(parts.arguments) : refuse(replies::kBadArguments, kStartTls);
   }
   if (verb == nullptr) {
+    const bool shown = parts.clean && !secret_expected_;
     return refuse(replies::kUnrecognized,
-                  parts.clean ? parts.verb.substr(0, kVerbShownMax) : std::string_view());
+                  shown ? parts.verb.substr(0, kVerbShownMax) : std::string_view());
   }
+  secret_expected_ = false;
   // Controls stop here, and 8-bit octets but for addresses: nothing behind this line has to think
   // of them.
   const bool readable = parts.clean || (verb->utf8 && options_->smtp_utf8 && parts.utf8);
@@ -113,15 +116,16 @@ const Reply* Server::order_refusal(const Verb& verb) const {
       return &replies::kSendHello;
     case State::kReady:  // RCPT and DATA
       return &replies::kNeedMail;
-    case State::kMail:  // DATA, or MAIL in MAIL
+    case State::kMail:  // DATA, or MAIL or AUTH in MAIL
       return (verb.states & in(State::kRecipients)) != 0 ? &replies::kNeedRecipient
                                                          : &replies::kBadSequence;
-    case State::kRecipients:  // MAIL in MAIL
-    case State::kChunks:      // MAIL, RCPT and DATA
+    case State::kRecipients:  // MAIL and AUTH
+    case State::kChunks:      // MAIL, RCPT, DATA and AUTH
       return &replies::kBadSequence;
     case State::kData:
     case State::kChunk:
     case State::kStartTls:
+    case State::kAuth:
     case State::kClosed:
       break;
   }
@@ -222,6 +226,9 @@ void Server::queue_extensions() {
   const std::string_view size(size_line, static_cast<size_t>(digits.ptr - size_line));
   const bool with_value = options_->size_value && options_->max_message_size != 0;
 
+  std::string auth = "AUTH ";
+  auth += kAuthMechanisms;
+
   size_t last = output_.size();
   const auto line = [&](std::string_view text) {
     last = output_.size();
@@ -235,6 +242,7 @@ void Server::queue_extensions() {
   if (options_->dsn) line("DSN");
   if (options_->enhanced_status_codes) line("ENHANCEDSTATUSCODES");
   if (options_->starttls && !tls_) line(kStartTls);
+  if (offers_auth()) line(auth);
   if (options_->eight_bit_mime) line("8BITMIME");
   if (options_->eight_bit_mime && options_->binary_mime && options_->chunking) line("BINARYMIME");
   if (options_->chunking) line("CHUNKING");

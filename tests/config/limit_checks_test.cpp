@@ -44,8 +44,8 @@ TEST(LimitChecks, BytesThatWouldStopMailForEver) {
 
 TEST(LimitChecks, WhatNothingCountsYet) {
   EXPECT_EQ(findings(limit("auth_failures", "source", "rate = \"5/min\"\n")),
-            one("6: warning: limit[0].measure: nothing counts auth_failures yet: AUTH is not "
-                "offered. Leave the limit for later, or take it away."));
+            one("6: warning: limit[0].measure: nothing counts auth_failures: AUTH is not offered. "
+                "Add BasicAuth to auth_mechanism, or take the limit away."));
   EXPECT_EQ(findings(limit("tls_handshakes", "source", "rate = \"5/min\"\n")), Texts{});
 }
 

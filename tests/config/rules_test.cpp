@@ -146,6 +146,11 @@ std::vector<Example> examples() {
       {Rule::kMailLoop, true, "",
        connector(kLan, "delivery = \"proxy\"\nupstreams = [\"127.0.0.1:25\"]\n")},
       {Rule::kUpstreamWithoutProxy, false, "", connector(kLan, "upstreams = [\"10.0.0.20\"]\n")},
+      {Rule::kLogon, false, "", connector(kLan, "auth_mechanism = [\"BasicAuth\"]\n")},
+      {Rule::kLogon, true, "[auth]\npassword_file = \"users\"\ndovecot_socket = \"/run/auth\"",
+       good},
+      {Rule::kPasswordInClear, false, "[auth]\ndovecot_socket = \"/run/auth\"",
+       connector(kLan, "auth_mechanism = [\"BasicAuth\"]\n")},
   };
 }
 
@@ -183,9 +188,13 @@ TEST(Rules, WhoMaySubmitNowhereIsToldWhy) {
   EXPECT_EQ(told(""), Texts{"DIR/connectors/a.toml:1" + none +
                             ". Write permission_groups = [\"AnonymousUsers\"]."});
   const std::string later =
-      "; they would have to authenticate, and AUTH is not there yet. Write enabled = false until "
-      "it is.";
-  EXPECT_EQ(told("usage = \"Client\"\n"), Texts{"DIR/connectors/a.toml:1" + none + later});
+      "; they would have to authenticate, and AUTH is not offered. Add Tls, BasicAuth and "
+      "BasicAuthRequireTLS to auth_mechanism and ExchangeUsers to the groups, or write enabled = "
+      "false.";
+  EXPECT_EQ(told("usage = \"Client\"\n"),
+            Texts{"DIR/connectors/a.toml:1: warning: auth_mechanism: BasicAuth, and nobody knows "
+                  "passwords: AUTH is not offered. Write password_file or dovecot_socket under "
+                  "[auth] in relais.toml."});
   EXPECT_EQ(told("permission_groups = [\"ExchangeUsers\"]\n"),
             Texts{"DIR/connectors/a.toml:4" + none + later});
   EXPECT_EQ(told("permission_groups = [\"AnonymousUsers\"]\n[[permission]]\n"

@@ -76,10 +76,12 @@ def toml(value):
         return str(value)
     if isinstance(value, list):
         return "[" + ", ".join(toml(v) for v in value) + "]"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {toml(v)}" for key, v in value.items()) + " }"
     return json.dumps(str(value))
 
 
-def toml_table(table):
+def toml_table(table, prefix=""):
     """Plain keys first, then tables, then arrays of tables (which are lists of dicts)."""
     def is_tables(value):
         return isinstance(value, list) and value and isinstance(value[0], dict)
@@ -88,10 +90,10 @@ def toml_table(table):
              if not isinstance(value, dict) and not is_tables(value)]
     for key, value in table.items():
         if isinstance(value, dict):
-            lines += ["", f"[{key}]", toml_table(value)]
+            lines += ["", f"[{prefix}{key}]", toml_table(value, f"{prefix}{key}.")]
         elif is_tables(value):
             for entry in value:
-                lines += ["", f"[[{key}]]", toml_table(entry)]
+                lines += ["", f"[[{prefix}{key}]]", toml_table(entry, f"{prefix}{key}.")]
     return "\n".join(lines)
 
 
@@ -148,7 +150,7 @@ class Relais:
         self.cpus = None
 
     def configure(self, *, receive=None, send=None, domains=("contoso.com",), server=None,
-                  spool=None, retry=None, top=None, back_pressure=None, tls=None):
+                  spool=None, retry=None, top=None, back_pressure=None, tls=None, auth=None):
         """Writes relais.toml and connectors/*.toml. `receive`: connectors; default one relay. `top`:
         keys above the first table. Back pressure is off unless a test asks for it: how full the
         machine is that tests run on is not their matter."""
@@ -163,6 +165,7 @@ class Relais:
             "retry": {"first": "200ms", "max": "1s", "expire_after": "1h", **(retry or {})},
             "back_pressure": back_pressure or {"enabled": False},
             **({"tls": tls} if tls else {}),
+            **({"auth": auth} if auth else {}),
             "accepted_domain": [{"name": d, "type": "Authoritative"} for d in domains],
             "send_connector": send,
         }

@@ -89,6 +89,18 @@ TEST(Permissions, AGroupWritesForItsOwnPrincipalsOnly) {
 }
 
 // Principal x right x stage: the right alone decides, whoever has it.
+TEST(Permissions, AUserWhoHasAuthenticatedSendsFromAcceptedDomains) {
+  ReceiveConnector connector = with_every_group();
+  connector.permission_groups = {PermissionGroup::kExchangeUsers};
+  const Snapshot snapshot({connector},
+                          AcceptedDomains({{"contoso.com", DomainType::kAuthoritative}}));
+  constexpr auto kUser = Principal::kAuthenticatedUsers;
+  EXPECT_TRUE(snapshot.mail(0, kUser, "contoso.com").allowed);
+  EXPECT_FALSE(snapshot.mail(0, kUser, "fabrikam.com").allowed);
+  EXPECT_FALSE(snapshot.mail(0, Principal::kAnonymous, "contoso.com").allowed);
+  EXPECT_TRUE(snapshot.recipient(0, kUser, "fabrikam.com").allowed);
+}
+
 TEST(Permissions, EachRightDecidesAtItsStage) {
   struct Stage {
     Right right;
@@ -114,6 +126,10 @@ TEST(Permissions, EachRightDecidesAtItsStage) {
         const Rights all = (Rights{1} << 19) - 1;
         const Rights others = (with ? stage.beside : all & ~mask(stage.right)) | stage.beside;
         connector.permissions = {{principal, others | (with ? mask(stage.right) : 0), false}};
+        // These do not need it; only a denial stops them (below).
+        if (!with && principal == Principal::kAuthenticatedUsers &&
+            stage.right == Right::kAcceptAuthoritativeSender)
+          connector.permissions.push_back({principal, mask(stage.right), true});
         const Snapshot snapshot({connector},
                                 AcceptedDomains({{"contoso.com", DomainType::kAuthoritative}}));
         const Decision decision = stage.is_mail ? snapshot.mail(0, principal, stage.domain)

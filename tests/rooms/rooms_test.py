@@ -11,7 +11,8 @@ import sys
 import tempfile
 
 # A room includes itself and what stands in an earlier row. Rooms of one row do not see each other.
-ROWS = [["base"], ["ring", "smtp", "policy", "milter", "tls"], ["spool", "config", "upstream"],
+ROWS = [["base"], ["ring", "smtp", "policy", "milter", "tls"], ["auth"],
+        ["spool", "config", "upstream"],
         ["front", "relay"], ["admin"], ["shell"], ["main"]]
 ROW_OF = {room: row for row, rooms in enumerate(ROWS) for room in rooms}
 
@@ -19,6 +20,7 @@ ROW_OF = {room: row for row, rooms in enumerate(ROWS) for room in rooms}
 OWNED = [(re.compile(r"^liburing"), "ring"), (re.compile(r"^linux/io_uring"), "ring"),
          (re.compile(r"^openssl/"), "tls"), (re.compile(r"^toml\+\+|^toml\.h"), "config"),
          (re.compile(r"^prometheus/|^civetweb\.h"), "admin"),
+         (re.compile(r"^crypt\.h"), "auth"),
          (re.compile(r"^histedit\.h|^editline/"), "main")]
 
 # Pure rooms know no socket, clock, file or environment.

@@ -59,7 +59,9 @@ void set_option(ServerOptions& options, const std::string& name, const std::stri
       {"auth_parameter", flag(&ServerOptions::auth_parameter)},
       {"exch50", flag(&ServerOptions::exch50)},
       {"starttls", flag(&ServerOptions::starttls)},
-
+      {"auth", flag(&ServerOptions::auth)},
+      {"auth_needs_tls", flag(&ServerOptions::auth_needs_tls)},
+      {"max_logon_failures", small(&ServerOptions::max_logon_failures)},
       {"dsn", flag(&ServerOptions::dsn)},
       {"binary_mime", flag(&ServerOptions::binary_mime)},
       {"chunking", flag(&ServerOptions::chunking)},
@@ -259,6 +261,10 @@ void Replay::note(const Event& event) {
     case Kind::kStartTls:
       trace_.push_back("? starttls");
       break;
+    case Kind::kAuth:
+      trace_.push_back("? auth " + escape(server_.credentials().user) + ' ' +
+                       escape(server_.credentials().password));
+      break;
     case Kind::kMail:
       trace_.push_back("? mail " + shown_path(event.path) +
                        (event.size != 0 ? " size=" + std::to_string(event.size) : ""));
@@ -325,6 +331,8 @@ void Replay::note_extensions() {
 
 void Replay::decide(const Event& event) {
   Answer answer{{replies::kNoop, false}, "OK"};
+  if (event.kind == Event::Kind::kAuth)
+    answer = {{replies::kAuthenticated, false}, "Authentication successful"};
   if (event.kind == Event::Kind::kMail) answer = {{replies::kSenderOk, false}, "Sender OK"};
   if (event.kind == Event::Kind::kRecipient)
     answer = {{replies::kRecipientOk, false}, "Recipient OK"};
@@ -333,6 +341,10 @@ void Replay::decide(const Event& event) {
               "01234567-89ab-cdef-0123-456789abcdef Queued mail for delivery"};
   }
   if (next_answer_ < answers_.size()) answer = answers_[next_answer_++];
+  const bool impossible =
+      event.kind == Event::Kind::kAuth && server_.credentials().password.empty();
+  if (impossible && answer.verdict.reply.positive())
+    answer = {{replies::kLogonFailed, false}, "no"};
   answer.verdict.reply.text = answer.text;
   trace_.push_back((answer.verdict.close ? "!! " : "! ") + show(answer.verdict.reply));
   server_.answer(answer.verdict);

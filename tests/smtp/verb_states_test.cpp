@@ -45,6 +45,7 @@ constexpr std::string_view kQueued =
     "250 2.6.0 01234567-89ab-cdef-0123-456789abcdef Queued mail for delivery";
 constexpr std::string_view kNoSender = "501 5.1.7 Invalid address";
 constexpr std::string_view kNoRecipient = "501 5.1.3 Invalid address";
+constexpr std::string_view kNoAuth = "504 5.7.4 Unrecognized authentication type";
 constexpr std::string_view kNotHttp = "554 5.5.1 This is an SMTP server";
 
 constexpr Row kRows[] = {
@@ -75,7 +76,7 @@ constexpr Row kRows[] = {
     {"BDAT 0 LAST", kFirst, kNeedMail, kNeedRcpt, kQueued},
     {"BDAT", kArguments, kArguments, kArguments, kArguments},
     {"STARTTLS", kUnknown, kUnknown, kUnknown, kUnknown},
-    {"AUTH PLAIN", kUnknown, kUnknown, kUnknown, kUnknown},
+    {"AUTH PLAIN", kFirst, kNoAuth, kSequence, kSequence},
     {"", kUnknown, kUnknown, kUnknown, kUnknown},
     {"GET / HTTP/1.1", kNotHttp, kUnknown, kUnknown, kUnknown},
     {"Host: x", kNotHttp, kUnknown, kUnknown, kUnknown},

@@ -1,0 +1,113 @@
+#include "auth/password_authenticator.h"
+
+#include <pthread.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "auth/password_hash.h"
+
+namespace relais::auth {
+namespace {
+
+constexpr int kNice = 5;  // a quarter of a CPU that a core keeps busy
+
+uint64_t flow_of(const IpAddress& address) { return std::hash<std::string>()(address.to_string()); }
+
+std::string first_of(const std::vector<FileProblem>& problems) {
+  const FileProblem& first = problems.front();
+  const std::string where = first.line == 0 ? ": " : ":" + std::to_string(first.line) + ": ";
+  return where + first.what;
+}
+
+}  // namespace
+
+PasswordAuthenticator::PasswordAuthenticator(std::string path, PasswordFile file, uint32_t threads,
+                                             Tell tell)
+    : path_(std::move(path)),
+      tell_(std::move(tell)),
+      file_(std::make_shared<const PasswordFile>(std::move(file))),
+      stamp_(stamp()) {
+  for (uint32_t i = 0; i < threads; ++i)
+    threads_.emplace_back([this](const std::stop_token& stop) { work(stop); });
+}
+
+PasswordAuthenticator::~PasswordAuthenticator() {
+  for (std::jthread& thread : threads_) thread.request_stop();
+  threads_.clear();
+  while (!waiting_.empty()) waiting_.pop().finish(Outcome::kUnavailable);
+}
+
+bool PasswordAuthenticator::submit(Request request) {
+  const uint64_t flow = flow_of(request.client);
+  const std::lock_guard lock(mutex_);
+  if (waiting_.size() >= kWaitMax || waiting_.length(flow) >= kWaitOfClientMax) return false;
+  waiting_.push(flow, 1, 1, std::move(request));
+  wakes_.notify_one();
+  return true;
+}
+
+PasswordAuthenticator::Stamp PasswordAuthenticator::stamp() const {
+  struct stat status {};
+  if (stat(path_.c_str(), &status) != 0) return {};
+  return {.changed_ns = status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec,
+          .octets = static_cast<uint64_t>(status.st_size),
+          .inode = status.st_ino};
+}
+
+void PasswordAuthenticator::work(const std::stop_token& stop) {
+  pthread_setname_np(pthread_self(), "auth");
+  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);
+  while (true) {
+    std::unique_lock lock(mutex_);
+    wakes_.wait(lock, stop, [&] { return !waiting_.empty(); });
+    if (stop.stop_requested()) return;
+    Request request = waiting_.pop();
+    lock.unlock();
+    const auto file = current_file();
+    request.finish(judge(*file, request));
+  }
+}
+
+std::shared_ptr<const PasswordFile> PasswordAuthenticator::current_file() {
+  const Stamp now = stamp();
+  const std::lock_guard lock(mutex_);
+  if (now == stamp_) return file_;
+  stamp_ = now;
+  auto read = PasswordFile::read(path_);
+  if (read) {
+    file_ = std::make_shared<const PasswordFile>(std::move(*read));
+    std::erase_if(remembered_,
+                  [&](const auto& entry) { return file_->hash_of(entry.first) == nullptr; });
+    tell_(path_ + ": read again, it has changed: users: " + std::to_string(file_->size()));
+  } else {
+    tell_(path_ + first_of(read.error()) + "; the last good list of users stays in force");
+  }
+  return file_;
+}
+
+bool PasswordAuthenticator::is_remembered(const Request& request, const tls::Digest& digest) {
+  const std::lock_guard lock(mutex_);
+  const auto found = remembered_.find(request.user);
+  return found != remembered_.end() && tls::equal(found->second, digest);
+}
+
+Outcome PasswordAuthenticator::judge(const PasswordFile& file, const Request& request) {
+  if (request.password.empty() || request.password.size() > kPasswordMax) return Outcome::kNo;
+  const std::string* hash = file.hash_of(request.user);
+  if (hash == nullptr) {
+    (void)verify(file.decoy(), request.password);
+    return Outcome::kNo;
+  }
+  const tls::Digest digest = hash_.of({request.user, *hash, request.password});
+  if (is_remembered(request, digest)) return Outcome::kYes;
+  if (!verify(*hash, request.password)) return Outcome::kNo;
+  const std::lock_guard lock(mutex_);
+  remembered_.insert_or_assign(request.user, digest);
+  return Outcome::kYes;
+}
+
+}  // namespace relais::auth

@@ -1,0 +1,21 @@
+#include "front/auth_return.h"
+
+#include <utility>
+
+namespace relais::front {
+
+std::function<void(auth::Outcome)> AuthReturn::answer_to(Handle session) {
+  return [self = shared_from_this(), session](auth::Outcome outcome) {
+    const std::lock_guard lock(self->mutex_);
+    if (self->mailbox_ == nullptr) return;
+    auto answer = std::make_shared<AuthAnswer>(AuthAnswer{session, outcome});
+    self->mailbox_->post({.kind = ring::Letter::Kind::kAuth, .object = std::move(answer)});
+  };
+}
+
+void AuthReturn::close() {
+  const std::lock_guard lock(mutex_);
+  mailbox_ = nullptr;
+}
+
+}  // namespace relais::front

@@ -1,0 +1,95 @@
+// AUTH of a session: who may try, the question to the authenticator's threads and its answer, and
+// whom the session runs as from then on.
+#include <utility>
+
+#include "base/assert.h"
+#include "front/auth_return.h"
+#include "front/front.h"
+
+namespace relais::front {
+
+using policy::Measure;
+using policy::Principal;
+
+// Outside a transaction: rights, and what the dialogue offers, are those of the principal.
+void Front::become(Session& session, Principal principal) {
+  const auto& policy = *session.policy->policy;
+  session.principal = principal;
+  session.server.use(policy.options(session.connector, principal));
+  session.tarpitted = session.receive_connector().tarpit_interval.ns > 0 &&
+                      principal != Principal::kAuthenticatedUsers &&
+                      !has(policy.snapshot().rights(session.connector, principal),
+                           policy::Right::kAcceptAnyRecipient);
+}
+
+// What was said in the clear is forgotten (RFC 3207 section 4.2).
+void Front::forget_user(Session& session) {
+  if (session.user.empty()) return;
+  session.user.clear();
+  become(session, session.receive_connector().session_principal());
+}
+
+void Front::on_auth(Session& session) {
+  smtp::Credentials credentials = std::move(session.server.credentials());
+  session.user = credentials.user;
+  // An attempt counts as failed until it has succeeded, so that no number of them at one time gets
+  // past a limit.
+  if (is_limited(session, Measure::kAuthFailures)) {
+    const auto verdict = limits_->charge(session.limit_slot, Measure::kAuthFailures,
+                                         subject_of(session), 1, loop_.now(), session.auth_charges);
+    if (limited(session, verdict, "AUTH", {})) return session.user.clear();
+  }
+  const auto& policy = *session.policy->policy;
+  if (!has(policy.snapshot().rights(session.connector, Principal::kAuthenticatedUsers),
+           policy::Right::kSubmit))
+    return refuse_auth(session, "NT AUTHORITY\\Authenticated Users has no ms-Exch-SMTP-Submit");
+  if (credentials.password.empty()) return refuse_auth(session, "malformed credentials");
+  ASSERT(policy.authenticator() != nullptr);  // or it is not offered
+  auth::Request request;
+  request.user = std::move(credentials.user);
+  request.password = credentials.password;
+  request.client = session.remote.address;
+  request.local = session.local.address;
+  request.in_tls = session.server.in_tls();
+  if (auth_return_ == nullptr)
+    auth_return_ = std::make_shared<AuthReturn>(neighbours_.cores[options_.core]->mailbox);
+  request.answer = auth_return_->answer_to(sessions_.handle_of(&session));
+  if (!policy.authenticator()->submit(std::move(request)))
+    on_auth_outcome(session, auth::Outcome::kUnavailable, "too many wait for it");
+}
+
+void Front::on_auth_answer(const AuthAnswer& answer) {
+  Session* session = sessions_.get(answer.session);
+  // Gone, or told in the meantime that it takes too long.
+  if (session == nullptr || session->closing || !session->server.awaits_answer()) return;
+  on_auth_outcome(*session, answer.outcome, "nobody can say whether the password is right");
+  step(*session);
+}
+
+void Front::on_auth_outcome(Session& session, auth::Outcome outcome, std::string_view trouble) {
+  if (outcome == auth::Outcome::kNo) return refuse_auth(session, "unknown user or wrong password");
+  if (limits_ != nullptr) limits_->give_back(session.auth_charges, loop_.now());
+  session.auth_charges.clear();
+  if (outcome == auth::Outcome::kUnavailable) {
+    observer_.on_refused(client_of(session), "AUTH", session.server.transaction(), {},
+                         smtp::replies::kAuthUnavailable, trouble);
+    session.user.clear();
+    return session.server.answer({smtp::replies::kAuthUnavailable});
+  }
+  session.server.answer({smtp::replies::kAuthenticated});
+  become(session, Principal::kAuthenticatedUsers);
+}
+
+// One reply for all failures; the log has the reason.
+void Front::refuse_auth(Session& session, std::string_view reason) {
+  session.auth_charges.clear();
+  observer_.on_refused(client_of(session), "AUTH", session.server.transaction(), {},
+                       smtp::replies::kLogonFailed, reason);
+  session.user.clear();
+  const size_t replies_before = session.server.output().size();
+  session.server.answer({smtp::replies::kLogonFailed});
+  on_error_reply(session, replies_before);
+  hold(session, session.receive_connector().auth_tarpit_interval, replies_before);
+}
+
+}  // namespace relais::front
