@@ -68,6 +68,7 @@ smtp::ServerOptions serving_options(const policy::ReceiveConnector& connector,
           .binary_mime = connector.binary_mime,
           .chunking = connector.chunking,
           .smtp_utf8 = connector.smtp_utf8,
+          .limits = connector.limits_extension,
           .starttls = starttls,
           .auth = offers.auth && mechanisms.has(AuthMechanism::kBasicAuth),
           // No password in the clear where it need not be (smtp-rules.md 8).

@@ -77,6 +77,7 @@ struct ReceiveConnector {
   bool binary_mime = true;
   bool chunking = true;
   bool smtp_utf8 = true;
+  bool limits_extension = true;
   SizeMode size = SizeMode::kEnabled;
 
   // ---- TLS

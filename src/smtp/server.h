@@ -1,7 +1,7 @@
 // The server's side of one SMTP session, sans I/O: bytes in, events out, replies out (RFC 5321,
-// 2920, 1870, 6152, 2034, 3030, 3461, 4954, 6531). Knows no socket, clock, file or policy: MAIL,
-// RCPT, DATA and the end of data each come out as a question (`is_question()`), and the caller says
-// yes or no with a Reply.
+// 2920, 1870, 6152, 2034, 3030, 3461, 4954, 6531, 9422). Knows no socket, clock, file or policy:
+// MAIL, RCPT, DATA and the end of data each come out as a question (`is_question()`), and the
+// caller says yes or no with a Reply.
 //
 //   server.feed(bytes);
 //   for (;;) {
@@ -60,6 +60,7 @@ struct ServerOptions {
   bool binary_mime = true;  // only with chunking
   bool chunking = true;
   bool smtp_utf8 = true;
+  bool limits = true;               // the keyword LIMITS (RFC 9422)
   bool starttls = false;            // offered, until TLS is there
   bool auth = false;                // PLAIN and LOGIN, until somebody has authenticated
   bool auth_needs_tls = true;       // offered in TLS only

@@ -229,6 +229,9 @@ void Server::queue_extensions() {
   std::string auth = "AUTH ";
   auth += kAuthMechanisms;
 
+  std::string limits = "LIMITS RCPTMAX=";
+  limits += std::to_string(options_->max_recipients);
+
   size_t last = output_.size();
   const auto line = [&](std::string_view text) {
     last = output_.size();
@@ -247,6 +250,7 @@ void Server::queue_extensions() {
   if (options_->eight_bit_mime && options_->binary_mime && options_->chunking) line("BINARYMIME");
   if (options_->chunking) line("CHUNKING");
   if (options_->smtp_utf8) line("SMTPUTF8");
+  if (options_->limits) line(limits);
   if (options_->exch50) line(kExch50);
   output_[last + 3] = ' ';
 }

@@ -64,7 +64,7 @@ TEST(Explanation, OfARelayedMessage) {
   EXPECT_EQ(e.connectors[1].standing, policy::Standing::kWiderRange);
   EXPECT_EQ(e.principal, "NT AUTHORITY\\ANONYMOUS LOGON");
   EXPECT_EQ(dialogue(e), (Texts{" => 220 relay.contoso.com ESMTP MAIL Service ready at <date>",
-                                "EHLO [192.168.5.10] => 250 SMTPUTF8",
+                                "EHLO [192.168.5.10] => 250 LIMITS RCPTMAX=200",
                                 "MAIL FROM:<chris@contoso.com> => 250 2.1.0 Sender OK",
                                 "RCPT TO:<kate@fabrikam.com> => 250 2.1.5 Recipient OK",
                                 "DATA => 354 Start mail input; end with <CRLF>.<CRLF>",

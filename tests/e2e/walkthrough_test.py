@@ -24,7 +24,8 @@ class WalkThrough(harness.EndToEnd):
             self.assertEqual(hello[0], "250-relay.contoso.com Hello [127.0.0.1]")
             self.assertEqual({line[4:] for line in hello[1:]},
                              {"SIZE 37748736", "PIPELINING", "DSN", "ENHANCEDSTATUSCODES",
-                              "8BITMIME", "BINARYMIME", "CHUNKING", "SMTPUTF8"})
+                              "8BITMIME", "BINARYMIME", "CHUNKING", "SMTPUTF8",
+                              "LIMITS RCPTMAX=200"})
             for line, answer in [
                     ("MAIL FROM:chris@contoso.com", "250 2.1.0 Sender OK"),
                     ("RCPT TO:kate@fabrikam.com", "250 2.1.5 Recipient OK"),
