@@ -3,8 +3,10 @@
 // Dovecot's SASL socket (dovecot_client.h).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "base/ip.h"
@@ -24,7 +26,8 @@ struct Request {
   IpAddress client;
   IpAddress local;
   bool in_tls = false;
-  std::function<void(Outcome)> answer;  // called once, from any thread
+  std::shared_ptr<std::atomic<bool>> gone;  // true: nobody waits for the answer any more; or null
+  std::function<void(Outcome)> answer;      // called once, from any thread
 
   Request() = default;
   Request(Request&&) = default;

@@ -15,7 +15,9 @@ namespace {
 
 constexpr int kNice = 5;  // a quarter of a CPU that a core keeps busy
 
-uint64_t flow_of(const IpAddress& address) { return std::hash<std::string>()(address.to_string()); }
+uint64_t flow_of(const IpAddress& address) {
+  return address.is_v4() ? address.low() : address.high();
+}
 
 std::string first_of(const std::vector<FileProblem>& problems) {
   const FileProblem& first = problems.front();
@@ -38,14 +40,18 @@ PasswordAuthenticator::PasswordAuthenticator(std::string path, PasswordFile file
 PasswordAuthenticator::~PasswordAuthenticator() {
   for (std::jthread& thread : threads_) thread.request_stop();
   threads_.clear();
-  while (!waiting_.empty()) waiting_.pop().finish(Outcome::kUnavailable);
+  while (!waiting_.empty()) waiting_.pop().request.finish(Outcome::kUnavailable);
 }
 
 bool PasswordAuthenticator::submit(Request request) {
+  if (is_remembered(request)) {
+    request.finish(Outcome::kYes);
+    return true;
+  }
   const uint64_t flow = flow_of(request.client);
   const std::lock_guard lock(mutex_);
   if (waiting_.size() >= kWaitMax || waiting_.length(flow) >= kWaitOfClientMax) return false;
-  waiting_.push(flow, 1, 1, std::move(request));
+  waiting_.push(flow, 1, 1, {std::move(request), std::chrono::steady_clock::now()});
   wakes_.notify_one();
   return true;
 }
@@ -61,15 +67,29 @@ PasswordAuthenticator::Stamp PasswordAuthenticator::stamp() const {
 void PasswordAuthenticator::work(const std::stop_token& stop) {
   pthread_setname_np(pthread_self(), "auth");
   setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);
+  constexpr auto kLook = std::chrono::seconds(1);
   while (true) {
     std::unique_lock lock(mutex_);
-    wakes_.wait(lock, stop, [&] { return !waiting_.empty(); });
+    const bool some = wakes_.wait_for(lock, stop, kLook, [&] { return !waiting_.empty(); });
     if (stop.stop_requested()) return;
-    Request request = waiting_.pop();
-    lock.unlock();
-    const auto file = current_file();
-    request.finish(judge(*file, request));
+    if (some) {
+      Waiting next = waiting_.pop();
+      lock.unlock();
+      serve(std::move(next));
+    } else {
+      lock.unlock();
+      (void)current_file();
+    }
   }
+}
+
+void PasswordAuthenticator::serve(Waiting waiting) {
+  Request& request = waiting.request;
+  const bool late = std::chrono::steady_clock::now() - waiting.since > kPatience;
+  if (late || (request.gone != nullptr && *request.gone))
+    return request.finish(Outcome::kUnavailable);
+  const auto file = current_file();
+  request.finish(judge(*file, request));
 }
 
 std::shared_ptr<const PasswordFile> PasswordAuthenticator::current_file() {
@@ -89,10 +109,13 @@ std::shared_ptr<const PasswordFile> PasswordAuthenticator::current_file() {
   return file_;
 }
 
-bool PasswordAuthenticator::is_remembered(const Request& request, const tls::Digest& digest) {
+bool PasswordAuthenticator::is_remembered(const Request& request) {
   const std::lock_guard lock(mutex_);
   const auto found = remembered_.find(request.user);
-  return found != remembered_.end() && tls::equal(found->second, digest);
+  if (found == remembered_.end()) return false;
+  const std::string* hash = file_->hash_of(request.user);
+  return hash != nullptr &&
+         tls::equal(found->second, hash_.of({request.user, *hash, request.password}));
 }
 
 Outcome PasswordAuthenticator::judge(const PasswordFile& file, const Request& request) {
@@ -102,9 +125,9 @@ Outcome PasswordAuthenticator::judge(const PasswordFile& file, const Request& re
     (void)verify(file.decoy(), request.password);
     return Outcome::kNo;
   }
-  const tls::Digest digest = hash_.of({request.user, *hash, request.password});
-  if (is_remembered(request, digest)) return Outcome::kYes;
+  if (is_remembered(request)) return Outcome::kYes;
   if (!verify(*hash, request.password)) return Outcome::kNo;
+  const tls::Digest digest = hash_.of({request.user, *hash, request.password});
   const std::lock_guard lock(mutex_);
   remembered_.insert_or_assign(request.user, digest);
   return Outcome::kYes;

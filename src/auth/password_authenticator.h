@@ -1,12 +1,15 @@
-// Verifies against a password file. The file is looked at before each answer and read again when it
-// has changed; one that cannot be used is told once, and the last good one stays.
+// Verifies against a password file. The file is looked at before each hash and every second, and
+// read again when it has changed; one that cannot be used is told once, and the last good one
+// stays.
 //
 // A hash is slow on purpose, so a password that was right is remembered by a keyed hash of it: the
-// second connection of a client costs microseconds. Wrong ones are never remembered. Clients wait
-// in turn by address, so one that guesses does not keep others waiting. Limits: kWaitMax requests,
-// kWaitOfClientMax of one address.
+// second connection of a client waits for nobody and costs microseconds. Wrong ones are never
+// remembered. Clients wait in turn by address (IPv6: by /64), so one that guesses does not keep
+// others waiting; nothing is hashed for those who have gone. Limits: kWaitMax requests,
+// kWaitOfClientMax of one client, kPatience.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -24,8 +27,9 @@ namespace relais::auth {
 
 class PasswordAuthenticator final : public Authenticator {
  public:
-  static constexpr size_t kWaitMax = 10'000;
+  static constexpr size_t kWaitMax = 1000;
   static constexpr size_t kWaitOfClientMax = 100;
+  static constexpr std::chrono::seconds kPatience{20};  // then kUnavailable
 
   // `file`: what `path` held a moment ago.
   PasswordAuthenticator(std::string path, PasswordFile file, uint32_t threads, Tell tell);
@@ -41,10 +45,15 @@ class PasswordAuthenticator final : public Authenticator {
     friend bool operator==(const Stamp&, const Stamp&) = default;
   };
   [[nodiscard]] Stamp stamp() const;
+  struct Waiting {
+    Request request;
+    std::chrono::steady_clock::time_point since;
+  };
   void work(const std::stop_token& stop);
+  void serve(Waiting waiting);
   [[nodiscard]] std::shared_ptr<const PasswordFile> current_file();
   [[nodiscard]] Outcome judge(const PasswordFile& file, const Request& request);
-  [[nodiscard]] bool is_remembered(const Request& request, const tls::Digest& digest);
+  [[nodiscard]] bool is_remembered(const Request& request);
 
   std::string path_;
   Tell tell_;
@@ -52,7 +61,7 @@ class PasswordAuthenticator final : public Authenticator {
 
   std::mutex mutex_;  // of all below
   std::condition_variable_any wakes_;
-  FairQueue<Request> waiting_;
+  FairQueue<Waiting> waiting_;
   std::shared_ptr<const PasswordFile> file_;
   Stamp stamp_;
   std::unordered_map<std::string, tls::Digest> remembered_;  // by user of file_

@@ -3,6 +3,8 @@
 #include <crypt.h>
 
 #include <array>
+#include <charconv>
+#include <cstdint>
 #include <cstdlib>
 #include <memory>
 
@@ -23,6 +25,30 @@ size_t hash_characters(std::string_view prefix) {
   return prefix == "$6$" ? 86 : 53;
 }
 
+// More than this takes seconds: whoever tries such a user's name would stop all others for as long.
+constexpr uint64_t kRoundsMax = 1'000'000;  // SHA-512; 5000 where none are written
+constexpr uint64_t kBcryptCostMax = 14;     // 2^14 rounds
+constexpr std::string_view kYescryptCosts = "./0123456789AB";  // of N; '9' is the library's own
+
+uint64_t number_at(std::string_view text) {
+  uint64_t number = UINT64_MAX;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+bool is_affordable(std::string_view hash, std::string_view prefix) {
+  const std::string_view rest = hash.substr(prefix.size());
+  if (prefix == "$6$") {
+    constexpr std::string_view kRounds = "rounds=";
+    return !rest.starts_with(kRounds) || number_at(rest.substr(kRounds.size())) <= kRoundsMax;
+  }
+  if (prefix == "$y$") {  // "j9T": flags, N, r
+    return rest.starts_with('j') && rest.substr(2).starts_with("T$") &&
+           kYescryptCosts.find(rest[1]) != std::string_view::npos;
+  }
+  return number_at(rest) <= kBcryptCostMax;
+}
+
 bool is_whole(std::string_view hash, std::string_view prefix) {
   return hash.size() - hash.rfind('$') - 1 == hash_characters(prefix);
 }
@@ -32,7 +58,8 @@ bool is_whole(std::string_view hash, std::string_view prefix) {
 std::string problem_of(std::string_view hash) {
   for (const std::string_view prefix : kGood) {
     if (!hash.starts_with(prefix)) continue;
-    return is_whole(hash, prefix) ? "" : "a damaged hash";
+    if (!is_whole(hash, prefix)) return "a damaged hash";
+    return is_affordable(hash, prefix) ? "" : "a hash that takes too long to verify";
   }
   for (const Kind& kind : kWeak) {
     if (hash.starts_with(kind.prefix))

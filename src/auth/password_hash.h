@@ -1,6 +1,6 @@
 // Passwords as crypt(3) keeps them: yescrypt ($y$), bcrypt ($2b$, $2a$, $2y$) and SHA-512 ($6$).
-// Weaker ones are refused by name. To verify one takes 5 to 100 ms on purpose: never on a core's
-// thread.
+// Weaker ones are refused by name, and those that take seconds. To verify one takes 5 to 100 ms on
+// purpose: never on a core's thread.
 #pragma once
 
 #include <string>

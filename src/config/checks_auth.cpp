@@ -41,7 +41,7 @@ void check_auth(const ModelDraft& model, const Place& main_file,
                 const std::vector<ConnectorFile>& files) {
   if (!model.auth.password_file.empty() && !model.auth.dovecot_socket.empty()) {
     auth_key(model, main_file, "dovecot_socket")
-        .error(Rule::kLogon, "stands beside password_file: who would be asked?",
+        .error(Rule::kLogon, "stands beside password_file, and only one of them can be asked",
                "Keep one of the two");
   }
   for (const ConnectorFile& file : files) check_offer(model, file);

@@ -75,8 +75,9 @@ constexpr Parameter<ReceiveDraft> kReceiveConnector[] = {
                 "\"BasicAuthRequireTLS\", \"ExchangeServer\" and \"ExternalAuthoritative\"",
      .default_text = "that of the usage",
      .doc = "How clients prove who they are. ExternalAuthoritative: something else has made sure "
-            "of it, and every client runs as MS Exchange\\Externally Secured Servers. The others "
-            "have no effect yet."},
+            "of it, and every client runs as MS Exchange\\Externally Secured Servers. Tls: "
+            "docs/tls.md; "
+            "BasicAuth: docs/auth.md. Integrated and ExchangeServer have no effect."},
     {.key = "permission_groups",
      .exchange = "PermissionGroups",
      .target = read_permission_groups,
@@ -329,7 +330,8 @@ constexpr Parameter<ReceiveDraft> kReceiveConnector[] = {
      .target = read_message_rate_source,
      .allowed = "\"None\", \"IPAddress\", \"User\" or \"All\"",
      .default_text = "\"IPAddress\"",
-     .doc = "What a source of message_rate_limit is; the user is the sender's address."},
+     .doc = "What a source of message_rate_limit is; the user is who has authenticated, else the "
+            "sender's address."},
     {.key = "max_logon_failures",
      .exchange = "MaxLogonFailures",
      .target = &ReceiveDraft::max_logon_failures,

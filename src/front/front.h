@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -237,7 +238,8 @@ class Front {
   void give_back(Session& session, size_t from);
 
   void on_command(Session& session);
-  void on_error_reply(Session& session, size_t replies_before);
+  void on_error_reply(Session& session, size_t replies_before,
+                      std::optional<Duration> tarpit = std::nullopt);
 
   // session_milter.cpp
   [[nodiscard]] bool has_milter(const Session& session) const;

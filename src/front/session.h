@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 
@@ -124,8 +125,9 @@ struct Session {
   UpstreamUse upstream;
 
   // ---- AUTH
-  std::string user;              // who has authenticated, or is just trying to
-  policy::Charges auth_charges;  // of the attempt that waits for its answer
+  std::string user;                              // who has authenticated, or is just trying to
+  policy::Charges auth_charges;                  // of the attempt that waits for its answer
+  std::shared_ptr<std::atomic<bool>> auth_gone;  // set when nobody waits for it any more; or null
 
   // ---- limits
   uint32_t limit_slot = 0;

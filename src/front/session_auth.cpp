@@ -51,6 +51,7 @@ void Front::on_auth(Session& session) {
   request.client = session.remote.address;
   request.local = session.local.address;
   request.in_tls = session.server.in_tls();
+  request.gone = session.auth_gone = std::make_shared<std::atomic<bool>>(false);
   if (auth_return_ == nullptr)
     auth_return_ = std::make_shared<AuthReturn>(neighbours_.cores[options_.core]->mailbox);
   request.answer = auth_return_->answer_to(sessions_.handle_of(&session));
@@ -62,6 +63,7 @@ void Front::on_auth_answer(const AuthAnswer& answer) {
   Session* session = sessions_.get(answer.session);
   // Gone, or told in the meantime that it takes too long.
   if (session == nullptr || session->closing || !session->server.awaits_answer()) return;
+  session->auth_gone.reset();
   on_auth_outcome(*session, answer.outcome, "nobody can say whether the password is right");
   step(*session);
 }
@@ -88,8 +90,7 @@ void Front::refuse_auth(Session& session, std::string_view reason) {
   session.user.clear();
   const size_t replies_before = session.server.output().size();
   session.server.answer({smtp::replies::kLogonFailed});
-  on_error_reply(session, replies_before);
-  hold(session, session.receive_connector().auth_tarpit_interval, replies_before);
+  on_error_reply(session, replies_before, session.receive_connector().auth_tarpit_interval);
 }
 
 }  // namespace relais::front

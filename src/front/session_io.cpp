@@ -191,6 +191,7 @@ void Front::rest(Session& session) {
       release(session);
       return step(session);
     }
+    if (session.auth_gone != nullptr) *session.auth_gone = true;
     const bool waits = session.server.awaits_answer() || session.waits();
     if (!waits && session.input.empty() && nothing_to_send) return begin_close(session);
     return;
@@ -214,6 +215,7 @@ void Front::drop_input(Session& session) {
 void Front::begin_close(Session& session) {
   if (session.closing) return;
   drop_message(session);
+  if (session.auth_gone != nullptr) *session.auth_gone = true;
   session.closing = true;
   if (session.receiving || session.sending) loop_.cancel_all(session.fd);
   drop_input(session);

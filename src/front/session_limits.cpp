@@ -183,7 +183,9 @@ void Front::on_command(Session& session) {
 }
 
 // A 5xx has been answered, behind `replies_before` octets of output. One too many takes its place.
-void Front::on_error_reply(Session& session, size_t replies_before) {
+// `tarpit`: how long it waits; that of the connector where it says nothing.
+void Front::on_error_reply(Session& session, size_t replies_before,
+                           std::optional<Duration> tarpit) {
   if (is_limited(session, Measure::kErrors)) {
     const LimitVerdict verdict = charge_for_good(session, Measure::kErrors, 1);
     if (verdict.refused()) {
@@ -193,7 +195,8 @@ void Front::on_error_reply(Session& session, size_t replies_before) {
     }
     limited(session, verdict, "error", {});
   }
-  if (session.tarpitted) hold(session, session.receive_connector().tarpit_interval, replies_before);
+  if (!tarpit && session.tarpitted) tarpit = session.receive_connector().tarpit_interval;
+  if (tarpit) hold(session, *tarpit, replies_before);
 }
 
 // When it begins: how many connections there may be, and how many may begin. False: refused and

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <fstream>
 #include <future>
+#include <thread>
 
 #include "auth/password_hash.h"
 
@@ -83,10 +84,44 @@ TEST_F(password_authenticator, takes_a_change_of_the_file_without_being_told) {
   const auto authenticator = open("kate:" + make_hash("old") + "\n");
   EXPECT_EQ(ask(*authenticator, "kate", "old").get(), Outcome::kYes);
   file.write("kate:" + make_hash("new") + "\nann:" + make_hash("a") + "\n");
-  EXPECT_EQ(ask(*authenticator, "kate", "old").get(), Outcome::kNo);
   EXPECT_EQ(ask(*authenticator, "kate", "new").get(), Outcome::kYes);
+  EXPECT_EQ(ask(*authenticator, "kate", "old").get(), Outcome::kNo);
   EXPECT_EQ(ask(*authenticator, "ann", "a").get(), Outcome::kYes);
   EXPECT_EQ(told, std::vector<std::string>{file.path() + ": read again, it has changed: users: 2"});
+}
+
+TEST_F(password_authenticator, forgets_within_a_second_whom_the_file_has_lost) {
+  const auto authenticator = open("kate:" + make_hash("old") + "\n");
+  EXPECT_EQ(ask(*authenticator, "kate", "old").get(), Outcome::kYes);
+  file.write("ann:" + make_hash("a") + "\n");
+  Outcome last = Outcome::kYes;
+  for (int i = 0; i < 100 && last == Outcome::kYes; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    last = ask(*authenticator, "kate", "old").get();
+  }
+  EXPECT_EQ(last, Outcome::kNo);
+}
+
+TEST_F(password_authenticator, a_password_that_was_right_waits_for_no_guess) {
+  const auto authenticator = open("kate:" + make_hash("secret") + "\n");
+  EXPECT_EQ(ask(*authenticator, "kate", "secret").get(), Outcome::kYes);
+  std::vector<std::future<Outcome>> guesses;
+  for (uint32_t i = 0; i < 50; ++i)
+    guesses.push_back(ask(*authenticator, "kate", "guess", 0x0a000002 + i));
+  EXPECT_EQ(ask(*authenticator, "kate", "secret", 0x0b000001).wait_for(std::chrono::seconds(0)),
+            std::future_status::ready);
+}
+
+TEST_F(password_authenticator, nothing_is_hashed_for_those_who_have_gone) {
+  const auto authenticator = open("kate:" + make_hash("secret") + "\n");
+  std::promise<Outcome> answered;
+  Request request;
+  request.user = "kate";
+  request.password = "secret";
+  request.gone = std::make_shared<std::atomic<bool>>(true);
+  request.answer = [&](Outcome outcome) { answered.set_value(outcome); };
+  ASSERT_TRUE(authenticator->submit(std::move(request)));
+  EXPECT_EQ(answered.get_future().get(), Outcome::kUnavailable);
 }
 
 TEST_F(password_authenticator, keeps_the_last_good_file) {

@@ -54,6 +54,11 @@ TEST(password_hash, weak_damaged_and_unknown_ones_verify_nothing) {
        "a hash of the kind SHA-256, which is too weak"},
       {make_hash("secret").substr(0, 60), "a damaged hash"},
       {"$6$", "a damaged hash"},
+      {crypt_with("$6$rounds=5000$saltsalt$", "secret").replace(10, 4, "9999999"),
+       "a hash that takes too long to verify"},
+      {crypt_with("$2b$05$abcdefghijklmnopqrstuu", "secret").replace(4, 2, "31"),
+       "a hash that takes too long to verify"},
+      {make_hash("secret").replace(4, 1, "F"), "a hash that takes too long to verify"},
       {"secret", "no hash that is known here ($y$, $2b$ or $6$)"},
       {"", "no hash that is known here ($y$, $2b$ or $6$)"},
       {"*", "no hash that is known here ($y$, $2b$ or $6$)"}};

@@ -178,6 +178,14 @@ class Auth(harness.EndToEnd):
         self.assertGreater(time.monotonic() - began, 1.3)
         self.assertEqual(client.socket.recv(10), b"")
 
+    def test_a_failed_logon_waits_for_its_own_time_alone(self):
+        self.serve_in_the_clear(max_logon_failures=0, auth_tarpit_interval="0s", tarpit_interval="5s")
+        client = self.client()
+        client.expect("AUTH PLAIN " + plain("kate", PASSWORD + "x"), 535)
+        began = time.monotonic()
+        client.expect("AUTH PLAIN " + plain("kate", PASSWORD + "y"), 535)
+        self.assertLess(time.monotonic() - began, 3)
+
     def test_a_limit_of_failures_asks_nobody_any_more(self):
         limit = {"measure": "auth_failures", "per": "source", "rate": "3/min", "burst": 3}
         self.serve_in_the_clear(max_logon_failures=0, limit=[limit])
@@ -201,15 +209,15 @@ class Auth(harness.EndToEnd):
         self.serve_in_the_clear(max_logon_failures=0)
         client = self.client()
         self.user("add", "kate", "--password-stdin", password="another")
-        client.expect("AUTH PLAIN " + plain("kate", PASSWORD), 535)
         client.expect("AUTH PLAIN " + plain("kate", "another"), 235)
+        self.client().expect("AUTH PLAIN " + plain("kate", PASSWORD), 535)
         self.assertEqual(self.user("list").stdout, "kate\n")
         self.user("add", "ann", "--password-stdin", password="a")
         self.user("remove", "kate")
         self.user("remove", "kate", status=1)
-        client = self.client()
-        client.expect("AUTH PLAIN " + plain("kate", "another"), 535)
-        client.expect("AUTH PLAIN " + plain("ann", "a"), 235)
+        self.client().expect("AUTH PLAIN " + plain("ann", "a"), 235)
+        harness.wait_until(lambda: self.client().command("AUTH PLAIN " + plain("kate", "another"))
+                           .startswith("535"), 10, "kate to be forgotten")
         self.assertEqual(self.users.stat().st_mode & 0o777, 0o600)
 
     def test_bad_files_are_refused_by_check(self):
