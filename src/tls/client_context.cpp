@@ -27,6 +27,7 @@ ClientContext::Loaded ClientContext::load(const ClientSettings& settings) {
   Loaded loaded;
   const std::shared_ptr<ClientContext> made(new ClientContext);
   made->verifies_ = settings.verify;
+  made->verifies_name_ = settings.verify && settings.verify_name;
   made->context_.reset(SSL_CTX_new(TLS_client_method()));
   SSL_CTX* context = made->context_.get();
   if (context == nullptr || !set_protocol(context, kClientCiphers)) {
@@ -63,7 +64,7 @@ ssl_st* ClientContext::open(const std::string& host) const {
   const bool address = IpAddress::parse(host).has_value();
   // An address is not a server name (RFC 6066 section 3).
   if (!address && is_host_name(host)) SSL_set_tlsext_host_name(ssl, host.c_str());
-  if (verifies_) {
+  if (verifies_name_) {
     X509_VERIFY_PARAM* checks = SSL_get0_param(ssl);
     X509_VERIFY_PARAM_set_hostflags(checks, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     const int set = address ? X509_VERIFY_PARAM_set1_ip_asc(checks, host.c_str())

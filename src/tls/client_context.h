@@ -15,7 +15,8 @@ struct ssl_ctx_st;
 namespace relais::tls {
 
 struct ClientSettings {
-  bool verify = false;      // chain and host name; false: any certificate will do
+  bool verify = false;      // the chain, and the name; false: any certificate will do
+  bool verify_name = true;  // false: of any host that the authorities vouch for
   std::string authorities;  // PEM file for verify; empty: the system's
 };
 
@@ -45,6 +46,7 @@ class ClientContext {
 
   std::unique_ptr<ssl_ctx_st, Free> context_;
   bool verifies_ = false;
+  bool verifies_name_ = false;
 };
 
 }  // namespace relais::tls

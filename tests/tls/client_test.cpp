@@ -58,6 +58,23 @@ TEST(Client, TakesAnythingWhereItDoesNotVerify) {
   EXPECT_EQ(verdict(stranger, any, "192.0.2.1"), "");
 }
 
+TEST(Client, VerifiesTheChainAloneWhereItIsToldSo) {
+  Files files;
+  const auto loaded = ClientContext::load({.verify = true,
+                                           .verify_name = false,
+                                           .authorities = files.write("ca.pem", authority().pem)});
+  ASSERT_NE(loaded.context, nullptr);
+  EXPECT_EQ(verdict(issued_for("DNS:somebody.else.example"), loaded.context, "192.0.2.1"), "");
+  EXPECT_EQ(verdict(issued_for("DNS:somebody.else.example"), loaded.context, ""), "");
+  const Issued stranger = issue({.names = {"DNS:mx.contoso.com"}});
+  EXPECT_EQ(verdict(stranger, loaded.context, "mx.contoso.com"),
+            "certificate verify failed: self-signed certificate");
+  const Issued expired =
+      issue({.names = {"DNS:mx.contoso.com"}, .begins_days = -9, .ends_days = -2}, &authority());
+  EXPECT_EQ(verdict(expired, loaded.context, "mx.contoso.com"),
+            "certificate verify failed: certificate has expired");
+}
+
 TEST(Client, ConnectsToNoNameOnlyWhereItDoesNotVerify) {
   EXPECT_EQ(verdict(issued_for("DNS:mx.contoso.com"), make_client(false), ""), "");
   Stream stream(make_client(), "");
