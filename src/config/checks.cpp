@@ -145,6 +145,7 @@ void check_main(const ModelDraft& model, const Place& place) {
   for (size_t i = 0; i < model.send_connectors.size(); ++i) {
     const SendDraft& connector = model.send_connectors[i];
     check_send_connector(connector, section("send_connector", i, connector.lines));
+    check_hop_security(connector, section("send_connector", i, connector.lines));
   }
   check_unique(
       model.send_connectors, [](const SendDraft& c) -> const std::string& { return c.name; },

@@ -65,6 +65,10 @@ void check_auth(const ModelDraft& model, const Place& main_file,
                 const std::vector<ConnectorFile>& files);
 void check_password_file(const ModelDraft& model, const Place& main_file);
 
+// checks_hop_security.cpp: TLS and AUTH of a Send connector; then what is in its files.
+void check_hop_security(const SendDraft& connector, const Place& place);
+void check_hop_files(const ModelDraft& model, const Place& main_file);
+
 // back_pressure.cpp: thresholds against each other.
 void check_back_pressure(const ModelDraft& model, const Place& place);
 

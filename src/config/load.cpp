@@ -180,6 +180,7 @@ Loaded load(const std::string& directory, const std::vector<IpAddress>& addresse
   if (secrets == Secrets::kRead) {
     check_certificate(draft, main_file, files);
     check_password_file(draft, main_file);
+    check_hop_files(draft, main_file);
   }
   check_next_hops(draft, main_file, files);
   if (table) check_ways_out(draft, main_file, files);

@@ -38,8 +38,8 @@ struct Loaded {
 // Names of files in the folder ("relais.toml", "connectors/x.toml") and what they would hold;
 // nullopt: the file would be gone.
 using Overlay = std::map<std::string, std::optional<std::string>>;
-// Whether the files of [tls] and [auth] are looked at: by those who will serve with them, and for
-// their sake. Others may not even be allowed to read them.
+// Whether the files of [tls], [auth] and Send connectors are looked at: by those who will serve
+// with them, and for their sake. Others may not even be allowed to read them.
 enum class Secrets : uint8_t { kUnread, kRead };
 // `addresses` of this machine: bindings are held against them as well. `overlay`: what load would
 // say if the folder were like that.

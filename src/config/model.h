@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -110,6 +111,17 @@ struct BackPressureSettings {
 };
 
 enum class DeliveryKind : uint8_t { kSmartHost, kMaildir };
+// How TLS with a next hop begins.
+enum class TlsStart : uint8_t {
+  kStartTls,
+  kImplicit,  // with the first octet (port 465)
+};
+// What a next hop must prove (exchange-reference.md 7.6).
+enum class TlsAuthLevel : uint8_t { kEncryptionOnly, kCertificateValidation, kDomainValidation };
+enum class SmartHostAuth : uint8_t { kNone, kBasicAuth, kBasicAuthRequireTls };
+[[nodiscard]] std::string_view name_of(TlsStart start);
+[[nodiscard]] std::string_view name_of(TlsAuthLevel level);
+[[nodiscard]] std::string_view name_of(SmartHostAuth auth);
 
 struct SendConnector {
   std::string name;
@@ -127,6 +139,22 @@ struct SendConnector {
   bool chunking = true;  // BDAT where the next hop offers it
   Duration connect_timeout = seconds(30);
   Duration inactivity_timeout = minutes(5);
+  TlsStart tls_start = TlsStart::kStartTls;
+  bool require_tls = false;
+  bool ignore_starttls = false;
+  TlsAuthLevel tls_auth_level = TlsAuthLevel::kEncryptionOnly;
+  std::string tls_domain;   // the name that a certificate must be for
+  std::string tls_ca_file;  // PEM file, absolute path; empty: the system's authorities
+  SmartHostAuth auth = SmartHostAuth::kNone;
+  std::string auth_user;
+  std::string auth_password_file;  // absolute path; read by who serves (config/password_file.h)
+
+  [[nodiscard]] bool verifies() const { return tls_auth_level != TlsAuthLevel::kEncryptionOnly; }
+  // Nothing goes out in the clear.
+  [[nodiscard]] bool requires_tls() const {
+    return require_tls || verifies() || tls_start == TlsStart::kImplicit ||
+           auth == SmartHostAuth::kBasicAuthRequireTls;
+  }
   friend bool operator==(const SendConnector&, const SendConnector&) = default;
 };
 

@@ -19,6 +19,7 @@ namespace relais::config {
 [[nodiscard]] std::optional<std::string> check_host_name(const Value& value, const Place& place);
 [[nodiscard]] std::optional<std::string> check_path(const Value& value, const Place& place);
 [[nodiscard]] std::optional<std::string> check_banner(const Value& value, const Place& place);
+[[nodiscard]] std::optional<std::string> check_auth_user(const Value& value, const Place& place);
 [[nodiscard]] std::optional<std::string> check_milter(const Value& value, const Place& place);
 
 template <class Owner, auto member, auto check>
@@ -72,6 +73,9 @@ void read_domain_type(const Value& value, const Place& place, AcceptedDomainDraf
 void read_address_spaces(const Value& value, const Place& place, SendDraft& connector);
 void read_smart_hosts(const Value& value, const Place& place, SendDraft& connector);
 void read_maildir(const Value& value, const Place& place, SendDraft& connector);
+void read_tls_start(const Value& value, const Place& place, SendDraft& connector);
+void read_tls_auth_level(const Value& value, const Place& place, SendDraft& connector);
+void read_smart_host_auth(const Value& value, const Place& place, SendDraft& connector);
 
 // connectors/*.toml
 void read_transport_role(const Value& value, const Place& place, ReceiveDraft& connector);

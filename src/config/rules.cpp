@@ -265,6 +265,23 @@ constexpr RuleText kRules[] = {
     {Rule::kPasswordInClear, "Clients authenticate without TLS.",
      "Whoever sees the network traffic reads their passwords, and may send as they do.",
      "Offer TLS. Where a client really cannot, give the connector a range that holds it alone."},
+
+    {Rule::kNextHopTls,
+     "What a Send connector says about TLS contradicts itself, has no effect, or its authorities "
+     "cannot be read.",
+     "Mail would go out with less protection than the reader of the file believes, or not at all. "
+     "(A warning where a key only has no effect.)",
+     "Write the combination that the finding names; docs/tls.md, Towards next hops, has them."},
+    {Rule::kNextHopLogon, "A Send connector is to log on, and cannot.",
+     "It needs a user and a file with the password that only its owner can read: whoever reads the "
+     "password can send mail in our name. (A warning where a key only has no effect.)",
+     "Write both keys, put the password into the first line of the file, and chmod 600 it."},
+    {Rule::kHopPasswordInClear,
+     "The password for a smart host may go over the network in the clear.",
+     "With BasicAuth it is said where a smart host does not offer STARTTLS as well, and whoever "
+     "sits in between can take the offer away. (Smart hosts on loopback addresses do not count.)",
+     "Write smart_host_auth_mechanism = \"BasicAuthRequireTLS\", best with tls_auth_level = "
+     "\"DomainValidation\"."},
 };
 
 constexpr bool in_order() {

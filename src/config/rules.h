@@ -75,6 +75,10 @@ enum class Rule : uint16_t {
   // AUTH.
   kLogon,
   kPasswordInClear,
+  // TLS and AUTH towards next hops.
+  kNextHopTls,
+  kNextHopLogon,
+  kHopPasswordInClear,
 };
 
 struct RuleText {

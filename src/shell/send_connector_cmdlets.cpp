@@ -23,8 +23,8 @@ struct Fixed {
   std::string_view value;
 };
 constexpr Fixed kFixed[] = {
-    {"DNSRoutingEnabled", "False"},     {"Enabled", "True"},  {"RequireTLS", "False"},
-    {"SmartHostAuthMechanism", "None"}, {"TlsAuthLevel", ""},
+    {"DNSRoutingEnabled", "False"},
+    {"Enabled", "True"},
 };
 
 constexpr MainTable kKind{kSection, "Send connector", "SendConnector"};

@@ -51,6 +51,12 @@ std::string behind(const std::string& proxies) {
   return "proxy_protocol = \"required\"\ntrusted_proxies = [" + proxies + "]\n";
 }
 
+std::string hop_with(const std::string& keys) {
+  return "[[send_connector]]\nname = \"Hop\"\naddress_spaces = [\"a.com\"]\n"
+         "smart_hosts = [\"192.0.2.2\"]\n" +
+         keys;
+}
+
 std::vector<Example> examples() {
   const std::string good = connector(kLan);
   const auto relay = [](const std::string& ranges, const std::string& more = {}) {
@@ -151,6 +157,14 @@ std::vector<Example> examples() {
        good},
       {Rule::kPasswordInClear, false, "[auth]\ndovecot_socket = \"/run/auth\"",
        connector(kLan, "auth_mechanism = [\"BasicAuth\"]\n")},
+      {Rule::kNextHopTls, true, hop_with("require_tls = true\nignore_starttls = true\n"), good},
+      {Rule::kNextHopTls, false, hop_with("tls_domain = \"mx.contoso.com\"\n"), good},
+      {Rule::kNextHopLogon, true,
+       hop_with("smart_host_auth_mechanism = \"BasicAuthRequireTLS\"\nauth_user = \"x\"\n"), good},
+      {Rule::kHopPasswordInClear, false,
+       hop_with("smart_host_auth_mechanism = \"BasicAuth\"\nauth_user = \"x\"\n"
+                "auth_password_file = \"x\"\n"),
+       good},
   };
 }
 

@@ -206,8 +206,14 @@ TEST(BadInput, Commands) {
        "name. ["},
       {"New-SendConnector B -AddressSpaces '*contoso.com' -SmartHosts 10.0.0.1",
        "New-SendConnector : send_connector[1].address_spaces[0]: '*contoso.com': "},
-      {"Set-SendConnector Out -RequireTLS $true",
-       "Set-SendConnector : -RequireTLS True: not supported here; it is always False\n"},
+      {"Set-SendConnector Out -DNSRoutingEnabled $true",
+       "Set-SendConnector : -DNSRoutingEnabled True: not supported here; it is always False\n"},
+      {"Set-SendConnector Out -TlsAuthLevel DomainValidation",
+       "Set-SendConnector : send_connector[0].tls_auth_level: DomainValidation without a name to "
+       "look for. Write "},
+      {"Set-SendConnector Out -SmartHostAuthMechanism ExchangeServer",
+       "Set-SendConnector : send_connector[0].smart_host_auth_mechanism: 'ExchangeServer': there "
+       "is no "},
   };
   TestFolder folder;
   ASSERT_EQ(folder.run(kNewRelay), "");

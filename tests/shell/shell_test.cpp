@@ -341,6 +341,29 @@ TEST(Shell, DomainsAndSendConnectors) {
   EXPECT_EQ(folder.read("relais.toml"), kMain);
 }
 
+TEST(Shell, SecurityOfASendConnector) {
+  TestFolder folder;
+  folder.run(kNewRelay);
+  EXPECT_EQ(folder.run("Set-SendConnector Out -RequireTLS $true -TlsAuthLevel DomainValidation "
+                       "-TlsDomain mx.contoso.com"),
+            "");
+  EXPECT_EQ(folder.printed("Get-SendConnector Out | fl RequireTLS,IgnoreSTARTTLS,TlsAuthLevel,"
+                           "TlsDomain,SmartHostAuthMechanism,Tls"),
+            "\n"
+            "RequireTLS             : True\n"
+            "IgnoreSTARTTLS         : False\n"
+            "TlsAuthLevel           : DomainValidation\n"
+            "TlsDomain              : mx.contoso.com\n"
+            "SmartHostAuthMechanism : None\n"
+            "Tls                    : starttls\n"
+            "\n");
+  EXPECT_EQ(folder.run("Set-SendConnector Out -SmartHostAuthMechanism BasicAuthRequireTLS "
+                       "-AuthUser relay -AuthPasswordFile password"),
+            "");
+  EXPECT_NE(folder.read("relais.toml").find("auth_password_file = \"password\""),
+            std::string::npos);
+}
+
 TEST(Shell, RemovingAsksAPersonAlone) {
   TestFolder folder;
   folder.run(kNewRelay);
