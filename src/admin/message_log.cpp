@@ -205,8 +205,10 @@ void MessageLog::delivery_fields(JsonLine& line, const relay::Delivery& delivery
       .texts("to", delivery.recipients)
       .text("send_connector", delivery.send_connector)
       .text("host", delivery.host)
-      .text("reply", delivery.reply)
-      .number("attempts", delivery.attempts)
+      .text("reply", delivery.reply);
+  if (!delivery.tls_version.empty())
+    line.text("tls", delivery.tls_version).text("cipher", delivery.tls_cipher);
+  line.number("attempts", delivery.attempts)
       .milliseconds("ms", std::max<int64_t>(0, delivery.since_received.ns));
 }
 
@@ -242,6 +244,18 @@ void MessageLog::on_host(std::string_view send_connector, std::string_view host,
       .text("send_connector", send_connector)
       .text("host", host);
   if (!usable) line.text("reply", why).text("next_attempt", iso8601(next_attempt));
+}
+
+void MessageLog::on_no_tls(std::string_view send_connector, std::string_view host,
+                           std::string_view why, WallTime in_clear_until) {
+  if (!room()) return;
+  JsonLine line(waiting_);
+  line.text("time", iso8601(loop_.wall_now()))
+      .text("event", "no tls")
+      .text("send_connector", send_connector)
+      .text("host", host)
+      .text("reason", why)
+      .text("in_the_clear_until", iso8601(in_clear_until));
 }
 
 void MessageLog::on_pressure(const policy::PressureChange& change) {

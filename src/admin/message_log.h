@@ -46,6 +46,8 @@ class MessageLog final : public front::Observer, public relay::Observer {
   void on_failed(const relay::Delivery& delivery, std::string_view kept_in) override;
   void on_host(std::string_view send_connector, std::string_view host, bool usable,
                std::string_view why, WallTime next_attempt) override;
+  void on_no_tls(std::string_view send_connector, std::string_view host, std::string_view why,
+                 WallTime in_clear_until) override;
 
   // A resource runs short, or does no longer.
   void on_pressure(const policy::PressureChange& change);

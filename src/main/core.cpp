@@ -29,10 +29,11 @@ spool::Spool::Options spool_options(const config::Model& model, uint16_t core) {
           .memory_octets = model.server.message_memory};
 }
 
-relay::Relay::Options relay_options(const config::Model& model) {
+relay::Relay::Options relay_options(const config::Model& model, const Core::Options& options) {
   return {.fqdn = model.server.fqdn,
           .failed_folder = model.server.data_dir + "/failed",
-          .retry = model.retry};
+          .retry = model.retry,
+          .security = options.hop_security};
 }
 
 std::vector<spool::Share> shares_of(const std::vector<policy::ReceiveConnector>& connectors) {
@@ -83,7 +84,7 @@ Result<std::unique_ptr<Core>> Core::create(ring::Kernel& kernel, const config::M
   if (!front) return give_up(front, problem, "receive buffers");
   core->front_ = std::move(*front);
   auto relay = relay::Relay::create(*core->loop_, *core->spool_, *core->log_, model.send_connectors,
-                                    relay_options(model), problem);
+                                    relay_options(model, options), problem);
   if (!relay) return std::unexpected(relay.error());
   core->relay_ = std::move(*relay);
   core->relay_->adopt(core->spool_->recovered());

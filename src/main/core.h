@@ -33,6 +33,7 @@ class Core {
   struct Options {
     uint16_t index = 0;
     uint64_t guid_salt = 0;
+    relay::HopSecurities hop_security = {};  // by Send connector
   };
 
   // An error: `problem` says what could not be made. `model` must outlive the core.

@@ -29,6 +29,7 @@
 #include "main/commands.h"
 
 #include "main/core.h"
+#include "main/hop_security.h"
 #include "main/listeners.h"
 #include "main/orders.h"
 #include "main/start_report.h"
@@ -124,6 +125,7 @@ class Server {
   Instant swept_;
   Certificates certificates_;
   Authentication authentication_;
+  relay::HopSecurities hop_security_;
   Listeners listeners_;
   admin::UsageKeeper usage_;
   std::unique_ptr<admin::MetricsServer> metrics_;  // null: [admin] listen is not written
@@ -184,6 +186,12 @@ bool Server::prepare() {
     return false;
   }
   raise_descriptor_limit(model_);
+  auto security = load_hop_security(model_.send_connectors);
+  if (!security) {
+    admin::say("relais: cannot start: {}\n", security.error());
+    return false;
+  }
+  hop_security_ = std::move(*security);
   std::string problem;
   if (listeners_.prepare(model_.receive_connectors, problem)) return start_metrics();
   admin::say("relais: cannot start: {}\n", problem);
@@ -212,7 +220,8 @@ void Server::core_thread(uint16_t index, uint64_t salt, std::promise<Started>& s
   pthread_setaffinity_np(pthread_self(), sizeof cpus, &cpus);
   std::string problem;
   auto core =
-      Core::create(kernel_, model_, neighbours_, {.index = index, .guid_salt = salt}, problem);
+      Core::create(kernel_, model_, neighbours_,
+                   {.index = index, .guid_salt = salt, .hop_security = hop_security_}, problem);
   if (!core) {
     started.set_value({nullptr, problem + ": " + std::string(describe(core.error())), {}});
     return;

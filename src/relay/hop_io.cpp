@@ -11,8 +11,13 @@ namespace {
 constexpr Duration kIdle = seconds(30);
 // How long the answer to QUIT is waited for.
 constexpr Duration kQuitPatience = seconds(2);
-// Pieces of one send: 64 blocks are 1 MiB.
+// Pieces of one send: 64 blocks are 1 MiB; in TLS, where each is copied, a quarter of that.
 constexpr size_t kVectorsMax = 66;
+constexpr size_t kVectorsMaxInTls = 18;
+// TLS's last words.
+constexpr Duration kFarewellPatience = seconds(2);
+// A next hop that does not know us will not know us in a second either, and counts the failures.
+constexpr Duration kLogonRetry = minutes(5);
 constexpr std::string_view kDot = ".\r\n";
 
 Fate fate_of(uint16_t code) {
@@ -57,6 +62,9 @@ void SmartHosts::on_connect(HopSession& session, const ring::Completion& complet
   session.last_input = desk_.loop.now();
   arm_timer(session, routes_[session.route].connector->inactivity_timeout);
   arm_receive(session);
+  if (routes_[session.route].connector->tls_start != config::TlsStart::kImplicit) return;
+  begin_tls(session);
+  send_more(session);
 }
 
 void SmartHosts::on_receive(HopSession& session, const ring::Completion& completion) {
@@ -68,18 +76,26 @@ void SmartHosts::on_receive(HopSession& session, const ring::Completion& complet
   const bool has_bytes = completion.has_buffer && completion.result > 0;
   if (has_bytes && !session.closing) {
     session.last_input = desk_.loop.now();
-    session.client.feed(
-        buffers_.bytes(completion.buffer, static_cast<uint32_t>(completion.result)));
-    read_replies(session);
+    const auto bytes = buffers_.bytes(completion.buffer, static_cast<uint32_t>(completion.result));
+    if (session.tls != nullptr) {
+      read_tls(session, bytes);
+    } else {
+      session.client.feed(bytes);
+      read_replies(session);
+    }
   }
   if (completion.has_buffer) buffers_.give_back(completion.buffer);
   if (session.closing) return close_when_quiet(session);
-  if (completion.result == 0) return begin_close(session, "the next hop closed the connection");
+  if (completion.result == 0) {
+    session.peer_gone = true;
+    return begin_close(session, "the next hop closed the connection");
+  }
   if (!completion.ok()) {
     if (completion.error() == Error::kNoBuffers) {
       session.parked = true;
       return buffers_.park(completion.token);
     }
+    session.peer_gone = true;
     return begin_close(session, describe(completion.error()));
   }
   if (!session.receiving) arm_receive(session);
@@ -99,8 +115,12 @@ bool SmartHosts::act(HopSession& session, const smtp::ClientEvent& event) {
   switch (event.kind) {
     case Kind::kNeedInput:
       return true;
+    case Kind::kStartTls:
+      begin_tls(session);
+      return !session.closing;
     case Kind::kReady:
       session.ready = true;
+      if (session.tls != nullptr) keep_tickets(session);
       --routes_[session.route].connecting;
       host_answered(session);
       arm_timer(session, kIdle);
@@ -110,7 +130,9 @@ bool SmartHosts::act(HopSession& session, const smtp::ClientEvent& event) {
       }
       return true;
     case Kind::kUnusable:
-      begin_close(session, words(event.reply));
+      session.logon_refused =
+          event.stage == smtp::ClientEvent::Stage::kAuth && event.reply.code >= 500;
+      begin_close(session, obstacle(session, event));
       return false;
     case Kind::kRecipientResult: {
       Job* job = desk_.jobs.get(session.jobs.front());
@@ -134,6 +156,20 @@ bool SmartHosts::act(HopSession& session, const smtp::ClientEvent& event) {
       return false;
   }
   return false;
+}
+
+std::string SmartHosts::obstacle(const HopSession& session, const smtp::ClientEvent& event) const {
+  const Route& route = routes_[session.route];
+  switch (event.stage) {
+    case smtp::ClientEvent::Stage::kSession:
+      break;
+    case smtp::ClientEvent::Stage::kTls:
+      return "no TLS: " + words(event.reply);
+    case smtp::ClientEvent::Stage::kAuth:
+      return "Send connector \"" + route.connector->name + "\" cannot log on as \"" +
+             route.security.credentials->user + "\": " + words(event.reply);
+  }
+  return words(event.reply);
 }
 
 void SmartHosts::on_finished(HopSession& session, const smtp::ClientEvent& event) {
@@ -167,6 +203,7 @@ void SmartHosts::send_more(HopSession& session) {
   std::swap(session.before, session.client.output_buffer());
   add_vector(session, session.before);
   if (session.content_wanted) add_content(session);
+  if (session.tls != nullptr && !session.closing) encrypt(session);
   if (!session.closing && !session.vectors.empty()) issue_send(session);
 }
 
@@ -208,8 +245,9 @@ uint64_t SmartHosts::add_pieces(HopSession& session, bool raw) {
   const spool::Message* stored = desk_.spool.find(message);
   const uint32_t chunks = chunks_of(session);
   const uint64_t envelope = stored->envelope_octets;
+  const size_t vectors_max = session.tls != nullptr ? kVectorsMaxInTls : kVectorsMax;
   uint64_t octets = 0;
-  while (session.next_chunk < chunks && session.vectors.size() < kVectorsMax && !session.reading) {
+  while (session.next_chunk < chunks && session.vectors.size() < vectors_max && !session.reading) {
     const uint32_t index = session.next_chunk;
     const uint64_t start = uint64_t{index} * spool::kPayloadMax;
     if (start + stored->payload_octets(index) > envelope) {
@@ -254,7 +292,10 @@ void SmartHosts::issue_send(HopSession& session) {
 void SmartHosts::on_send(HopSession& session, const ring::Completion& completion) {
   session.sending = false;
   if (session.closing) return close_when_quiet(session);
-  if (!completion.ok()) return begin_close(session, describe(completion.error()));
+  if (!completion.ok()) {
+    session.peer_gone = true;
+    return begin_close(session, describe(completion.error()));
+  }
   auto octets = static_cast<size_t>(completion.result);
   while (octets > 0) {
     iovec& vector = session.vectors[session.first_vector];
@@ -282,7 +323,10 @@ void SmartHosts::release_pins(HopSession& session) {
 
 void SmartHosts::on_timer(HopSession& session) {
   session.timer = {};
-  if (session.closing) return;
+  if (session.closing) {
+    if (session.sending) desk_.loop.cancel_all(session.fd);
+    return;
+  }
   const auto& connector = *routes_[session.route].connector;
   if (!session.ready) return begin_close(session, "no answer in time");
   if (session.quitting && session.jobs.empty()) return begin_close(session, "no answer to QUIT");
@@ -305,10 +349,8 @@ void SmartHosts::begin_close(HopSession& session, std::string_view why) {
   session.closing = true;
   Route& route = routes_[session.route];
   if (!session.ready) {
-    // Refused, silent, gone before it said hello, or nonsense: whatever it was, the host is left
-    // alone for a while.
     --route.connecting;
-    if (!draining_) mark_down(route, host_of(session), why);
+    if (!draining_) give_up(session, why);
   }
   bool oldest = true;
   while (!session.jobs.empty()) {
@@ -326,8 +368,25 @@ void SmartHosts::begin_close(HopSession& session, std::string_view why) {
       desk_.finish(*job);
     }
   }
-  if (session.connecting || session.receiving || session.sending) desk_.loop.cancel_all(session.fd);
+  if (send_farewell(session)) {
+    arm_timer(session, kFarewellPatience);
+    if (session.receiving) desk_.loop.cancel(token(ring::Operation::kHopReceive, session));
+  } else if (session.connecting || session.receiving || session.sending) {
+    desk_.loop.cancel_all(session.fd);
+  }
   close_when_quiet(session);
+}
+
+// Refused, silent, gone before it said hello, or nonsense: whatever it was, the host is left alone
+// for a while; but where only TLS is in the way and need not be, it is asked again without.
+void SmartHosts::give_up(HopSession& session, std::string_view why) {
+  Route& route = routes_[session.route];
+  Host& host = host_of(session);
+  if (!in_handshake(session))
+    return mark_down(route, host, why, session.logon_refused ? kLogonRetry : Duration{});
+  const std::string reason = "TLS handshake: " + std::string(why);
+  if (!route.connector->requires_tls()) return go_on_in_clear(route, host, reason);
+  mark_down(route, host, reason);
 }
 
 void SmartHosts::close_when_quiet(HopSession& session) {
@@ -345,10 +404,10 @@ void SmartHosts::retire(HopSession& session) {
   std::erase(route.sessions, sessions_.handle_of(&session));
   desk_.loop.cancel_timer(session.timer);
   sessions_.release(&session);
-  // The last one of a route that is down takes what waits with it.
+  // The last one of a route that is down takes what waits with it, and leaves a timer behind.
   const bool usable = std::ranges::any_of(
       route.hosts, [&](const Host& host) { return host.retry_at <= desk_.loop.now(); });
-  if (route.sessions.empty() && !usable && !draining_) park_all(index);
+  if (route.sessions.empty() && (route.down || !usable) && !draining_) park_all(index);
 }
 
 }  // namespace relais::relay

@@ -8,7 +8,9 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -17,8 +19,19 @@
 #include "smtp/client.h"
 #include "smtp/dot_unstuffing.h"
 #include "spool/block_pool.h"
+#include "tls/stream.h"
 
 namespace relais::relay {
+
+// TLS of a connection, from its first octet or from the answer to STARTTLS on.
+struct HopTls {
+  HopTls(std::shared_ptr<const tls::ClientContext> context, std::string name,
+         const tls::Session& tickets)
+      : stream(std::move(context), std::move(name), tickets) {}
+  tls::Stream stream;
+  bool answered = false;   // the next hop has said something inside
+  std::string ciphertext;  // of the send under way
+};
 
 struct HopSession {
   HopSession(const smtp::ClientOptions& options, uint32_t route_index, uint32_t host_index)
@@ -28,6 +41,7 @@ struct HopSession {
   uint32_t host;
   int fd = -1;
   smtp::Client client;
+  std::unique_ptr<HopTls> tls;  // null: in the clear
   sockaddr_storage address{};
   ring::TimerId timer;
   Instant last_input;
@@ -42,6 +56,8 @@ struct HopSession {
   bool ready = false;  // hello is done
   bool quitting = false;
   bool closing = false;
+  bool peer_gone = false;      // whatever is sent, nobody reads it
+  bool logon_refused = false;  // for good, as far as the next hop knows
 
   // ---- jobs, oldest first; at most two (smtp/client.h)
   std::deque<Handle> jobs;

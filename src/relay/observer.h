@@ -20,6 +20,8 @@ struct Delivery {
   std::string_view send_connector;  // empty: none covers the domain
   std::string_view host;            // endpoint or Maildir; empty: none was reached
   std::string_view reply;           // the next hop's words, or ours
+  std::string_view tls_version;     // "TLSv1.3"; empty: it went in the clear, or nowhere
+  std::string_view tls_cipher;      // IANA's name
   uint32_t attempts = 0;            // including this one
   Duration since_received;
 };
@@ -33,6 +35,9 @@ class Observer {
   // A smart host cannot be reached, or can again.
   virtual void on_host(std::string_view send_connector, std::string_view host, bool usable,
                        std::string_view why, WallTime next_attempt) = 0;
+  // TLS with it failed, and it is spoken to in the clear until then.
+  virtual void on_no_tls(std::string_view send_connector, std::string_view host,
+                         std::string_view why, WallTime in_clear_until) = 0;
 };
 
 }  // namespace relais::relay

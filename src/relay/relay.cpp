@@ -21,7 +21,9 @@ Relay::Relay(ring::Loop& loop, spool::Spool& spool, Observer& observer,
       options_(options),
       routing_(connectors),
       smart_hosts_(desk_, connectors, buffers,
-                   {.ehlo_name = options.fqdn, .sessions_max = options.connections_max}),
+                   {.ehlo_name = options.fqdn,
+                    .sessions_max = options.connections_max,
+                    .security = options.security}),
       maildirs_(desk_, connectors, options.failed_folder, options.fqdn),
       parked_(connectors.size() + 1) {}
 
@@ -189,10 +191,11 @@ void Relay::dispatch(Handle handle) {
       report(work, nullptr, recipients, Fate::kDeferred, {}, work.deferred_why);
     } else if (!route_takes(route, claim) || desk_.jobs.size() + 1 >= desk_.jobs.capacity()) {
       if (is_expired) {
+        const std::string why = why_unreachable(route);
+        report(work, nullptr, recipients, Fate::kFailed, {}, why);
         for (const uint32_t index : recipients) {
           work.failed.push_back(index);
-          work.failed_why.emplace_back(
-              "550 4.4.7 message expired: the next hop could not be reached in time");
+          work.failed_why.push_back(why);
         }
       } else {
         work.parked_on = route;
@@ -202,6 +205,14 @@ void Relay::dispatch(Handle handle) {
     }
   }
   if (work.jobs.empty()) finish(handle);
+}
+
+std::string Relay::why_unreachable(uint32_t route) const {
+  std::string text = "550 4.4.7 message expired: the next hop could not be reached in time";
+  const bool is_maildir = maildirs_.serves(route);
+  const std::string_view why = is_maildir ? std::string_view{} : smart_hosts_.why_down(route);
+  if (!why.empty()) (text += ": ") += why;
+  return text;
 }
 
 void Relay::enqueue(Work& work, Handle handle, uint32_t route, std::vector<uint32_t> recipients,
@@ -287,6 +298,8 @@ void Relay::report(const Work& work, const Job* job, const std::vector<uint32_t>
                                                 : std::string_view{},
                           .host = host,
                           .reply = reply,
+                          .tls_version = job != nullptr ? job->tls_version : std::string_view{},
+                          .tls_cipher = job != nullptr ? job->tls_cipher : std::string_view{},
                           .attempts = attempt,
                           .since_received = now - work.envelope.received};
   switch (fate) {

@@ -35,6 +35,7 @@ class Relay {
     uint32_t receive_buffers = 256;  // a power of two
     uint32_t receive_buffer_octets = 4096;
     uint32_t connections_max = 1000;
+    HopSecurities security = {};  // by Send connector
   };
 
   // `connectors` must outlive it. An error: `problem` names what could not be opened.
@@ -79,6 +80,7 @@ class Relay {
   void dispatch(Handle handle);
   void enqueue(Work& work, Handle handle, uint32_t route, std::vector<uint32_t> recipients,
                bool failure_copy);
+  [[nodiscard]] std::string why_unreachable(uint32_t route) const;
   void on_finished(Job& job);
   void take_results(Work& work, Job& job);
   void report(const Work& work, const Job* job, const std::vector<uint32_t>& recipients, Fate fate,

@@ -25,8 +25,13 @@ SmartHosts::SmartHosts(Desk& desk, const std::vector<config::SendConnector>& con
   for (const auto& connector : connectors) {
     Route route;
     route.connector = &connector;
+    if (!options.security.empty()) route.security = options.security.at(routes_.size());
+    ASSERT(!connector.requires_tls() || route.security.tls != nullptr);
+    ASSERT(connector.auth == config::SmartHostAuth::kNone || route.security.credentials != nullptr);
     for (const Endpoint& endpoint : connector.smart_hosts) {
-      route.hosts.push_back({.endpoint = endpoint, .name = endpoint.to_string(), .retry_at = {}});
+      Host& host = route.hosts.emplace_back();
+      host.endpoint = endpoint;
+      host.name = endpoint.to_string();
     }
     routes_.push_back(std::move(route));
   }
@@ -60,6 +65,13 @@ bool SmartHosts::take_retry(uint32_t& route) {
   route = retries_.front();
   retries_.pop_front();
   return true;
+}
+
+std::string_view SmartHosts::why_down(uint32_t index) const {
+  for (const Host& host : routes_[index].hosts) {
+    if (!host.why.empty()) return host.why;
+  }
+  return {};
 }
 
 void SmartHosts::pump() {
@@ -123,15 +135,13 @@ HopSession* SmartHosts::find_session(Route& route) {
   return second_best;
 }
 
-smtp::ClientOptions SmartHosts::client_options_of(const Route& route) const {
-  return {.ehlo_name = ehlo_name_, .chunking = route.connector->chunking};
-}
-
 void SmartHosts::assign(HopSession& session, Job& job) {
   session.jobs.push_back(desk_.jobs.handle_of(&job));
   job.carrier = Carrier::kSmartHost;
   job.carried_by = sessions_.handle_of(&session);
   job.host = host_of(session).name;
+  job.tls_version = session.tls != nullptr ? session.tls->stream.version() : std::string_view{};
+  job.tls_cipher = session.tls != nullptr ? session.tls->stream.cipher() : std::string_view{};
   session.client.begin(job);
   session.begun = desk_.loop.now();
   if (++session.taken >= routes_[session.route].connector->max_messages_per_connection) {
@@ -144,15 +154,23 @@ void SmartHosts::assign(HopSession& session, Job& job) {
   }
 }
 
-// To the usable host with the fewest connections. False: none is usable now, or none can be opened.
-bool SmartHosts::connect(uint32_t index) {
-  Route& route = routes_[index];
-  const Instant now = desk_.loop.now();
+// The usable one with the fewest connections; null: there is none now. Where we must log on, one
+// connection tries first: a password that is wrong, tried twenty times at once, locks accounts.
+SmartHosts::Host* SmartHosts::choose_host(Route& route) {
+  const bool one_first = route.connector->auth != config::SmartHostAuth::kNone;
   Host* best = nullptr;
   for (Host& host : route.hosts) {
-    if (host.retry_at > now) continue;
+    if (host.retry_at > desk_.loop.now()) continue;
+    if (one_first && !host.proven && host.connections > 0) continue;
     if (best == nullptr || host.connections < best->connections) best = &host;
   }
+  return best;
+}
+
+// False: no host is usable now, or no connection can be opened.
+bool SmartHosts::connect(uint32_t index) {
+  Route& route = routes_[index];
+  Host* best = choose_host(route);
   if (best == nullptr) {
     // Down only when nothing that exists or is being made can still carry on.
     if (route.sessions.empty()) park_all(index);
@@ -164,7 +182,7 @@ bool SmartHosts::connect(uint32_t index) {
     if (route.sessions.empty()) park_all(index);
     return false;
   }
-  HopSession* session = sessions_.acquire(client_options_of(route), index,
+  HopSession* session = sessions_.acquire(client_options_of(route, *best), index,
                                           static_cast<uint32_t>(best - route.hosts.data()));
   ASSERT(session != nullptr);
   ++best->connections;
@@ -179,11 +197,15 @@ bool SmartHosts::connect(uint32_t index) {
   return true;
 }
 
-void SmartHosts::mark_down(Route& route, Host& host, std::string_view why) {
+void SmartHosts::mark_down(Route& route, Host& host, std::string_view why, Duration at_least) {
   // Connections that were made together fail together: that counts once.
   if (host.retry_at > desk_.loop.now()) return;
   ++host.failures;
-  const Duration wait = growing_wait(kHostRetryFirst, kHostRetryMax, host.failures);
+  host.why = why;
+  host.proven = false;
+  host.tickets = {};
+  const Duration wait =
+      std::max(at_least, growing_wait(kHostRetryFirst, kHostRetryMax, host.failures));
   host.retry_at = desk_.loop.now() + wait;
   desk_.observer.on_host(route.connector->name, host.name, false, why,
                          desk_.loop.wall_now() + wait);
@@ -195,6 +217,8 @@ void SmartHosts::host_answered(HopSession& session) {
   if (host.failures > 0) desk_.observer.on_host(route.connector->name, host.name, true, {}, {});
   host.failures = 0;
   host.retry_at = {};
+  host.why.clear();
+  host.proven = true;
   route.down = false;
   desk_.loop.cancel_timer(route.timer);
 }

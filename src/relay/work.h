@@ -70,6 +70,8 @@ struct Job final : smtp::ClientEnvelope {
   std::vector<uint32_t> recipients;      // indices into the envelope
   std::vector<RecipientResult> results;  // beside it
   std::string host;                      // where it went
+  std::string_view tls_version;          // ... and how; both are OpenSSL's own constants
+  std::string_view tls_cipher;
   uint64_t content_octets = 0;
   Claim claim;
   uint32_t tries = 0;  // connections that were lost under it

@@ -5,6 +5,12 @@
 // here: the caller sends it. Nothing that the server says can fail an ASSERT; nonsense ends in
 // kUnusable.
 //
+// Before kReady it says STARTTLS (RFC 3207) and logs on (AUTH PLAIN or LOGIN, RFC 4954), as the
+// options want it. TLS itself is the caller's: on kStartTls it shakes hands, then tls_started(),
+// and from there on feeds plaintext. What a server said before TLS counts no more; what it says
+// before it may makes it unusable (CVE-2011-0411, seen from this side). A password is in nothing
+// but the output.
+//
 //   client.feed(bytes); Event e = client.next(); ...           as with Server
 //   if (client.can_begin()) client.begin(transaction);
 //   send(client.output()) ; client.output_consumed(n)          commands, in order
@@ -27,9 +33,21 @@
 
 namespace relais::smtp {
 
+struct Credentials;  // auth_exchange.h
+
+enum class StartTls : uint8_t {
+  kNever,
+  kIfOffered,  // in the clear where it is not offered or refused
+  kRequired,   // kUnusable there
+};
+
 struct ClientOptions {
   std::string ehlo_name = "localhost";
   bool chunking = true;  // BDAT for all content, where it is offered; else only for what needs it
+  StartTls start_tls = StartTls::kNever;
+  bool in_tls = false;                       // already in front of the greeting (port 465)
+  const Credentials* credentials = nullptr;  // outlive the client; null: no AUTH
+  bool auth_in_clear = false;                // AUTH also without TLS, where the server offers it
 };
 
 // Borrowed until its kFinished or the end of the connection.
@@ -51,9 +69,10 @@ class ClientEnvelope {
 struct ClientEvent {
   enum class Kind : uint8_t {
     kNeedInput,
-    kReady,     // greeting and EHLO (or HELO) done; extensions() is set
-    kUnusable,  // greeting or hello refused (421 too), or nonsense: `reply`, code 0 when there
-                // was none to read; close and try elsewhere
+    kStartTls,  // once: the server has said that TLS begins
+    kReady,     // greeting, EHLO (or HELO), TLS and AUTH done; extensions() is set
+    kUnusable,  // greeting or hello refused (421 too), what `stage` says, or nonsense: `reply`,
+                // code 0 when there was none to read; close and try elsewhere
     kRecipientResult,  // `recipient` of the oldest transaction: `reply` to its RCPT (or to MAIL, if
                        // that failed); one for each recipient, in order
     kContentWanted,    // send content now. If `empty`: no recipient was accepted, send only ".\r\n"
@@ -61,10 +80,17 @@ struct ClientEvent {
                 // accepted
     kClosing,   // 421 or our QUIT was answered: close; what is in flight is not delivered
   };
+  // What a server was unusable for.
+  enum class Stage : uint8_t {
+    kSession,
+    kTls,   // it does not do STARTTLS, and must
+    kAuth,  // it does not let us log on; the reply never repeats our password
+  };
   Kind kind = Kind::kNeedInput;
   uint32_t recipient = 0;
   bool empty = false;
   PeerReply reply{};
+  Stage stage = Stage::kSession;
 };
 
 class Client {
@@ -77,6 +103,8 @@ class Client {
   void feed(std::span<const char> bytes);
   // After kUnusable or kClosing it answers the same again.
   [[nodiscard]] ClientEvent next();
+  // Behind kStartTls: the handshake is done.
+  void tls_started();
 
   [[nodiscard]] bool can_begin() const;
   void begin(const ClientEnvelope& envelope);
@@ -106,8 +134,14 @@ class Client {
     kGreeting,
     kEhlo,
     kHelo,
-    kNothing,  // session: what comes belongs to the oldest transaction
-    kReset,    // transaction: of the RSET in front of it
+    kStartTls,
+    kHandshake,     // no reply: tls_started() is due
+    kAuthPlain,     // session: the prompt for name and password
+    kAuthUser,      // ... of LOGIN, for the name
+    kAuthPassword,  // ... for the password
+    kAuth,          // session: whether we are who we say
+    kNothing,       // session: what comes belongs to the oldest transaction
+    kReset,         // transaction: of the RSET in front of it
     kMail,
     kRecipient,
     kData,
@@ -130,6 +164,7 @@ class Client {
     uint32_t accepted = 0;
   };
   using Kind = ClientEvent::Kind;
+  using Stage = ClientEvent::Stage;
 
   // client.cpp: what we say
   void say(std::string_view a, std::string_view b = {}, std::string_view c = {});
@@ -137,6 +172,15 @@ class Client {
   void say_recipient(const ClientEnvelope& envelope, uint32_t index);
   void step();  // lock-step: the command whose reply the oldest transaction waits for
   void quit_if_due();
+
+  // client_security.cpp: TLS and AUTH, between hello and kReady
+  ClientEvent secure(const PeerReply& reply);
+  ClientEvent on_start_tls(const PeerReply& reply);
+  ClientEvent log_on(const PeerReply& reply);
+  ClientEvent on_auth(const PeerReply& reply);
+  ClientEvent ready(const PeerReply& reply);
+  [[nodiscard]] std::string plain_response() const;
+  [[nodiscard]] PeerReply without_secrets(const PeerReply& reply) const;
 
   // client_replies.cpp: what it answered
   ClientEvent on_reply(const PeerReply& reply);
@@ -150,12 +194,16 @@ class Client {
   ClientEvent want_content();
   ClientEvent next_given_up();
   ClientEvent finish(const PeerReply& reply);
-  ClientEvent stop(Kind kind, const PeerReply& reply);
+  ClientEvent stop(Kind kind, const PeerReply& reply, Stage stage = Stage::kSession);
   void keep_refusal(const PeerReply& reply);
   [[nodiscard]] PeerReply refusal() const { return {refusal_code_, refusal_text_}; }
 
   std::string ehlo_name_;
   bool chunking_;
+  StartTls start_tls_;
+  bool in_tls_;
+  const Credentials* credentials_;
+  bool auth_in_clear_;
 
   std::string_view input_;
   LineReader lines_;
@@ -172,6 +220,7 @@ class Client {
   uint16_t refusal_code_ = 0;  // of the oldest transaction's MAIL, or whatever made us give it up
   std::string refusal_text_;
   PeerReply last_;  // with `over_`
+  Stage last_stage_ = Stage::kSession;
 };
 
 }  // namespace relais::smtp

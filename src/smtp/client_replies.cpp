@@ -16,7 +16,7 @@ constexpr bool is_negative(const PeerReply& reply) { return reply.code >= 400; }
 }  // namespace
 
 ClientEvent Client::next() {
-  if (over_ != Kind::kNeedInput) return {.kind = over_, .reply = last_};
+  if (over_ != Kind::kNeedInput) return {.kind = over_, .reply = last_, .stage = last_stage_};
   for (;;) {
     if (in_flight_ > 0 && flights_[0].given_up) return next_given_up();
     if (in_flight_ > 0 && flights_[0].content_due) return want_content();
@@ -48,6 +48,13 @@ ClientEvent Client::on_reply(const PeerReply& reply) {
     case Await::kEhlo:
     case Await::kHelo:
       return on_hello(reply);
+    case Await::kStartTls:
+      return on_start_tls(reply);
+    case Await::kAuthPlain:
+    case Await::kAuthUser:
+    case Await::kAuthPassword:
+    case Await::kAuth:
+      return on_auth(reply);
     case Await::kQuit:
       return stop(Kind::kClosing, reply);
     default:
@@ -74,9 +81,7 @@ ClientEvent Client::on_hello(const PeerReply& reply) {
     return {};
   }
   if (!is_positive(reply)) return stop(Kind::kUnusable, reply);
-  session_ = Await::kNothing;
-  quit_if_due();
-  return {.kind = Kind::kReady, .reply = reply};
+  return secure(reply);
 }
 
 ClientEvent Client::on_transaction_reply(const PeerReply& reply) {
@@ -195,12 +200,13 @@ ClientEvent Client::finish(const PeerReply& reply) {
   return {.kind = Kind::kFinished, .reply = reply};
 }
 
-ClientEvent Client::stop(Kind kind, const PeerReply& reply) {
+ClientEvent Client::stop(Kind kind, const PeerReply& reply, Stage stage) {
   over_ = kind;
   last_ = reply;
+  last_stage_ = stage;
   input_ = {};
   lines_.reset();
-  return {.kind = kind, .reply = reply};
+  return {.kind = kind, .reply = reply, .stage = stage};
 }
 
 void Client::keep_refusal(const PeerReply& reply) {

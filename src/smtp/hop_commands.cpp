@@ -14,6 +14,14 @@ bool is_clean(std::string_view text, bool utf8) {
                              [&](char c) { return is_printable(c) || (utf8 && is_eight_bit(c)); });
 }
 
+void note_mechanisms(std::string_view words, Extensions& extensions) {
+  while (skip_blanks(words), !words.empty()) {
+    const std::string_view mechanism = take_word(words);
+    if (equals_ignoring_case(mechanism, "PLAIN")) extensions.auth_plain = true;
+    if (equals_ignoring_case(mechanism, "LOGIN")) extensions.auth_login = true;
+  }
+}
+
 }  // namespace
 
 void Extensions::note(std::string_view line) {
@@ -24,6 +32,8 @@ void Extensions::note(std::string_view line) {
   if (equals_ignoring_case(keyword, "BINARYMIME")) binary_mime = true;
   if (equals_ignoring_case(keyword, "CHUNKING")) chunking = true;
   if (equals_ignoring_case(keyword, "SMTPUTF8")) smtp_utf8 = true;
+  if (equals_ignoring_case(keyword, "STARTTLS")) start_tls = true;
+  if (equals_ignoring_case(keyword, "AUTH")) note_mechanisms(line, *this);
   if (equals_ignoring_case(keyword, "ENHANCEDSTATUSCODES")) enhanced_status_codes = true;
   if (!equals_ignoring_case(keyword, "SIZE")) return;
   size = true;

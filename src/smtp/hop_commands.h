@@ -18,6 +18,9 @@ struct Extensions {
   bool binary_mime = false;
   bool chunking = false;
   bool smtp_utf8 = false;
+  bool start_tls = false;
+  bool auth_plain = false;
+  bool auth_login = false;
 
   bool enhanced_status_codes = false;
   uint64_t size_max = 0;  // 0: not announced

@@ -127,9 +127,64 @@ void Ledger::arrive(std::string_view recipient, std::string_view received) {
 // ---- the next hop
 
 void Sink::on_bytes(std::string_view bytes) {
+  if (stream_ != nullptr) return decrypt(bytes);
+  on_plaintext(bytes);
+}
+
+void Sink::on_plaintext(std::string_view bytes) {
   buffer_ += bytes;
   std::string line;
   while (!gone_ && take_line(buffer_, line)) on_line(line);
+}
+
+// In TLS, where that has begun.
+void Sink::say(std::string_view text) {
+  if (stream_ == nullptr) return write(text);
+  (void)stream_->write(text);
+  write(stream_->output());
+  stream_->output_consumed(stream_->output().size());
+}
+
+void Sink::start_tls() {
+  if (prng_.one_in(manner_.tls_refused)) return say("454 4.7.0 not now\r\n");
+  if (!buffer_.empty()) ledger_.complaint = "in the clear behind STARTTLS: " + buffer_;
+  say("220 go on\r\n");
+  if (prng_.one_in(manner_.tls_nonsense)) {
+    gone_ = true;  // what comes now is no SMTP
+    return say("500 what is this\r\n");
+  }
+  if (prng_.one_in(manner_.tls_cut)) return leave();
+  stream_ = std::make_unique<tls::Stream>(tls_.context);
+  recipients_.clear();
+}
+
+void Sink::decrypt(std::string_view bytes) {
+  std::vector<char> memory(tls::kRecordMax);
+  stream_->feed(bytes);
+  for (;;) {
+    const tls::Event event = stream_->next(memory);
+    say("");
+    switch (event.kind) {
+      case tls::Event::Kind::kNeedInput:
+        return;
+      case tls::Event::Kind::kOpened:
+        break;
+      case tls::Event::Kind::kPlaintext:
+        on_plaintext({memory.data(), event.octets});
+        break;
+      case tls::Event::Kind::kEnded:
+      case tls::Event::Kind::kFailed:
+        return leave();
+    }
+  }
+}
+
+std::string Sink::extensions() const {
+  std::string text = "250-sink\r\n";
+  if (manner_.pipelining) text += "250-PIPELINING\r\n250-8BITMIME\r\n";
+  if (tls_.context != nullptr && stream_ == nullptr) text += "250-STARTTLS\r\n";
+  if (stream_ != nullptr) text += "250-AUTH PLAIN\r\n";
+  return text + "250 HELP\r\n";
 }
 
 void Sink::leave() {
@@ -149,40 +204,47 @@ void Sink::on_line(std::string_view line) {
 void Sink::on_command(std::string_view line) {
   const std::string_view verb = line.substr(0, 4);
   if (verb == "EHLO") {
-    write(manner_.pipelining ? "250-sink\r\n250-PIPELINING\r\n250 8BITMIME\r\n" : "250 sink\r\n");
+    say(extensions());
+  } else if (line == "STARTTLS" && tls_.context != nullptr && stream_ == nullptr) {
+    start_tls();
+  } else if (verb == "AUTH" && stream_ != nullptr) {
+    if (prng_.one_in(manner_.logon_later)) return say("454 4.7.0 later\r\n");
+    logged_on_ = line == "AUTH PLAIN AHJlbGF5AHNlY3JldA==";  // NUL relay NUL secret
+    say(logged_on_ ? "235 welcome\r\n" : "535 no\r\n");
   } else if (verb == "MAIL") {
+    if (tls_.required && !logged_on_) ledger_.complaint = "mail in the clear, or of a stranger";
     recipients_.clear();
     content_.clear();
-    write("250 ok\r\n");
+    say("250 ok\r\n");
   } else if (verb == "RCPT") {
     const size_t from = line.find('<') + 1;
     const std::string recipient(line.substr(from, line.find('>') - from));
-    if (recipient.starts_with(kRefused)) return write("550 5.1.1 unknown\r\n");
-    if (prng_.one_in(manner_.recipient_later)) return write("451 4.7.1 later\r\n");
+    if (recipient.starts_with(kRefused)) return say("550 5.1.1 unknown\r\n");
+    if (prng_.one_in(manner_.recipient_later)) return say("451 4.7.1 later\r\n");
     recipients_.push_back(recipient);
-    write("250 ok\r\n");
+    say("250 ok\r\n");
   } else if (verb == "DATA") {
-    if (recipients_.empty()) return write("503 no recipients\r\n");
+    if (recipients_.empty()) return say("503 no recipients\r\n");
     in_data_ = true;
-    write("354 go on\r\n");
+    say("354 go on\r\n");
   } else if (verb == "QUIT") {
-    write("221 bye\r\n");
+    say("221 bye\r\n");
     leave();
   } else if (verb == "RSET") {
     recipients_.clear();
-    write("250 ok\r\n");
+    say("250 ok\r\n");
   } else {
     ledger_.complaint = "the sink was sent nonsense: " + std::string(line);
-    write("500 what\r\n");
+    say("500 what\r\n");
   }
 }
 
 void Sink::on_end_of_data() {
   in_data_ = false;
-  if (prng_.one_in(manner_.message_later)) return write("451 4.3.0 later\r\n");
+  if (prng_.one_in(manner_.message_later)) return say("451 4.3.0 later\r\n");
   for (const std::string& recipient : recipients_) ledger_.arrive(recipient, content_);
   if (prng_.one_in(manner_.close_before_reply)) return leave();
-  write("250 2.0.0 taken\r\n");
+  say("250 2.0.0 taken\r\n");
 }
 
 // ---- the client

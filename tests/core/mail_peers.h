@@ -13,6 +13,8 @@
 #include "base/prng.h"
 #include "simulation/sim_peer.h"
 #include "simulation/sim_world.h"
+#include "tls/server_context.h"
+#include "tls/stream.h"
 
 namespace relais::test {
 
@@ -56,24 +58,42 @@ struct SinkManner {
   uint32_t close_in_data = 0;
   uint32_t close_before_reply = 0;  // after the final dot; the message counts as arrived
   bool pipelining = true;
+  uint32_t tls_refused = 0;   // 454 to STARTTLS
+  uint32_t tls_nonsense = 0;  // what is no TLS, for the handshake
+  uint32_t tls_cut = 0;       // the end of the connection, in the handshake
+  uint32_t logon_later = 0;   // 454 to AUTH
+};
+
+// What a sink has of TLS; null context: nothing.
+struct SinkTls {
+  std::shared_ptr<const tls::ServerContext> context = {};
+  bool required = false;  // mail in the clear, or of who has not logged on, is complained of
 };
 
 class Sink final : public simulation::SimPeer {
  public:
-  Sink(Ledger& ledger, const SinkManner& manner, Prng& prng)
-      : ledger_(ledger), manner_(manner), prng_(prng) {}
-  void on_connected() override { write("220 sink ready\r\n"); }
+  Sink(Ledger& ledger, const SinkManner& manner, Prng& prng, SinkTls tls = {})
+      : ledger_(ledger), manner_(manner), prng_(prng), tls_(std::move(tls)) {}
+  void on_connected() override { say("220 sink ready\r\n"); }
   void on_bytes(std::string_view bytes) override;
 
  private:
+  void on_plaintext(std::string_view bytes);
   void on_line(std::string_view line);
   void on_command(std::string_view line);
   void on_end_of_data();
+  void start_tls();
+  void decrypt(std::string_view bytes);
+  void say(std::string_view text);
   void leave();
+  [[nodiscard]] std::string extensions() const;
 
   Ledger& ledger_;
   const SinkManner& manner_;
   Prng& prng_;
+  SinkTls tls_;
+  std::unique_ptr<tls::Stream> stream_;  // null: in the clear
+  bool logged_on_ = false;
   std::string buffer_;
   bool in_data_ = false;
   bool gone_ = false;

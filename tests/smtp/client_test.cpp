@@ -25,6 +25,8 @@ std::string show(const ClientEvent& event) {
   switch (event.kind) {
     case Kind::kNeedInput:
       return "";
+    case Kind::kStartTls:
+      return "tls";
     case Kind::kReady:
       return "ready";
     case Kind::kUnusable:

@@ -221,6 +221,7 @@ class ClientSide {
         results_ = 0;
         ++finished;
         break;
+      case ClientEvent::Kind::kStartTls:
       case ClientEvent::Kind::kUnusable:
         ADD_FAILURE() << event.reply.code << " " << event.reply.text;
         [[fallthrough]];

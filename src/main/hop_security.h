@@ -1,0 +1,18 @@
+// The files of Send connectors (authorities, passwords), read once at the start.
+#pragma once
+
+#include <expected>
+#include <string>
+#include <vector>
+
+#include "config/model.h"
+#include "relay/hop_security.h"
+
+namespace relais {
+
+// They were found to be good a moment ago (config::load); if one is not any more, the error says
+// which and why.
+[[nodiscard]] std::expected<relay::HopSecurities, std::string> load_hop_security(
+    const std::vector<config::SendConnector>& connectors);
+
+}  // namespace relais
