@@ -130,6 +130,13 @@ def certificate(folder, name="relay.contoso.com", serial=1):
     return table
 
 
+def expire(table):
+    """The certificate of such a table, as it is a day too late."""
+    done = run(["openssl", "x509", "-in", table["certificate"], "-signkey", table["key"], "-days",
+                "-1", "-out", table["certificate"]])
+    assert done.returncode == 0, done.stderr
+
+
 def smart_host(*ports, **more):
     return {"name": "Smart host", "address_spaces": ["*"],
             "smart_hosts": [f"127.0.0.1:{p}" for p in ports], "connect_timeout": "3s", **more}

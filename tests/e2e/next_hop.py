@@ -4,13 +4,19 @@
     hop.rule = lambda verb, argument, session: "451 4.3.0 later" if verb == "RCPT" else None
     hop.start(); ...; hop.messages; hop.stop()
 
-A rule is asked at CONNECT, EHLO, MAIL, RCPT, DATA, BODY (while content is coming in), END (after
-the dot), RSET and QUIT. None: the good answer. A string: that reply. Delay(seconds): the good answer,
-later. CLOSE: the connection is cut. Rules run in the hop's own thread.
+A rule is asked at CONNECT, EHLO, STARTTLS, HANDSHAKE, AUTH, MAIL, RCPT, DATA, BODY (while content is
+coming in), END (after the dot), RSET and QUIT. None: the good answer. A string: that reply.
+Delay(seconds): the good answer, later. CLOSE: the connection is cut. Rules run in the hop's own thread.
+
+With `tls` (an ssl.SSLContext) it offers STARTTLS, or begins with TLS where `implicit`; a string as the
+rule for HANDSHAKE is what it says instead of shaking hands. With `users` (name to password) it offers
+AUTH inside TLS (`auth_in_clear`: outside as well), and takes mail only from who has logged on.
 """
 
 import asyncio
+import base64
 import re
+import ssl
 import threading
 import time
 
@@ -31,6 +37,9 @@ class Message:
         self.recipients = recipients  # accepted ones
         self.content = content        # octets as sent, dot-stuffing undone
         self.session = session.number
+        self.tls = session.tls        # "TLSv1.3", or None
+        self.resumed = session.resumed
+        self.user = session.user
         self.hello = session.hello
         self.time = time.time()
         self.accepted = False
@@ -40,16 +49,29 @@ class Session:
     def __init__(self, number):
         self.number = number
         self.hello = None
+        self.tls = None
+        self.resumed = False
+        self.user = None
         self.state = {}  # for rules
 
 
 class NextHop:
     GOOD = {"CONNECT": "220 next.hop ESMTP", "MAIL": "250 2.1.0 ok", "RCPT": "250 2.1.5 ok",
             "DATA": "354 go ahead", "END": "250 2.0.0 kept", "RSET": "250 2.0.0 ok",
-            "QUIT": "221 2.0.0 bye", "NOOP": "250 2.0.0 ok", "CHUNK": "250 2.0.0 more"}
+            "QUIT": "221 2.0.0 bye", "NOOP": "250 2.0.0 ok", "CHUNK": "250 2.0.0 more",
+            "STARTTLS": "220 2.0.0 go ahead", "AUTH": "235 2.7.0 welcome"}
 
     def __init__(self, port, address="127.0.0.1", extensions=("PIPELINING", "8BITMIME", "SIZE 0"),
-                 keep=lambda message: message):
+                 keep=lambda message: message, tls=None, implicit=False, users=None,
+                 mechanisms="PLAIN LOGIN", auth_in_clear=False):
+        self.tls = tls
+        self.implicit = implicit
+        self.users = users
+        self.mechanisms = mechanisms
+        self.auth_in_clear = auth_in_clear
+        self.handshakes = 0
+        self.tls_failures = []  # words of OpenSSL, or of the rule
+        self.logons = []        # (mechanism, user, password, in TLS)
         self.port = port
         self.address = address
         self.extensions = list(extensions)
@@ -158,7 +180,7 @@ class _Talk:
             await asyncio.sleep(rule.seconds)
         if reply is None:
             if verb == "EHLO":
-                lines = ["next.hop greets you"] + self.hop.extensions
+                lines = ["next.hop greets you"] + self.hop.extensions + self.security()
                 reply = "\r\n".join(f"250{'-' if i + 1 < len(lines) else ' '}{line}"
                                     for i, line in enumerate(lines))
             else:
@@ -188,7 +210,67 @@ class _Talk:
             self.hop.violations.append(f"a command line not ended by CRLF: {line!r}")
         return line.rstrip(b"\r\n").decode("utf-8", "replace")
 
+    def security(self):
+        offers = []
+        if self.hop.tls and not self.hop.implicit and not self.session.tls:
+            offers.append("STARTTLS")
+        if self.hop.users and (self.session.tls or self.hop.auth_in_clear):
+            offers.append(f"AUTH {self.hop.mechanisms}")
+        return offers
+
+    async def start_tls(self):
+        if await self.answer("STARTTLS") != 220:
+            return
+        if self.buffer:
+            self.hop.violations.append(f"said in the clear behind STARTTLS: {bytes(self.buffer)!r}")
+        await self.shake_hands()
+        self.reset()
+
+    async def shake_hands(self):
+        await self.flush()
+        rule = self.hop.rule("HANDSHAKE", "", self.session)
+        if rule is CLOSE:
+            raise _Cut
+        if isinstance(rule, Delay):
+            await asyncio.sleep(rule.seconds)
+        if isinstance(rule, str):
+            await self.fill()  # the client's hello, so that this is not behind our 220
+            self.writer.write(rule.encode())
+            while True:  # until we are left
+                await self.fill()
+        try:
+            await self.writer.start_tls(self.hop.tls)
+        except (ssl.SSLError, ConnectionError) as error:
+            self.hop.tls_failures.append(str(error))
+            raise _Cut from None
+        self.reader._transport = self.writer.transport  # Python 3.11 forgets it
+        self.hop.handshakes += 1
+        connection = self.writer.get_extra_info("ssl_object")
+        self.session.tls = connection.version()
+        self.session.resumed = connection.session_reused
+
+    async def log_on(self, argument):
+        mechanism, _, response = argument.partition(" ")
+        if mechanism == "PLAIN":
+            response = response or await self.prompt("")
+            parts = base64.b64decode(response).decode().split("\0")
+            user, password = parts[1], parts[2]
+        else:
+            user, password = [base64.b64decode(await self.prompt(word)).decode()
+                              for word in ("VXNlcm5hbWU6", "UGFzc3dvcmQ6")]
+        self.hop.logons.append((mechanism, user, password, bool(self.session.tls)))
+        if self.hop.users.get(user) != password:
+            self.writer.write(b"535 5.7.8 authentication credentials invalid\r\n")
+        elif await self.answer("AUTH", user) == 235:
+            self.session.user = user
+
+    async def prompt(self, word):
+        self.writer.write(f"334 {word}\r\n".encode())
+        return await self.line()
+
     async def run(self):
+        if self.hop.implicit:
+            await self.shake_hands()
         await self.answer("CONNECT")
         while True:
             line = await self.line()
@@ -203,6 +285,12 @@ class _Talk:
                     await self.answer("EHLO", argument)
                 else:
                     self.writer.write(b"250 next.hop\r\n")
+            elif verb == "STARTTLS" and "STARTTLS" in self.security():
+                await self.start_tls()
+            elif verb == "AUTH" and self.hop.users and not self.session.user:
+                await self.log_on(argument)
+            elif verb == "MAIL" and self.hop.users and not self.session.user:
+                self.writer.write(b"530 5.7.0 authentication required\r\n")
             elif verb == "MAIL":
                 await self.mail(argument)
             elif verb == "RCPT":

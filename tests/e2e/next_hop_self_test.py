@@ -1,6 +1,10 @@
 #!/usr/bin/python3
 """The test instruments themselves, client against next hop without a relais between them."""
 
+import pathlib
+import shutil
+import ssl
+import tempfile
 import unittest
 
 import harness
@@ -68,6 +72,34 @@ class Instruments(unittest.TestCase):
             Client(self.hop.port)
         self.hop.start()
         self.client()
+
+    def test_tls_and_logon(self):
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="relais-e2e-"))
+        self.addCleanup(shutil.rmtree, folder)
+        table = harness.certificate(folder, "next.hop")
+        self.hop.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.hop.tls.load_cert_chain(table["certificate"], table["key"])
+        self.hop.users = {"me": "secret"}
+        client = self.client()
+        self.assertNotIn("AUTH", client.command("EHLO x"))
+        client.expect("STARTTLS", 220)
+        context = ssl.create_default_context(cafile=table["certificate"])
+        client.socket = context.wrap_socket(client.socket, server_hostname="next.hop")
+        self.assertNotIn("STARTTLS", client.expect("EHLO x", 250))
+        client.expect("MAIL FROM:<a@x>", 530)
+        client.expect("AUTH PLAIN AG1lAHdyb25n", 535)
+        client.expect("AUTH PLAIN AG1lAHNlY3JldA==", 235)
+        self.transaction(client)
+        harness.wait_until(lambda: self.hop.messages, 5, "the message")
+        message = self.hop.messages.pop()
+        self.assertEqual((message.content, message.tls, message.user), (BODY, "TLSv1.3", "me"))
+        self.assertEqual(self.hop.logons, [("PLAIN", "me", "wrong", True),
+                                           ("PLAIN", "me", "secret", True)])
+        # Who goes on in the clear behind STARTTLS is told of.
+        hasty = self.client()
+        hasty.send(b"STARTTLS\r\nMAIL FROM:<a@x>\r\n")
+        harness.wait_until(lambda: self.hop.violations, 5, "the violation")
+        self.assertIn("behind STARTTLS", self.hop.violations[0])
 
     def test_received_is_taken_off_once(self):
         self.assertEqual(harness.without_received(b"Received: a\r\n\tb\r\n c\r\nReceived: d\r\n"),
