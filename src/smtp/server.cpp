@@ -77,7 +77,7 @@ Event Server::next_command() {
   if (state_ == State::kAuth) return run_auth_line();
   if (!asks_) return run_line();
   line_due_ = true;
-  return {.kind = Event::Kind::kCommand};
+  return {.kind = Event::Kind::kCommand, .bytes = line_too_long_ ? std::string_view{} : line_};
 }
 
 Event Server::run_line() {

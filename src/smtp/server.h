@@ -74,9 +74,10 @@ struct ServerOptions {
 struct Event {
   enum class Kind : uint8_t {
     kNeedInput,  // nothing left to do until more bytes are fed
-    kCommand,    // question, where the caller wants it: a command line has come, may it run? Yes
-                 // sends nothing, no ends the session (what follows the line may be content)
-    kMail,       // question: `path`, `size`
+    kCommand,  // question, where the caller wants it: a command line has come (`bytes`, empty when
+               // it was too long; may hold a password), may it run? Yes sends nothing, no ends
+               // the session (what follows the line may be content)
+    kMail,     // question: `path`, `size`
     kRecipient,  // question: `path`
     kData,       // question: may data begin? yes to DATA: 354 goes out
     kBody,       // `bytes` of content in wire form (dot-stuffed, CRLF), without the final dot line
@@ -96,7 +97,7 @@ struct Event {
   };
   Kind kind = Kind::kNeedInput;
   Path path{};               // kMail, kRecipient: valid until answer()
-  std::string_view bytes{};  // kBody, kRefused: valid until the next call of next() or feed()
+  std::string_view bytes{};  // kBody, kRefused, kCommand: valid until next() or feed()
   uint64_t size = 0;         // kMail: SIZE=, 0 if not given
   BodyType body{};           // kMail: BODY=
   Reply reply{};             // kDataRefused, kRefused, kClose: text valid as long as the Server
