@@ -69,6 +69,9 @@ void check_password_file(const ModelDraft& model, const Place& main_file);
 void check_hop_security(const SendDraft& connector, const Place& place);
 void check_hop_files(const ModelDraft& model, const Place& main_file);
 
+// protocol_log.cpp: sizes against each other.
+void check_protocol_log(const ModelDraft& model, const Place& main_file);
+
 // back_pressure.cpp: thresholds against each other.
 void check_back_pressure(const ModelDraft& model, const Place& place);
 

@@ -67,6 +67,8 @@ struct ModelDraft {
   AuthSettings auth;
   KeyLines tls_lines;
   KeyLines auth_lines;
+  ProtocolLogSettings protocol_log;
+  KeyLines protocol_log_lines;
   KeyLines spool_lines;
   KeyLines retry_lines;
   KeyLines admin_lines;

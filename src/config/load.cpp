@@ -105,6 +105,7 @@ Model finish(ModelDraft draft, std::vector<ConnectorFile> files) {
   model.back_pressure = draft.back_pressure;
   model.tls = draft.tls;
   model.auth = draft.auth;
+  model.protocol_log = std::move(draft.protocol_log);
   for (auto& domain : draft.accepted_domains) model.accepted_domains.push_back(std::move(domain));
   for (auto& connector : draft.send_connectors) {
     model.send_connectors.push_back(std::move(connector));
@@ -163,6 +164,7 @@ Loaded load(const std::string& directory, const std::vector<IpAddress>& addresse
   if (table) {
     read_section(main_file_parameters(), *table, main_file, draft);
     check_main(draft, main_file);
+    check_protocol_log(draft, main_file);
   }
   std::shared_ptr<const policy::AddressBook> address_book;
   if (!draft.address_book.empty()) {

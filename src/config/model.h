@@ -51,6 +51,14 @@ struct LimitSettings {
   friend bool operator==(const LimitSettings&, const LimitSettings&) = default;
 };
 
+struct ProtocolLogSettings {
+  std::string folder;                       // empty: in data_dir
+  uint64_t max_file_size = 10ULL << 20;     // octets, as all defaults here Exchange's
+  uint64_t max_folder_size = 250ULL << 20;  // octets
+  Duration max_age = hours(24 * 30);
+  friend bool operator==(const ProtocolLogSettings&, const ProtocolLogSettings&) = default;
+};
+
 struct AdminSettings {
   std::optional<Endpoint> listen;  // of /metrics and /healthz; nothing: off
   friend bool operator==(const AdminSettings&, const AdminSettings&) = default;
@@ -167,6 +175,7 @@ struct Model {
   BackPressureSettings back_pressure;
   TlsSettings tls;
   AuthSettings auth;
+  ProtocolLogSettings protocol_log;
   std::vector<policy::AcceptedDomain> accepted_domains;
   std::vector<SendConnector> send_connectors;
   std::vector<policy::ReceiveConnector> receive_connectors;  // by file name

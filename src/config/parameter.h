@@ -64,6 +64,7 @@ struct Parameter {
 [[nodiscard]] std::span<const Parameter<TlsSettings>> tls_parameters();
 [[nodiscard]] std::span<const Parameter<CertificateDraft>> sni_parameters();
 [[nodiscard]] std::span<const Parameter<AuthSettings>> auth_parameters();
+[[nodiscard]] std::span<const Parameter<ProtocolLogSettings>> protocol_log_parameters();
 [[nodiscard]] std::span<const Parameter<AcceptedDomainDraft>> accepted_domain_parameters();
 [[nodiscard]] std::span<const Parameter<SendDraft>> send_connector_parameters();
 [[nodiscard]] std::span<const Parameter<ReceiveDraft>> receive_connector_parameters();

@@ -65,6 +65,7 @@ void read_back_pressure(const Value& value, const Place& place, ModelDraft& mode
 void read_tls(const Value& value, const Place& place, ModelDraft& model);
 void read_sni(const Value& value, const Place& place, TlsSettings& tls);
 void read_auth(const Value& value, const Place& place, ModelDraft& model);
+void read_protocol_log(const Value& value, const Place& place, ModelDraft& model);
 void read_accepted_domains(const Value& value, const Place& place, ModelDraft& model);
 void read_send_connectors(const Value& value, const Place& place, ModelDraft& model);
 void read_cores(const Value& value, const Place& place, ServerSettings& server);

@@ -117,6 +117,8 @@ std::string reference_markdown() {
   append_section(out, "`[[tls.sni]]`", "In relais.toml, one table a certificate.",
                  sni_parameters());
   append_section(out, "`[auth]`", "In relais.toml: docs/auth.md.", auth_parameters());
+  append_section(out, "`[protocol_log]`", "In relais.toml: docs/protocol-log.md.",
+                 protocol_log_parameters());
   append_section(out, "`[back_pressure]`",
                  "In relais.toml. What happens when a resource runs short: docs/limits.md. For "
                  "each resource medium_ends <= medium < high, and medium_ends <= high_ends <= "

@@ -180,8 +180,8 @@ constexpr RuleText kRules[] = {
      "Another limit is always met first, or the limit leaves nothing, and whoever reads the file "
      "believes otherwise.",
      "Change one of the two values that the message names."},
-    {Rule::kLimitsContradict, "Two times are in the wrong order.",
-     "The shorter one would always end the wait that the longer one is for.",
+    {Rule::kLimitsContradict, "Two values are in the wrong order.",
+     "One of the two would never have an effect.",
      "Change one of the two values that the message names."},
     {Rule::kSpoolSegments, "spool.segment_size is more than a quarter of spool.max_size.",
      "Space is freed by whole segments; with fewer than four the queue would be full and empty in "

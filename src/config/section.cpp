@@ -16,6 +16,7 @@ std::string_view section_of(const std::string& key) {
   if (has(back_pressure_parameters())) return "back_pressure";
   if (has(tls_parameters())) return "tls";
   if (has(auth_parameters())) return "auth";
+  if (has(protocol_log_parameters())) return "protocol_log";
   return {};
 }
 

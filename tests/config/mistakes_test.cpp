@@ -20,10 +20,12 @@ TEST(Mistakes, InTheSectionsOfTheMainFile) {
   const std::pair<const char*, std::string> cases[] = {
       {"[servers]\nfqdn = \"a.b\"",
        "1: servers: unknown key. Did you mean 'server'? Known here: server, spool, retry, "
-       "limits, admin, back_pressure, tls, auth, accepted_domain, send_connector, address_book."},
+       "limits, admin, back_pressure, tls, auth, protocol_log, accepted_domain, send_connector, "
+       "address_book."},
       {"fqdn = \"a.b\"",
        "1: fqdn: unknown key. It belongs into [server]. Known here: server, spool, retry, "
-       "limits, admin, back_pressure, tls, auth, accepted_domain, send_connector, address_book."},
+       "limits, admin, back_pressure, tls, auth, protocol_log, accepted_domain, send_connector, "
+       "address_book."},
       {"server = 5", "1: server: found a whole number (5). Write a table: [server]."},
       {"[server]\nfqnd = 1", "2: server.fqnd: unknown key. Did you mean 'fqdn'? " + known},
       {"[server]\ncolour = 1", "2: server.colour: unknown key. " + known},
@@ -79,13 +81,20 @@ TEST(Mistakes, InTheSectionsOfTheMainFile) {
        "as in \"64KB\" or \"36MB\"."},
       {"table_memory = \"64MB\"",
        "1: table_memory: unknown key. It belongs into [limits]. Known here: server, spool, retry, "
-       "limits, admin, back_pressure, tls, auth, accepted_domain, send_connector, address_book."},
+       "limits, admin, back_pressure, tls, auth, protocol_log, accepted_domain, send_connector, "
+       "address_book."},
       {"[spool]\nmax_size = \"64MB\"\nsegment_size = \"32MB\"",
        "3: spool.segment_size: 32MB is more than a quarter of max_size (64MB). Write at most 16MB, "
        "or a larger max_size."},
       {"[spool]\nmax_size = \"64MB\"",
        "1: spool.segment_size: 64MB is more than a quarter of max_size (64MB). Write at most 16MB, "
        "or a larger max_size."},
+      {"[protocol_log]\nmax_folder_size = \"1MB\"",
+       "2: protocol_log.max_folder_size: 1MB is less than two files of max_file_size (10MB). Write "
+       "at least 20MB, or a smaller max_file_size."},
+      {"[protocol_log]\nmax_file_size = \"200MB\"",
+       "1: protocol_log.max_folder_size: 250MB is less than two files of max_file_size (200MB). "
+       "Write at least 400MB, or a smaller max_file_size."},
       {"[retry]\nfirst = \"2m\"\nmax = \"1m\"",
        "3: retry.max: 1m is shorter than first (2m). Write a max that is not shorter than first."},
       {"[retry]\nexpire_after = \"1m\"",
