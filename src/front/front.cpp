@@ -211,6 +211,7 @@ bool Front::begin(Connection& connection) {
   become(*session, session->principal);
   arm_timer(*session, loop_.now() + selection.connector->connection_inactivity_timeout);
   observer_.on_opened(client_of(*session));
+  begin_dialogue(*session);
   hold(*session, admission.wait, 0);
   if (!policy.snapshot().tls_at(local)) {
     session->server.greet(rfc5322_date(loop_.wall_now()));
@@ -225,13 +226,15 @@ void Front::refuse_connection(int fd, const Endpoint& local, const Endpoint& rem
                               const policy::Selection& selection, const smtp::Reply& reply,
                               std::string_view reason) {
   // Who begins with TLS cannot read what we say in the clear.
-  if (policies_.back().policy->snapshot().tls_at(local)) {
-    loop_.kernel().close(fd);
-  } else {
+  const bool heard = !policies_.back().policy->snapshot().tls_at(local);
+  if (heard) {
     say_and_close(fd, reply);
+  } else {
+    loop_.kernel().close(fd);
   }
-  observer_.on_refused(client_at_connect(local, remote, selection), "connect", {}, {}, reply,
-                       reason);
+  const Client client = client_at_connect(local, remote, selection);
+  observer_.on_refused(client, "connect", {}, {}, reply, reason);
+  show_refused_connection(client, selection.connector, heard ? &reply : nullptr, reason);
 }
 
 void Front::say_and_close(int fd, const smtp::Reply& reply) {
@@ -274,6 +277,7 @@ void Front::on_timer(Session& session) {
   const smtp::Reply& reply = timed_out ? smtp::replies::kConnectionTimedOut : smtp::replies::kIdle;
   observer_.on_refused(client_of(session), "timeout", session.server.transaction(), {}, reply,
                        timed_out ? "connection_timeout" : "connection_inactivity_timeout");
+  note(session, timed_out ? "connection_timeout" : "connection_inactivity_timeout", "timed out");
   drop_message(session);
   release(session);
   session.server.shut(reply);
@@ -295,6 +299,7 @@ void Front::retire(Session& session) {
   ASSERT(!session.receiving && !session.sending && session.input.empty());
   loop_.cancel_timer(session.timer);
   observer_.on_closed(client_of(session));
+  if (session.dialogue != nullptr) session.dialogue->closed(loop_.wall_now(), session.finishing);
   PolicyUse* use = session.policy;
   if (!session.connection_charges.empty())
     limits_->give_back(session.connection_charges, loop_.now());

@@ -23,6 +23,7 @@
 #include "base/slab.h"
 #include "front/arrival.h"
 #include "front/auth_return.h"
+#include "front/dialogue.h"
 #include "front/milters.h"
 #include "front/observer.h"
 #include "front/serving_policy.h"
@@ -75,6 +76,8 @@ class Front {
              std::shared_ptr<const policy::LimitSet> limits = {});
   // What MAIL is answered while a resource is short.
   void apply(std::shared_ptr<const policy::BackPressure> pressure);
+  // Who sees the dialogues of sessions that begin from now on; borrowed. Null: nobody.
+  void watch(DialogueSink* sink) { dialogues_ = sink; }
   // Serves exactly these endpoints from now on; takes over the descriptors. Running sessions stay.
   void listen(std::vector<Listener> listeners);
   // A connection that another core accepted on its listener of `local`'s port.
@@ -237,9 +240,22 @@ class Front {
   [[nodiscard]] Duration pace_connection();
   void give_back(Session& session, size_t from);
 
-  void on_command(Session& session);
+  void on_command(Session& session, std::string_view line);
   void on_error_reply(Session& session, size_t replies_before,
                       std::optional<Duration> tarpit = std::nullopt);
+
+  // session_dialogue.cpp
+  [[nodiscard]] uint64_t next_dialogue_number();
+  [[nodiscard]] std::unique_ptr<Dialogue> watched_dialogue(
+      const Client& client, const policy::ReceiveConnector* connector);
+  void begin_dialogue(Session& session);
+  void note_rights(Session& session);
+  void show_command(Session& session, std::string_view line);
+  void show_refused_connection(const Client& client, const policy::ReceiveConnector* connector,
+                               const smtp::Reply* reply, std::string_view reason);
+  void note(Session& session, std::string_view data, std::string_view context) {
+    if (session.dialogue != nullptr) session.dialogue->note(loop_.wall_now(), data, context);
+  }
 
   // session_milter.cpp
   [[nodiscard]] bool has_milter(const Session& session) const;
@@ -269,6 +285,8 @@ class Front {
   Slab<Arrival> arrivals_;
   Milters milters_;
   upstream::Upstreams upstreams_;
+  DialogueSink* dialogues_ = nullptr;
+  uint64_t last_dialogue_ = 0;
   std::vector<Listener> listeners_;  // fd < 0: no longer served
   std::list<PolicyUse> policies_;    // back() is current
   std::shared_ptr<const policy::LimitSet> limits_;

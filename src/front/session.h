@@ -17,6 +17,7 @@
 #include "base/guid.h"
 #include "base/ip.h"
 #include "base/slab.h"
+#include "front/dialogue.h"
 #include "front/serving_policy.h"
 #include "policy/limit_set.h"
 #include "ring/timer_wheel.h"
@@ -135,6 +136,8 @@ struct Session {
   Instant held_until{};                // replies and input wait until then; 0: they do not
   size_t free_output = 0;              // octets of the server's output that do not wait
   bool tarpitted = false;              // its errors wait
+
+  std::unique_ptr<Dialogue> dialogue;  // null: nobody watches
 
   const policy::LimitState* told_of = nullptr;  // the last limit that the log heard of
 

@@ -29,7 +29,7 @@ void Front::act(Session& session, const smtp::Event& event, size_t replies_befor
     case smtp::Event::Kind::kAnswered:
       return;
     case smtp::Event::Kind::kCommand:
-      return on_command(session);
+      return on_command(session, event.bytes);
     case smtp::Event::Kind::kStartTls:
       return on_start_tls(session);
     case smtp::Event::Kind::kAuth:
@@ -69,6 +69,7 @@ void Front::answer(Session& session, const policy::Decision& decision, const smt
   if (!decision.allowed) {
     observer_.on_refused(client_of(session), command, session.server.transaction(), recipient,
                          reply, decision.reason);
+    note(session, decision.reason, "refused");
   }
   const size_t replies_before = session.server.output().size();
   session.server.answer({reply});
@@ -85,14 +86,17 @@ void Front::on_mail(Session& session, const smtp::Event& event) {
   if (!is_proxied(session) && !spool_.accepting(session.receive_connector().name)) {
     observer_.on_refused(client_of(session), "MAIL", session.server.transaction(), {},
                          smtp::replies::kInsufficientResources, "the spool is full");
+    note(session, "the spool is full", "refused");
     return session.server.answer({smtp::replies::kInsufficientResources});
   }
   const auto& snapshot = session.policy->policy->snapshot();
   const auto decision = snapshot.mail(session.connector, session.principal, event.path.domain,
                                       session.server.in_tls());
   if (decision.allowed && !may_send(session, event)) return;
-  if (decision.allowed) hold(session, pressure_->wait(internal), session.server.output().size());
   if (!decision.allowed) return answer(session, decision, {}, "MAIL", {});
+  const Duration wait = pressure_->wait(internal);
+  if (session.dialogue != nullptr && wait.ns > 0) note(session, tarpit_text(wait), "back pressure");
+  hold(session, wait, session.server.output().size());
   if (has_milter(session)) return ask_about_mail(session, event);
   accept_mail(session);
 }
@@ -136,6 +140,7 @@ void Front::begin_content(Session& session) {
   if (!begin_message(session)) {
     observer_.on_refused(client_of(session), "DATA", session.server.transaction(), {},
                          smtp::replies::kInsufficientResources, "no message memory is free");
+    note(session, "no message memory is free", "refused");
     return session.server.answer({smtp::replies::kInsufficientResources});
   }
   prepare_content(session);
@@ -196,6 +201,7 @@ void Front::prepare_content(Session& session) {
                                                                          : std::string_view{},
                          .date = date});
   append_stamps(session);
+  note(session, view(id), "receiving message");
 }
 
 // The one place where a session says how far it was trusted, to those who read the message later.
@@ -325,6 +331,7 @@ void Front::on_write_failed(Session& session) {
   session.write_failed = false;
   observer_.on_refused(client_of(session), "DATA", session.server.transaction(), {},
                        smtp::replies::kWriteFailed, "the spool could not write the message");
+  note(session, "the spool could not write the message", "refused");
   session.server.answer({smtp::replies::kWriteFailed});
 }
 

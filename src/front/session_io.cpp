@@ -73,7 +73,8 @@ void Front::run(Session& session) {
       if (!session.server.output().empty()) return;
     }
     const size_t replies_before = session.server.output().size();
-    session.server.ask_before_commands(is_limited(session, policy::Measure::kCommands));
+    session.server.ask_before_commands(session.dialogue != nullptr ||
+                                       is_limited(session, policy::Measure::kCommands));
     const smtp::Event event = session.server.next();
 
     if (event.kind == smtp::Event::Kind::kNeedInput) {
@@ -127,6 +128,9 @@ bool Front::take_output(Session& session) {
   std::string& waiting =
       tls != nullptr && !tls->plain.empty() ? tls->plain : session.server.output_buffer();
   const size_t octets = session.held() ? std::exchange(session.free_output, 0) : waiting.size();
+  // Before the handshake is done nobody hears what waits behind it.
+  if (session.dialogue != nullptr && (tls == nullptr || session.server.in_tls()))
+    session.dialogue->left(loop_.wall_now(), std::string_view(waiting).substr(0, octets));
   if (tls != nullptr && tls->plain.empty()) {
     encrypt(session, octets);
   } else if (octets < waiting.size()) {

@@ -50,6 +50,8 @@ bool Front::limited(Session& session, const LimitVerdict& verdict, std::string_v
   if (verdict.kind == LimitVerdict::Kind::kPass) return false;
   if (verdict.kind == LimitVerdict::Kind::kDelay) {
     tell_limited(session, *verdict.by, verdict.level, verdict.wait, false);
+    if (session.dialogue != nullptr)
+      note(session, tarpit_text(verdict.wait), verdict.by->limit->shown_name());
     hold(session, verdict.wait, session.server.output().size());
     return false;
   }
@@ -59,6 +61,7 @@ bool Front::limited(Session& session, const LimitVerdict& verdict, std::string_v
   const smtp::Reply& reply = refusal.reply;
   observer_.on_refused(client_of(session), command, session.server.transaction(), recipient, reply,
                        refusal.reason);
+  note(session, refusal.reason, "refused");
   if (session.server.awaits_answer()) {
     session.server.answer({.reply = reply, .close = reply.code == 421});
   } else {
@@ -177,7 +180,10 @@ void Front::give_back(Session& session, size_t from) {
 }
 
 // A command has come. One that is delayed runs when its time has come.
-void Front::on_command(Session& session) {
+void Front::on_command(Session& session, std::string_view line) {
+  if (session.dialogue != nullptr) show_command(session, line);
+  if (!is_limited(session, Measure::kCommands))
+    return session.server.answer({smtp::replies::kNoop});
   const LimitVerdict verdict = charge_for_good(session, Measure::kCommands, 1);
   if (!limited(session, verdict, "command", {})) session.server.answer({smtp::replies::kNoop});
 }
@@ -196,7 +202,9 @@ void Front::on_error_reply(Session& session, size_t replies_before,
     limited(session, verdict, "error", {});
   }
   if (!tarpit && session.tarpitted) tarpit = session.receive_connector().tarpit_interval;
-  if (tarpit) hold(session, *tarpit, replies_before);
+  if (!tarpit) return;
+  if (session.dialogue != nullptr) note(session, tarpit_text(*tarpit), {});
+  hold(session, *tarpit, replies_before);
 }
 
 // When it begins: how many connections there may be, and how many may begin. False: refused and

@@ -184,6 +184,7 @@ void Front::refuse(Session& session, Asked asked, const smtp::Reply& reply,
       client_of(session), command_of(asked), session.server.transaction(),
       asked == Asked::kRecipient ? session.server.asked_path().address : std::string_view{}, reply,
       reason);
+  note(session, reason, "refused");
   const size_t replies_before = session.server.output().size();
   session.server.answer({.reply = reply, .close = reply.code == 421});
   if (reply.permanent()) on_error_reply(session, replies_before);

@@ -21,6 +21,7 @@ void Front::on_start_tls(Session& session) {
   drop_input(session);
   session.tls = std::make_unique<SessionTls>(context);
   std::swap(session.tls->plain, session.server.output_buffer());
+  if (session.dialogue != nullptr) session.dialogue->left(loop_.wall_now(), session.tls->plain);
 }
 
 // From the first octet on. False: it cannot.
@@ -47,6 +48,7 @@ bool Front::feed_plaintext(Session& session) {
       case tls::Event::Kind::kOpened:
         forget_user(session);
         session.server.tls_started();
+        if (session.dialogue != nullptr) note(session, tls_text(session), "TLS negotiated");
         if (tls.implicit) session.server.greet(rfc5322_date(loop_.wall_now()));
         break;
       case tls::Event::Kind::kPlaintext:
@@ -76,6 +78,7 @@ void Front::end_tls(Session& session) {
   if (!told && session.tls->stream.state() == Stream::State::kFailed) {
     observer_.on_refused(client_of(session), "TLS", session.server.transaction(), {},
                          smtp::replies::kTlsUnavailable, session.tls->stream.failure());
+    note(session, session.tls->stream.failure(), "TLS handshake failed");
   }
   drop_input(session);
   session.peer_done = true;

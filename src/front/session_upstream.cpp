@@ -96,6 +96,7 @@ void Front::on_upstream_failed(Session& session, std::string_view why) {
 // No upstream has anything of it, so it can go to the queue as mail of other connectors does.
 void Front::fall_back(Session& session, Asked asked, std::string_view why) {
   observer_.on_fallback(client_of(session), session.server.transaction(), why);
+  note(session, why, "no upstream answers, so it is queued");
   release_upstream(session);
   if (!spool_.accepting(session.receive_connector().name))
     return refuse(session, asked, smtp::replies::kInsufficientResources, "the spool is full");
