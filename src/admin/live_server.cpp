@@ -6,15 +6,13 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 
 #include "admin/notices.h"
+#include "admin/unix_socket.h"
 #include "base/result.h"
 
 namespace relais::admin {
@@ -30,15 +28,6 @@ constexpr std::chrono::seconds kAnswerWithin{10};
 
 std::string live_problem(int number) { return std::string(describe(error_from_errno(number))); }
 
-// False: the path is too long for a socket.
-bool fill_address(sockaddr_un& address, const std::string& path) {
-  address = {};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return false;
-  std::memcpy(address.sun_path, path.data(), path.size());
-  return true;
-}
-
 void set_timeouts(int fd, timeval time) {
   setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time);
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
@@ -49,19 +38,12 @@ void set_timeouts(int fd, timeval time) {
 std::string live_path(const std::string& data_dir) { return data_dir + "/live"; }
 
 std::string LiveServer::bind_socket() {
-  sockaddr_un address{};
-  if (!fill_address(address, path_))
-    return fmt::format("the path has {} octets, {} are allowed: choose a shorter data_dir",
-                       path_.size(), sizeof address.sun_path - 1);
-  unlink(path_.c_str());  // of a server that was killed: the lock of the folder is ours
-  fd_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   stop_ = eventfd(0, EFD_CLOEXEC);
-  if (fd_ < 0 || stop_ < 0) return live_problem(errno);
-  if (bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    return live_problem(errno);
+  if (stop_ < 0) return live_problem(errno);
+  std::string problem;
   // What it tells, usage.json tells to everybody who may read it.
-  chmod(path_.c_str(), 0666);
-  return listen(fd_, kLiveBacklog) == 0 ? std::string() : live_problem(errno);
+  fd_ = listen_at(path_, 0666, kLiveBacklog, problem);
+  return problem;
 }
 
 void LiveServer::start(const std::string& data_dir) {
@@ -144,27 +126,24 @@ void LiveServer::answer(int client) {
 
 LiveAnswer ask_live(const std::string& data_dir) {
   const std::string path = live_path(data_dir);
-  sockaddr_un address{};
-  if (!fill_address(address, path))
-    return {{}, fmt::format("{}: the path is too long for a socket", path)};
-  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return {{}, live_problem(errno)};
   LiveAnswer answer;
-  set_timeouts(fd, {.tv_sec = kAnswerWithin.count() + 5, .tv_usec = 0});
-  if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    const bool nobody = errno == ENOENT || errno == ECONNREFUSED;
+  std::string problem;
+  bool nobody = false;
+  const int fd = connect_to(path, problem, nobody);
+  if (fd < 0) {
     answer.problem = nobody ? fmt::format("no server runs with the data folder {}", data_dir)
-                            : fmt::format("{}: {}", path, live_problem(errno));
-  } else {
-    std::array<char, 16384> part{};
-    ssize_t octets = 0;
-    while ((octets = recv(fd, part.data(), part.size(), 0)) > 0 || (octets < 0 && errno == EINTR)) {
-      if (octets > 0) answer.json.append(part.data(), static_cast<size_t>(octets));
-    }
-    if (octets < 0) answer.json.clear();
-    if (answer.json.empty())
-      answer.problem = fmt::format("the server with the data folder {} does not answer", data_dir);
+                            : fmt::format("{}: {}", path, problem);
+    return answer;
   }
+  set_timeouts(fd, {.tv_sec = kAnswerWithin.count() + 5, .tv_usec = 0});
+  std::array<char, 16384> part{};
+  ssize_t octets = 0;
+  while ((octets = recv(fd, part.data(), part.size(), 0)) > 0 || (octets < 0 && errno == EINTR)) {
+    if (octets > 0) answer.json.append(part.data(), static_cast<size_t>(octets));
+  }
+  if (octets < 0) answer.json.clear();
+  if (answer.json.empty())
+    answer.problem = fmt::format("the server with the data folder {} does not answer", data_dir);
   close(fd);
   return answer;
 }

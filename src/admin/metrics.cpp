@@ -50,6 +50,8 @@ enum class Metric : uint8_t {
   kSegments,
   kFlushes,
   kFailedFlushes,
+  kProtocolLines,
+  kProtocolDropped,
   kCpu,
   kResident,
   kVirtual,
@@ -201,6 +203,16 @@ constexpr MetricRow kMetricRows[] = {
      kCounter,
      {},
      "Writes or flushes that failed: the messages were answered 451. Look at the disk."},
+    {Metric::kProtocolLines,
+     "relais_protocol_log_lines_total",
+     kCounter,
+     {},
+     "Lines of dialogues that were written to the protocol log."},
+    {Metric::kProtocolDropped,
+     "relais_protocol_log_dropped_lines_total",
+     kCounter,
+     {},
+     "Lines that were not: the disk is full or too slow, or the folder cannot be written."},
     {Metric::kCpu,
      "process_cpu_seconds_total",
      kCounter,
@@ -446,6 +458,8 @@ std::string metrics_text(const Metrics& metrics, const ProcessFigures& process) 
   put_limits(page, metrics.limits);
   put_resources(page, metrics.resources);
   put_cores(page, metrics.cores);
+  page.put(Metric::kProtocolLines, metrics.protocol_log.lines);
+  page.put(Metric::kProtocolDropped, metrics.protocol_log.dropped);
   put_process(page, process);
   return std::move(page).text();
 }

@@ -17,6 +17,7 @@
 #include "admin/limit_metrics.h"
 #include "admin/pressure_report.h"
 #include "admin/process_figures.h"
+#include "admin/protocol_log_figures.h"
 #include "admin/top_clients.h"
 #include "admin/usage_figures.h"
 #include "admin/usage_totals.h"
@@ -42,6 +43,7 @@ struct Metrics {
   std::vector<LimitMetrics> limits;
   std::vector<PressureReport::Entry> resources;
   CoreFigures cores;  // their sum
+  ProtocolLogFigures protocol_log{};
 };
 
 // Those of `totals`, and with figures of 0 those of `configured` that nobody has used yet and "".

@@ -80,6 +80,17 @@ struct TopOptions {
 };
 [[nodiscard]] int top(const TopOptions& options);
 
+struct TraceOptions {
+  std::string folder;
+  std::string remote;     // a range of clients
+  std::string connector;  // empty: any
+  uint64_t count = 0;     // sessions, after which it ends; 0: any number
+  uint32_t seconds = 0;   // the same; 0: for ever
+  bool json = false;
+};
+// 0: until it was told to end, 1: there is no server, or it ended.
+[[nodiscard]] int trace(const TraceOptions& options);
+
 // Where the lines of `relais shell` come from; neither: standard input.
 struct ShellInput {
   std::optional<std::string> line;  // -c

@@ -74,6 +74,8 @@ Result<std::unique_ptr<Core>> Core::create(ring::Kernel& kernel, const config::M
   core->log_ = std::move(*log);
   core->usage_ = std::make_unique<admin::Usage>(*core->loop_, core->usage_tray_);
   core->observers_ = std::make_unique<admin::Observers>(*core->usage_, *core->log_);
+  core->dialogues_ =
+      std::make_unique<admin::DialogueFeed>(*core->loop_, options.protocol_log, model.server.fqdn);
   const spool::Spool::Options in_spool = spool_options(model, options.index);
   auto spool = spool::Spool::open(*core->loop_, in_spool);
   if (!spool) return give_up(spool, problem, "the spool in " + in_spool.folder);
@@ -83,6 +85,7 @@ Result<std::unique_ptr<Core>> Core::create(ring::Kernel& kernel, const config::M
                                     front_options(model, options));
   if (!front) return give_up(front, problem, "receive buffers");
   core->front_ = std::move(*front);
+  core->front_->watch(core->dialogues_.get());
   auto relay = relay::Relay::create(*core->loop_, *core->spool_, *core->log_, model.send_connectors,
                                     relay_options(model, options), problem);
   if (!relay) return std::unexpected(relay.error());
@@ -173,6 +176,9 @@ void Core::dispatch(const ring::Completion& completion) {
     case kLogTimer:
       return log_->on_completion(completion);
 
+    case kDialogueTimer:
+      return dialogues_->on_completion(completion);
+
     case kUsageTimer:
       usage_->on_completion(completion);
       return report();
@@ -219,6 +225,9 @@ void Core::on_letters() {
         break;
       case ring::Letter::Kind::kPressure:
         on_pressure(letter);
+        break;
+      case ring::Letter::Kind::kTraces:
+        dialogues_->trace(*std::static_pointer_cast<admin::TraceTaps>(letter.object));
         break;
     }
   }

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "admin/dialogue_feed.h"
 #include "admin/message_log.h"
 #include "admin/observers.h"
 #include "admin/usage.h"
@@ -34,6 +35,7 @@ class Core {
     uint16_t index = 0;
     uint64_t guid_salt = 0;
     relay::HopSecurities hop_security = {};  // by Send connector
+    std::shared_ptr<admin::DialogueTray> protocol_log = {};  // null: none
   };
 
   // An error: `problem` says what could not be made. `model` must outlive the core.
@@ -78,6 +80,7 @@ class Core {
   std::shared_ptr<admin::UsageTray> usage_tray_ = std::make_shared<admin::UsageTray>();
   std::unique_ptr<admin::Usage> usage_;
   std::unique_ptr<admin::Observers> observers_;
+  std::unique_ptr<admin::DialogueFeed> dialogues_;
   std::unique_ptr<spool::Spool> spool_;
   std::unique_ptr<front::Front> front_;
   std::unique_ptr<relay::Relay> relay_;

@@ -141,6 +141,17 @@ int main(int argc, char** argv) {
       ->check(CLI::NonNegativeNumber);
   top->add_flag("--once", top_options.once, "one frame, without escapes");
   top->add_flag("--json", top_options.json, "a JSON object a line; with --once one");
+  CLI::App* trace = with_config(app.add_subcommand(
+      "trace", "the dialogues of a running server's sessions as they go; Ctrl-C ends"));
+  relais::TraceOptions trace_options;
+  trace->add_option("--remote", trace_options.remote, "of which clients: an address, CIDR, or a-b")
+      ->required();
+  trace->add_option("--connector", trace_options.connector, "of this Receive connector only");
+  trace->add_option("--count", trace_options.count, "end when so many sessions have ended")
+      ->check(CLI::PositiveNumber);
+  trace->add_option("--seconds", trace_options.seconds, "end after so long")
+      ->check(CLI::Range(1, 86'400));
+  trace->add_flag("--json", trace_options.json, "one JSON object a line");
   CLI::App* replay = with_config(app.add_subcommand(
       "replay", "what the limits of --config would have done with the traffic of a message log"));
   relais::ReplayArguments replayed;
@@ -179,6 +190,10 @@ int main(int argc, char** argv) {
   if (top->parsed()) {
     top_options.folder = folder;
     return relais::top(top_options);
+  }
+  if (trace->parsed()) {
+    trace_options.folder = folder;
+    return relais::trace(trace_options);
   }
   if (replay->parsed()) {
     replayed.folder = folder;

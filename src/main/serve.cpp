@@ -20,14 +20,15 @@
 #include "admin/notices.h"
 #include "admin/override_keeper.h"
 #include "admin/pressure_keeper.h"
+#include "admin/protocol_log.h"
 #include "admin/server_state.h"
+#include "admin/trace_server.h"
 #include "admin/usage_keeper.h"
 #include "config/load.h"
 #include "config/write_file.h"
 #include "main/authentication.h"
 #include "main/certificate.h"
 #include "main/commands.h"
-
 #include "main/core.h"
 #include "main/hop_security.h"
 #include "main/listeners.h"
@@ -98,7 +99,7 @@ class Server {
   void post_limits();
   void drop_unused_policies();
   void sweep_limits();
-  void post(ring::Letter::Kind kind);
+  void post(ring::Letter::Kind kind, const std::shared_ptr<void>& object = {});
   void post_pressure();
   [[nodiscard]] config::Loaded read_gently() const;
   void reload();
@@ -132,6 +133,8 @@ class Server {
   admin::PressureKeeper pressure_;
   admin::OverrideKeeper overrides_;
   admin::LiveKeeper live_;
+  admin::ProtocolLog protocol_log_{kernel_, RELAIS_VERSION};
+  admin::TraceServer traces_;
   front::Neighbours neighbours_;
   std::vector<std::jthread> threads_;
   std::vector<Started> cores_;
@@ -219,9 +222,11 @@ void Server::core_thread(uint16_t index, uint64_t salt, std::promise<Started>& s
   CPU_SET(model_.server.cores[index], &cpus);
   pthread_setaffinity_np(pthread_self(), sizeof cpus, &cpus);
   std::string problem;
-  auto core =
-      Core::create(kernel_, model_, neighbours_,
-                   {.index = index, .guid_salt = salt, .hop_security = hop_security_}, problem);
+  const Core::Options options{.index = index,
+                              .guid_salt = salt,
+                              .hop_security = hop_security_,
+                              .protocol_log = protocol_log_.tray()};
+  auto core = Core::create(kernel_, model_, neighbours_, options, problem);
   if (!core) {
     started.set_value({nullptr, problem + ": " + std::string(describe(core.error())), {}});
     return;
@@ -276,6 +281,7 @@ void Server::post_policy(std::shared_ptr<const front::ServingPolicy> policy,
   policies_.push_back(std::move(policy));
   connection_rate_ = connection_rate;
   post_limits();
+  traces_.connectors(connector_names());
 }
 
 // With the newest policy, which cores take again as it is.
@@ -304,15 +310,13 @@ void Server::sweep_limits() {
   limits_.sweep(swept_);
 }
 
-void Server::post(ring::Letter::Kind kind) {
-  for (const Started& core : cores_) core.core->mailbox().post({.kind = kind});
+void Server::post(ring::Letter::Kind kind, const std::shared_ptr<void>& object) {
+  for (const Started& core : cores_) core.core->mailbox().post({.kind = kind, .object = object});
 }
 
 void Server::post_pressure() {
   const auto letter = pressure_.tick(usage_.cores());
-  if (letter == nullptr) return;
-  for (const Started& core : cores_)
-    core.core->mailbox().post({.kind = ring::Letter::Kind::kPressure, .object = letter});
+  if (letter != nullptr) post(ring::Letter::Kind::kPressure, letter);
 }
 
 // Reading takes seconds for a million ranges, so it is less urgent than the cores, which share its
@@ -394,6 +398,7 @@ void Server::reload() {
   const auto posted = steady_clock::now();
   post(ring::Letter::Kind::kReopenLog);
   pressure_.configure(loaded.model.back_pressure);
+  protocol_log_.configure(loaded.model);
   watch(loaded.model);
   const auto ms = [](auto duration) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
@@ -435,7 +440,8 @@ void Server::publish_metrics() {
                          .connectors = admin::connector_metrics(usage_.since_start(), names),
                          .limits = {},
                          .resources = pressure_.report().resources,
-                         .cores = usage_.cores()};
+                         .cores = usage_.cores(),
+                         .protocol_log = protocol_log_.figures()};
   metrics.limits = admin::limit_metrics(
       *limit_set_, admin::limited_connectors(metrics.connectors, names), kernel_.now());
   metrics_->publish(std::make_shared<const admin::Metrics>(std::move(metrics)));
@@ -497,6 +503,7 @@ void Server::wait_for_end() {
          model_.server.drain_timeout.seconds());
   if (metrics_ != nullptr) metrics_->set_health(admin::MetricsServer::Health::kDraining);
   post(ring::Letter::Kind::kDrain);
+  traces_.stop();
   // The last letter: from here on mailboxes may go.
   done_->count_down();
   // A second signal does not wait: what was acknowledged is on disk in any case.
@@ -508,6 +515,7 @@ void Server::wait_for_end() {
     publish_live();
   }
   threads_.clear();
+  protocol_log_.finish();
   metrics_.reset();
   usage_.finish();
   pressure_.finish();
@@ -521,6 +529,9 @@ int Server::run() {
   pressure_.begin(getpid());
   live_.begin(getpid(), model_.server.data_dir, model_.server.fqdn, RELAIS_VERSION);
   pressure_.configure(model_.back_pressure);
+  protocol_log_.configure(model_);
+  traces_.start(model_.server.data_dir, cores_.size(),
+                [this](auto taps) { post(ring::Letter::Kind::kTraces, std::move(taps)); });
   overrides_.begin(getpid(), {kernel_.now(), kernel_.wall_now()});
   post_policy(compile(model_.receive_connectors, model_, services_of(model_)),
               model_.server.max_connection_rate_per_minute);

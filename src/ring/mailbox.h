@@ -21,6 +21,7 @@ struct Letter {
     kReopenLog,
     kAuth,      // `object`: what an authenticator has said
     kPressure,  // `object`: what the states of the resources mean from now on
+    kTraces,    // `object`: who traces from now on
   };
   Kind kind = Kind::kDrain;
   int32_t value = 0;

@@ -67,6 +67,8 @@ enum class Operation : uint8_t {
   kLogTimer,  // admin: it must not wait longer
 
   kUsageTimer,  // admin: what was counted goes to the main thread
+
+  kDialogueTimer,  // admin: lines of dialogues go to the protocol log and to tracers
 };
 
 // 64 bits that go to the kernel as user_data and come back. A file descriptor or a pointer is not
