@@ -75,11 +75,14 @@ void Front::on_auth_outcome(Session& session, auth::Outcome outcome, std::string
   if (outcome == auth::Outcome::kUnavailable) {
     observer_.on_refused(client_of(session), "AUTH", session.server.transaction(), {},
                          smtp::replies::kAuthUnavailable, trouble);
+    note(session, trouble, "refused");
     session.user.clear();
     return session.server.answer({smtp::replies::kAuthUnavailable});
   }
   session.server.answer({smtp::replies::kAuthenticated});
   become(session, Principal::kAuthenticatedUsers);
+  note(session, session.user, "authenticated");
+  if (session.dialogue != nullptr) note_rights(session);
 }
 
 // One reply for all failures; the log has the reason.
@@ -87,6 +90,7 @@ void Front::refuse_auth(Session& session, std::string_view reason) {
   session.auth_charges.clear();
   observer_.on_refused(client_of(session), "AUTH", session.server.transaction(), {},
                        smtp::replies::kLogonFailed, reason);
+  note(session, reason, "refused");
   session.user.clear();
   const size_t replies_before = session.server.output().size();
   session.server.answer({smtp::replies::kLogonFailed});

@@ -189,7 +189,7 @@ void Front::on_command(Session& session, std::string_view line) {
 }
 
 // A 5xx has been answered, behind `replies_before` octets of output. One too many takes its place.
-// `tarpit`: how long it waits; that of the connector where it says nothing.
+// `tarpit`: how long it waits, of a failed logon; else tarpit_interval says.
 void Front::on_error_reply(Session& session, size_t replies_before,
                            std::optional<Duration> tarpit) {
   if (is_limited(session, Measure::kErrors)) {
@@ -201,9 +201,10 @@ void Front::on_error_reply(Session& session, size_t replies_before,
     }
     limited(session, verdict, "error", {});
   }
+  const std::string_view whose = tarpit ? "auth_tarpit_interval" : "";
   if (!tarpit && session.tarpitted) tarpit = session.receive_connector().tarpit_interval;
-  if (!tarpit) return;
-  if (session.dialogue != nullptr) note(session, tarpit_text(*tarpit), {});
+  if (!tarpit || tarpit->ns == 0) return;
+  if (session.dialogue != nullptr) note(session, tarpit_text(*tarpit), whose);
   hold(session, *tarpit, replies_before);
 }
 

@@ -8,7 +8,7 @@
 namespace relais::smtp {
 namespace {
 
-constexpr std::string_view kAuth = "AUTH";
+constexpr std::string_view kAuthVerb = "AUTH";
 
 // RFC 4954 section 4: the challenge behind "334 ", which stands there even if it is empty.
 void append_challenge(std::string& out, std::string_view challenge) {
@@ -79,7 +79,7 @@ Event Server::refuse_logon(const Reply& reply) {
   auth_.reset();
   state_ = State::kReady;
   secret_expected_ = true;
-  return refuse(reply, kAuth);
+  return refuse(reply, kAuthVerb);
 }
 
 // Counts a failed logon.

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The protocol log of the running server: what is in it, what never is, and where it ends."""
 
+import base64
 import csv
 import ctypes
 import datetime
@@ -9,6 +10,7 @@ import pathlib
 import re
 import signal
 import ssl
+import subprocess
 import unittest
 import urllib.request
 
@@ -219,6 +221,53 @@ class ProtocolLog(harness.EndToEnd):
         self.assertIn(f"BDAT {len(BODY)} LAST", said)
         self.assertEqual(said[-1], "QUIT")
         self.no_secret()
+
+    def test_authentication(self):
+        """Who it was and what came of it, never with what."""
+        password = "correct horse"
+        words = [base64.b64encode(word.encode()).decode()
+                 for word in (f"\0kate\0{password}", "kate", password, "\0kate\0wrong")]
+        connector = harness.relay_connector(
+            self.port, protocol_logging_level="Verbose", auth_mechanism=["BasicAuth"],
+            permission_groups=["ExchangeUsers"], auth_tarpit_interval="1s")
+        connector["permission"] = []
+        self.relais.configure(receive=[connector], send=[harness.smart_host(self.hop.port)],
+                              auth={"password_file": "users"})
+        done = subprocess.run([harness.BINARY, "user", "add", "kate", "--password-stdin",
+                               "--config", self.relais.config_dir], input=password + "\n",
+                              capture_output=True, text=True, timeout=30)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.relais.start()
+        client = self.client()
+        client.expect(f"AUTH PLAIN {words[3]}", 535)
+        client.expect("AUTH LOGIN", 334)
+        client.expect(words[1], 334)
+        client.expect(words[2], 235)
+        client.expect("MAIL FROM:<kate@contoso.com>", 250)
+        client.quit()
+        with Client(self.port) as other:
+            other.expect("EHLO client.example", 250)
+            other.expect("AUTH PLAIN", 334)
+            other.expect(words[0], 235)
+            other.quit()
+        first, second = [self.events(session) for session in self.ended(2)]
+        at = first.index(("<", "AUTH PLAIN (withheld)", ""))
+        self.assertEqual(first[at + 1:at + 4], [
+            ("*", "unknown user or wrong password", "refused"),
+            ("*", "Tarpit for '0.00:00:01'", "auth_tarpit_interval"),
+            (">", "535 5.7.3 Authentication unsuccessful", "")])
+        at = first.index(("<", "AUTH LOGIN", ""))
+        said = first[at + 1:first.index(("<", "MAIL FROM:<kate@contoso.com>", ""))]
+        self.assertEqual([e[:1] + e[2:] for e in said], [
+            (">", ""), (">", ""), ("*", "authenticated"), ("*", "Set Session Permissions"),
+            (">", "")])
+        self.assertEqual(said[2][1], "kate")
+        self.assertIn("SMTPAcceptAnyRecipient", said[3][1])
+        self.assertEqual(said[4][1], "235 2.7.0 Authentication successful")
+        self.assertIn(("<", "AUTH PLAIN", ""), second)
+        text = b"".join(path.read_bytes() for path in self.files())
+        for word in [*words[:1], *words[2:], password]:
+            self.assertNotIn(word.encode(), text)
 
     def test_odd_octets_are_escaped_and_bounded(self):
         self.serve(max_protocol_errors="unlimited")
