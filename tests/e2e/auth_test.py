@@ -179,12 +179,12 @@ class Auth(harness.EndToEnd):
         self.assertEqual(client.socket.recv(10), b"")
 
     def test_a_failed_logon_waits_for_its_own_time_alone(self):
-        self.serve_in_the_clear(max_logon_failures=0, auth_tarpit_interval="0s", tarpit_interval="5s")
+        self.serve_in_the_clear(max_logon_failures=0, auth_tarpit_interval="0s", tarpit_interval="60s")
         client = self.client()
         client.expect("AUTH PLAIN " + plain("kate", PASSWORD + "x"), 535)
         began = time.monotonic()
         client.expect("AUTH PLAIN " + plain("kate", PASSWORD + "y"), 535)
-        self.assertLess(time.monotonic() - began, 3)
+        self.assertLess(time.monotonic() - began, 30)
 
     def test_a_limit_of_failures_asks_nobody_any_more(self):
         limit = {"measure": "auth_failures", "per": "source", "rate": "3/min", "burst": 3}
