@@ -34,7 +34,7 @@ class Core {
   struct Options {
     uint16_t index = 0;
     uint64_t guid_salt = 0;
-    relay::HopSecurities hop_security = {};  // by Send connector
+    relay::HopSecurities hop_security = {};                  // by Send connector
     std::shared_ptr<admin::DialogueTray> protocol_log = {};  // null: none
   };
 
