@@ -36,6 +36,9 @@ Result<int> bound_listener(const Endpoint& endpoint, bool shared) {
   sockaddr_storage address{};
   const uint32_t length = endpoint.to_sockaddr(address);
   bool ok = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0;
+  // Accepted sockets inherit it. A reply that follows another one within a round trip would wait
+  // for the client's delayed acknowledgement: 40 ms for each pipelined BDAT.
+  ok = ok && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0;
   if (shared) ok = ok && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0;
   if (family == AF_INET6) {
     ok = ok && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == 0;

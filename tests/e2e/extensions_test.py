@@ -2,6 +2,8 @@
 """CHUNKING, BINARYMIME, DSN and SMTPUTF8 on the running server: byte for byte from the client to the
 next hop, whatever each of them speaks."""
 
+import time
+
 import harness
 from next_hop import NextHop
 
@@ -50,6 +52,19 @@ class Extensions(harness.EndToEnd):
             client.send(f"BDAT {len(part)}\r\n".encode() + part)
             self.assertEqual(client.reply(), f"250 2.6.0 CHUNK received OK, {len(part)} octets")
         self.assertTrue(client.command("BDAT 0 LAST").startswith("250 2.6.0"))
+
+    def test_a_pipelined_chunk_is_answered_at_once(self):
+        """Not when the client's delayed acknowledgement of the replies before it has come: 40 ms."""
+        self.serve()
+        client = self.client()
+        times = []
+        for _ in range(15):
+            began = time.monotonic()
+            client.send(b"MAIL FROM:<chris@contoso.com>\r\nRCPT TO:<kate@fabrikam.com>\r\n"
+                        b"BDAT 17 LAST\r\nSubject: x\r\n\r\nx\r\n")
+            self.assertEqual([client.reply()[:3] for _ in range(3)], ["250"] * 3)
+            times.append(time.monotonic() - began)
+        self.assertLess(min(times), 0.03, times)
 
     def test_text_is_the_same_however_it_comes_and_goes(self):
         for extensions, more in ((FULL, {}), (FULL, {"chunking_enabled": False}),
