@@ -230,6 +230,7 @@ class _Talk:
         await self.flush()
         rule = self.hop.rule("HANDSHAKE", "", self.session)
         if rule is CLOSE:
+            await self.fill()  # the client's hello: left unread, it would make a reset of the close
             raise _Cut
         if isinstance(rule, Delay):
             await asyncio.sleep(rule.seconds)
