@@ -35,6 +35,11 @@ struct ExplainArguments {
 // The three lines of a rule, by its number, or of "all".
 [[nodiscard]] int explain_rules(const std::string& id);
 
+// 0: the running server has taken its configuration anew, 1: it has not, or there is none.
+[[nodiscard]] int reload(const std::string& config_folder);
+// Ends the running server in peace, and waits for that. 0: it has ended, 1: there was none.
+[[nodiscard]] int drain(const std::string& config_folder);
+
 struct StatsOptions {
   std::string folder;
   std::string connector;  // empty: all

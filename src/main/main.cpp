@@ -5,7 +5,9 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,9 +42,8 @@ bool is_wrong_option(const CLI::App& command, int argc, char** argv) {
   return false;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+// The exit status.
+int run(int argc, char** argv) {
   // A closed standard stream would lend its number to the next file that is opened, and what is
   // meant for people would be written there.
   while (true) {
@@ -64,6 +65,11 @@ int main(int argc, char** argv) {
   };
   const CLI::App* serve =
       with_config(app.add_subcommand("serve", "run the relay in the foreground"));
+  const CLI::App* reload = with_config(app.add_subcommand(
+      "reload",
+      "have the running server read its configuration again; exit status 1 if it refuses"));
+  const CLI::App* drain = with_config(app.add_subcommand(
+      "drain", "end the running server: nothing new, and what is under way may finish"));
   CLI::App* check = with_config(app.add_subcommand(
       "check", "look for mistakes in the configuration; exit status 1 if there are errors"));
   std::string rule;
@@ -176,6 +182,8 @@ int main(int argc, char** argv) {
     return 2;
   }
   if (serve->parsed()) return relais::serve(folder);
+  if (reload->parsed()) return relais::reload(folder);
+  if (drain->parsed()) return relais::drain(folder);
   if (check->parsed())
     return rule.empty() ? relais::check(folder, json) : relais::explain_rules(rule);
   if (diff->parsed()) return relais::diff(sides);
@@ -210,4 +218,13 @@ int main(int argc, char** argv) {
   if (shell->parsed()) return relais::run_shell(folder, input);
   if (version->parsed()) std::printf("relais %s\n", RELAIS_VERSION);
   return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const int status = run(argc, argv);
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
+  relais::admin::say("relais: standard output could not be written: {}\n", std::strerror(errno));
+  return status == 0 ? 1 : status;
 }

@@ -26,13 +26,15 @@ bool BlockPool::scarce(uint32_t part) const {
 bool BlockPool::may_take(Purpose purpose, ConnectorNumber connector, uint32_t blocks) const {
   uint64_t left = reserve_.kept_from(connector);
   // What the session itself puts in front of the content must find room, whatever happens.
-  const uint32_t ahead = purpose == Purpose::kBegin ? 1 : 0;
+  const bool begins = purpose == Purpose::kBegin || purpose == Purpose::kFirst;
+  const uint32_t ahead = begins ? 1 : 0;
   if (reserve_.covers(connector, blocks + ahead)) {
     left += ahead;
   } else {
     const auto common = static_cast<uint32_t>(count_ - reserve_.reserved());
     if (purpose == Purpose::kBegin) left += std::max(common / 8, 2U);
     if (purpose == Purpose::kAppend) left += std::max(common / 16, 1U);
+    if (purpose == Purpose::kFirst) left += std::max(common / 32, 1U) + ahead;
   }
   return free() >= left + blocks;
 }

@@ -3,7 +3,8 @@
 // here once and then written to the log and sent to the next hop from here. Counted references, one
 // core only. Limit: `count`, from the config. Exhaustion: take() answers nothing; each purpose
 // leaves some for the next one (see Purpose), so that reading for delivery, which frees blocks,
-// never starves behind new mail; and what is reserved for a connector stays free for it.
+// never starves behind new mail, nor a sender's only message behind many of another's; and what is
+// reserved for a connector stays free for it.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +25,7 @@ class BlockPool {
   enum class Purpose : uint8_t {
     kBegin,   // a new message: leaves 1/8 free, of what is not reserved
     kAppend,  // more of a message: leaves 1/16 free
+    kFirst,   // a new message of who is sending no other: leaves 1/32 free
     kLog,     // journal, delivery from the log: all
   };
 

@@ -36,6 +36,8 @@ struct Message {
   Handle owner;       // who is told about commit and failure (a session)
   Stage stage = Stage::kWriting;
   bool waits_for_space = false;
+  bool has_turn = false;                // it may take its next block though others wait
+  uint32_t promised = 0;                // blocks that begin() left for what comes first
   ConnectorNumber connector = kNobody;  // that took it
   uint64_t flow = 0;                    // flow_of() the envelope
   MessageState state;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <ranges>
 
 #include "base/assert.h"
 
@@ -103,22 +104,29 @@ Handle Spool::begin(const Envelope& envelope, Handle owner) {
   const ConnectorNumber connector = connectors_.number_of(envelope.connector);
   const auto blocks = static_cast<uint32_t>(scratch_.size() / kPayloadMax) + 1;
   if (messages_.full()) return {};
-  if (!blocks_.may_take(BlockPool::Purpose::kBegin, connector, blocks)) return {};
-  const auto block = blocks_.take(BlockPool::Purpose::kBegin, connector);
+  const uint64_t flow = flow_of(envelope.connector, envelope.client);
+  auto purpose = BlockPool::Purpose::kBegin;
+  if (writing_of(flow) == 0 && !blocks_.may_take(purpose, connector, blocks))
+    purpose = BlockPool::Purpose::kFirst;
+  if (!blocks_.may_take(purpose, connector, blocks)) return {};
+  const auto block = blocks_.take(purpose, connector);
   ASSERT(block.has_value());
+  ++writing_of(flow);
   Message* message = messages_.acquire();
   ASSERT(message != nullptr);
   message->number = next_message_++;
   message->received = envelope.received;
   message->connector = connector;
-  message->flow = flow_of(envelope.connector, envelope.client);
+  message->flow = flow;
   message->owner = owner;
   message->envelope_octets = static_cast<uint32_t>(scratch_.size());
   message->recipients = static_cast<uint32_t>(envelope.recipients.size());
   message->first.block = *block;
   const Handle handle = messages_.handle_of(message);
+  message->promised = blocks;
   const size_t taken = append(handle, scratch_);
   ASSERT(taken == scratch_.size());
+  message->promised = 1;  // what the session puts in front of the content
   return handle;
 }
 
@@ -129,10 +137,9 @@ size_t Spool::append(Handle handle, std::span<const char> bytes) {
   while (taken < bytes.size()) {
     uint64_t capacity = uint64_t{message->chunk_count()} * kPayloadMax;
     if (message->stream_octets == capacity) {
-      const auto block = blocks_.take(BlockPool::Purpose::kAppend, message->connector);
+      const auto block = next_block(*message);
       if (!block) {
-        if (!message->waits_for_space) waiting_.push_back(handle);
-        message->waits_for_space = true;
+        if (!message->waits_for_space) wait_for_space(*message);
         break;
       }
       enqueue(*message, message->chunk_count() - 1, false);
@@ -146,13 +153,35 @@ size_t Spool::append(Handle handle, std::span<const char> bytes) {
     message->stream_octets += room;
     taken += room;
   }
+  message->has_turn = false;
+  message->promised = 0;
   return taken;
+}
+
+// Nobody comes before those who wait already, but with what is reserved for it.
+std::optional<BlockId> Spool::next_block(Message& message) {
+  if (message.promised > 0) {
+    --message.promised;
+    return blocks_.take(BlockPool::Purpose::kLog, message.connector);
+  }
+  const bool is_free =
+      message.has_turn || waiting_.empty() || blocks_.reserve().covers(message.connector, 1);
+  if (!is_free) return std::nullopt;
+  message.has_turn = false;
+  return blocks_.take(BlockPool::Purpose::kAppend, message.connector);
+}
+
+void Spool::wait_for_space(Message& message) {
+  message.waits_for_space = true;
+  waiting_.push(message.flow, connectors_.weight(message.connector), kBlockOctets,
+                messages_.handle_of(&message));
 }
 
 void Spool::commit(Handle handle) {
   Message* message = messages_.get(handle);
   ASSERT(message != nullptr && message->stage == Message::Stage::kWriting);
   message->stage = Message::Stage::kCommitting;
+  --writing_of(message->flow);
   enqueue(*message, message->chunk_count() - 1, false);
 }
 
@@ -258,7 +287,7 @@ void Spool::end_of_turn() {
   wake_waiting();
   // While nothing is accepted nothing else would find out that there is room again.
   if (segments_.failed()) arm_timer(kRetryMakingSegment);
-  if (writing_) return;
+  if (flushing_) return;
   if (queue_.empty() && (journal_.empty() || !journal_due_)) return;
   if (open_head() || (segments_.free_dead() && open_head())) return start_group();
   if (note_tail() || segments_.making()) return;
@@ -330,14 +359,14 @@ bool Spool::note_tail() {
 }
 
 void Spool::write_group() {
-  writing_ = true;
+  flushing_ = true;
   journal_in_flight_ = std::min<size_t>(group_.journals(), journal_.size());
   loop_.write_durable(segments_.at(group_.segment()).fd, group_.unwritten(), group_.write_offset(),
                       {ring::Operation::kSpoolWrite, {}});
 }
 
 void Spool::on_written(const ring::Completion& completion) {
-  ASSERT(writing_);
+  ASSERT(flushing_);
   if (!completion.ok()) return fail_group(completion.error());
   // A write of nothing, or one that ends off the grid, is a disk that is full or broken.
   const auto octets = static_cast<uint64_t>(completion.result);
@@ -348,7 +377,7 @@ void Spool::on_written(const ring::Completion& completion) {
 }
 
 void Spool::finish_group() {
-  writing_ = false;
+  flushing_ = false;
   ++figures_.groups;
   next_sequence_ = group_.next_sequence();
   flushed_tail_ = group_.tail_epoch();
@@ -392,7 +421,7 @@ void Spool::finish_group() {
 // Nobody is told 250 for this group. What it may have left on disk is void: the next segment starts
 // with the same sequence number (see recovery.h).
 void Spool::fail_group(Error error) {
-  writing_ = false;
+  flushing_ = false;
   journal_in_flight_ = 0;
   ++figures_.failed_groups;
   segments_.seal_head();
@@ -430,6 +459,7 @@ void Spool::fail_message(Handle handle, Error error) {
 }
 
 void Spool::forget(Message& message) {
+  if (message.stage == Message::Stage::kWriting) --writing_of(message.flow);
   for (uint32_t i = 0; i < message.chunk_count(); ++i) {
     Chunk& chunk = message.chunk(i);
     if (chunk.segment != kNoSegment) {
@@ -467,22 +497,27 @@ void Spool::uncache(Handle handle, uint32_t index) {
 
 void Spool::wake_waiting() {
   // As many as there are blocks for: each needs one to go on. Whom a reservation keeps waiting does
-  // not keep others waiting.
+  // not keep others waiting, and has paid for its turn.
   uint32_t woken = 0;
-  bool full = false;
-  std::erase_if(waiting_, [&](Handle handle) {
-    if (full) return false;
+  std::vector<Handle> kept;
+  while (!waiting_.empty() && blocks_.free() > woken) {
+    const Handle handle = waiting_.pop();
     Message* message = messages_.get(handle);
-    if (message == nullptr) return true;
+    if (message == nullptr) continue;
     if (!blocks_.may_take(BlockPool::Purpose::kAppend, message->connector, woken + 1)) {
-      full = blocks_.reserve().reserved() == 0;
-      return false;
+      kept.push_back(handle);
+      if (blocks_.reserve().reserved() == 0) break;
+      continue;
     }
     message->waits_for_space = false;
+    message->has_turn = true;
     events_.push_back({.kind = Event::Kind::kSpace, .message = handle, .owner = message->owner});
     ++woken;
-    return true;
-  });
+  }
+  for (const Handle handle : std::views::reverse(kept)) {
+    const Message& message = *messages_.get(handle);
+    waiting_.push_front(message.flow, connectors_.weight(message.connector), handle);
+  }
 }
 
 // ---- the core's turn
@@ -510,7 +545,7 @@ bool Spool::next_event(Event& event) {
 }
 
 bool Spool::at_rest() const {
-  return !writing_ && queue_.empty() && journal_.empty() && events_.empty();
+  return !flushing_ && queue_.empty() && journal_.empty() && events_.empty();
 }
 
 Spool::Figures Spool::figures() const {

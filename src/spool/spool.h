@@ -9,16 +9,21 @@
 // Failures: a failed write or flush fails every message of that group (Event::kFailed, the client
 // gets a 451), seals the segment and goes on in another one. No memory, no segment or no slot:
 // begin() answers a null handle (452). Budgets: Options. Bytes are in wire form throughout.
+// Messages that are coming in and wait for memory are served by fair queueing, as flows share next
+// hops (relay.h).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/fair_queue.h"
 #include "base/result.h"
 #include "base/slab.h"
 #include "ring/loop.h"
@@ -74,7 +79,8 @@ class Spool {
   // There is disk for more from this connector: the question at MAIL. One with a reservation is
   // asked only to leave what others have reserved and do not use.
   [[nodiscard]] bool accepting(std::string_view connector = {}) const;
-  // Null: no memory or slot now. `owner` comes back with events.
+  // Null: no memory or slot now. `owner` comes back with events. A flow of which nothing is being
+  // taken finds memory where others have to leave some.
   [[nodiscard]] Handle begin(const Envelope& envelope, Handle owner);
   // Octets of `bytes` that were taken. Fewer than given: no block is free; an Event::kSpace
   // follows.
@@ -182,7 +188,10 @@ class Spool {
   // memory (spool.cpp)
   void release(BlockId block);
   void drop_cached(Chunk& chunk);
+  [[nodiscard]] std::optional<BlockId> next_block(Message& message);
+  void wait_for_space(Message& message);
   void wake_waiting();
+  [[nodiscard]] uint32_t& writing_of(uint64_t flow) { return writing_[flow % writing_.size()]; }
 
   // reading and moving (spool_read.cpp)
   [[nodiscard]] bool start_read(Handle message, uint32_t chunk, Handle reader, bool relocation);
@@ -211,14 +220,16 @@ class Spool {
   uint64_t flushed_tail_ = 0;
   std::vector<PendingChunk> queue_;
   Group group_;
-  bool writing_ = false;
+  bool flushing_ = false;
   std::vector<std::string> journal_;  // pages of entries that wait for a flush
   size_t journal_in_flight_ = 0;      // of these, in the group under way
   bool journal_due_ = false;
   ring::TimerId timer_;
 
   std::deque<Event> events_;
-  std::deque<Handle> waiting_;  // messages whose append came up short
+  FairQueue<Handle> waiting_;  // messages whose append came up short
+  // Messages in kWriting by flow; flows that share a place count as one.
+  std::array<uint32_t, 4096> writing_{};
   Slab<Read> reads_;
   std::deque<WantedRead> wanted_reads_;
 

@@ -2,6 +2,7 @@
 """Signals: SIGTERM finishes what is in flight, SIGHUP changes policy or says why not."""
 
 import signal
+import subprocess
 import time
 
 import harness
@@ -133,6 +134,44 @@ class Control(harness.EndToEnd):
         harness.wait_until(lambda: self.hop.messages, 10, "the message")
         path.write_text(good)
 
+    def told(self, command):
+        done = harness.run([harness.BINARY, command, "--config", str(self.relais.config_dir)])
+        return done.returncode, done.stdout, done.stderr
+
+    def test_reload_waits_for_the_servers_word(self):
+        status, _, said = self.told("reload")
+        self.assertEqual(status, 1)
+        self.assertIn("no server runs", said)
+        self.relais.start()
+        self.configure(receive=[harness.default_connector(self.port)])
+        status, text, said = self.told("reload")
+        self.assertEqual((status, said), (0, ""))
+        self.assertIn("has taken the configuration", text)
+        with Client(self.port) as new:  # at once: nothing to wait for
+            new.expect("EHLO x", 250)
+            new.expect("MAIL FROM:<a@contoso.com>", 250)
+            new.expect("RCPT TO:<b@fabrikam.com>", 550)
+        path = self.relais.config_dir / "connectors" / "0.toml"
+        good = path.read_text()
+        path.write_text(good + "\n[[nonsense]]\n")
+        status, text, said = self.told("reload")
+        self.assertEqual((status, text), (1, ""))
+        self.assertRegex(said, r"0\.toml:\d+.*nonsense")
+        self.assertIn("not taken, and what was in force still is", said)
+        path.write_text(good)
+        self.assertEqual(self.told("reload")[0], 0)
+
+    def test_drain_waits_for_the_end(self):
+        self.assertEqual(self.told("drain")[0], 1)
+        self.relais.start()
+        with Client(self.port) as client:
+            client.expect("EHLO x", 250)
+            status, text, said = self.told("drain")
+            self.assertEqual((status, said), (0, ""))
+            self.assertIn("It has ended", text)
+            self.assertRegex(client.reply(), r"\A421 ")
+        self.assertEqual(self.relais.wait(), 0)
+
     def test_wrong_words_are_named(self):
         def run(*arguments):
             return harness.run([harness.BINARY, *arguments])
@@ -144,6 +183,13 @@ class Control(harness.EndToEnd):
         self.assertIn("there is no option '--foo'", done.stderr)
         self.assertEqual(run("--version").stdout, run("version").stdout)
         self.assertEqual(run("--version").returncode, 0)
+
+    def test_an_answer_that_cannot_be_written_is_none(self):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([harness.BINARY, "version"], stdout=full,
+                                  stderr=subprocess.PIPE, text=True, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("standard output could not be written: No space left", done.stderr)
 
     def test_many_sighups_under_load(self):
         self.relais.start()

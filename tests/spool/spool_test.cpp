@@ -2,6 +2,7 @@
 // cleaning and budget. Random faults over whole cores: tests/core.
 #include <gtest/gtest.h>
 
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -480,6 +481,94 @@ TEST(spool, a_reserved_share_of_memory_is_there_when_the_rest_is_taken) {
   rig.settle(alarms.front());
   rig.rest();
   EXPECT_EQ(rig.spool().figures().free_blocks, 64U);
+}
+
+class WaitingForMemory : public testing::Test {
+ protected:
+  Handle begin(std::string_view client) {
+    const Handle message = rig_.spool().begin({.guid = {},
+                                               .received = {},
+                                               .connector = "c",
+                                               .client = client,
+                                               .sender = "",
+                                               .recipients = {"r@s"}},
+                                              {});
+    if (!message.is_null()) {
+      EXPECT_EQ(rig_.spool().append(message, kTrace), kTrace.size());
+    }
+    return message;
+  }
+  // One after the other, until there is no memory even for one that is alone; and each of them
+  // wants more than there is.
+  void flood() {
+    for (Handle message = begin(kFlood); !message.is_null(); message = begin(kFlood))
+      flood_.push_back(message);
+    for (const Handle message : flood_) want(message);
+  }
+  // As much as there is, until it waits for more.
+  void want(Handle message) {
+    while (rig_.spool().append(message, much_) == much_.size()) {
+    }
+  }
+
+  static constexpr std::string_view kTrace = "Received: from x\r\n";
+  static constexpr std::string_view kFlood = "192.0.2.1:1025";
+  static constexpr std::string_view kAlarm = "192.0.2.2:1025";
+  SimWorld world_{16};
+  Rig rig_{world_};
+  const std::string much_ = text(400'000);
+  std::vector<Handle> flood_;
+};
+
+TEST_F(WaitingForMemory, a_sender_of_one_message_may_begin_it_in_the_middle_of_a_flood) {
+  flood();
+  EXPECT_TRUE(begin(kFlood).is_null());
+  const Handle alarm = begin(kAlarm);
+  ASSERT_FALSE(alarm.is_null());
+  EXPECT_EQ(rig_.spool().append(alarm, text(1000)), 1002U);
+  EXPECT_TRUE(begin(kAlarm).is_null());  // it is sending one
+  rig_.spool().commit(alarm);
+  Event event;
+  while (rig_.take_event(event) && event.kind != Event::Kind::kCommitted) {
+  }
+  EXPECT_EQ(event.message, alarm);
+  for (const Handle message : flood_) rig_.spool().abort(message);
+  rig_.settle(alarm);
+  rig_.rest();
+  EXPECT_EQ(rig_.spool().figures().free_blocks, 64U);
+}
+
+// What a flood of 56 messages and one other get of the blocks that become free. In order of arrival
+// the other would get 7 of 400. It cannot get half: it has one message that can take one block at a
+// time, and several become free at once.
+TEST_F(WaitingForMemory, sources_take_turns) {
+  flood();
+  const Handle alarm = begin(kAlarm);
+  ASSERT_FALSE(alarm.is_null());
+  want(alarm);
+  std::map<bool, size_t> turns;
+  Event event;
+  while (turns[true] + turns[false] < 400 && rig_.take_event(event)) {
+    ASSERT_EQ(event.kind, Event::Kind::kSpace);
+    ++turns[event.message == alarm];
+    want(event.message);
+  }
+  EXPECT_GE(turns[true], 100U);
+}
+
+TEST_F(WaitingForMemory, whoever_comes_later_does_not_pass) {
+  flood();
+  rig_.turn();
+  Event event;
+  size_t woken = 0;
+  std::vector<Handle> turns;
+  while (rig_.spool().next_event(event)) turns.push_back(event.message);
+  const Handle late = begin(kAlarm);
+  ASSERT_FALSE(late.is_null());
+  // There is memory for those whose turn it is, and for them alone.
+  EXPECT_LT(rig_.spool().append(late, much_), 2 * kPayloadMax);
+  for (const Handle message : turns) woken += rig_.spool().append(message, "x") > 0 ? 1 : 0;
+  EXPECT_EQ(woken, turns.size());
 }
 
 TEST(spool, whoever_waits_for_memory_does_not_keep_a_reserved_share_waiting) {
