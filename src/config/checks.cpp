@@ -192,6 +192,7 @@ void check_connectors(const std::vector<ConnectorFile>& files, const Place& fold
                    "Choose another name");
       });
   check_proxy_agreement(files);
+  check_xclient(files);
   check_reach(files);
   check_open_relays(files);
   const bool somebody = std::ranges::any_of(files, [](const auto& f) { return f.draft.enabled; });

@@ -49,9 +49,10 @@ void check_open_relays(const std::vector<ConnectorFile>& files);
 void check_ranges(const ReceiveDraft& connector, const Place& place);
 void check_reach(const std::vector<ConnectorFile>& files);
 
-// checks_proxy.cpp: PROXY headers.
+// checks_proxy.cpp: PROXY headers and XCLIENT.
 void check_proxies(const ReceiveDraft& connector, const Place& place);
 void check_proxy_agreement(const std::vector<ConnectorFile>& files);
+void check_xclient(const std::vector<ConnectorFile>& files);
 
 // checks_tls.cpp: [tls], and connectors that want it; then what is in its files.
 void check_tls(const ModelDraft& model, const Place& main_file,

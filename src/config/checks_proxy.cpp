@@ -1,5 +1,5 @@
-// PROXY headers: whom they are believed from, and connectors that listen in one place against each
-// other.
+// PROXY headers and XCLIENT: whom they are believed from, and connectors that listen in one place
+// against each other.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,17 +10,16 @@
 namespace relais::config {
 namespace {
 
-constexpr const char* kTrustCure = "Write the addresses of the load balancers alone";
+constexpr const char* kTrustCure = "Write the addresses of the proxies alone";
 
-// Everything, in however many pieces, or one range that no row of balancers needs.
-bool trusts_too_many(const ReceiveDraft& connector) {
-  return std::ranges::any_of(policy::union_of(connector.trusted_proxies), is_open_relay);
+// Everything, in however many pieces, or one range that no row of proxies needs.
+bool trusts_too_many(const std::vector<policy::AddressRange>& trusted) {
+  return std::ranges::any_of(policy::union_of(trusted), is_open_relay);
 }
 
-void check_trust(const ReceiveDraft& connector, const Place& place) {
-  if (!trusts_too_many(connector)) return;
-  const Place key = key_of(place, connector.lines, "trusted_proxies");
-  if (gives_relay(connector) && !connector.known_open_relay) {
+// `relays`: some client that may be claimed may send to any recipient.
+void check_trust(const ReceiveDraft& connector, const Place& key, bool relays) {
+  if (relays && !connector.known_open_relay) {
     key.error(Rule::kProxyTrust,
               "an open relay: whoever connects from a range wider than an IPv4 /16 or IPv6 /48 may "
               "claim to be a client that may send to any recipient",
@@ -67,11 +66,38 @@ void check_proxies(const ReceiveDraft& connector, const Place& place) {
         .error(Rule::kMissing, "is missing, and proxy_protocol is \"required\"",
                "Write the addresses of the load balancers, such as [\"10.0.0.5\"]");
   } else if (connector.proxy_protocol) {
-    check_trust(connector, place);
+    if (!trusts_too_many(connector.trusted_proxies)) return;
+    check_trust(connector, key_of(place, connector.lines, "trusted_proxies"),
+                gives_relay(connector));
   } else if (has_trust) {
     key_of(place, connector.lines, "trusted_proxies")
         .warning(Rule::kProxyWithoutEffect, "has no effect without proxy_protocol = \"required\"",
                  "Write proxy_protocol = \"required\", or take trusted_proxies away");
+  }
+}
+
+// Whoever is believed may claim to be a client of any connector that listens in the same place.
+void check_xclient(const std::vector<ConnectorFile>& files) {
+  for (const ConnectorFile& file : files) {
+    const ReceiveDraft& connector = file.draft;
+    if (!connector.enabled || connector.xclient_hosts.empty()) continue;
+    const Place key = key_of(file.place, connector.lines, "xclient_hosts");
+    const auto served = policy::union_of(connector.remote_ranges);
+    const auto hosts = policy::union_of(connector.xclient_hosts);
+    if (policy::difference(hosts, served) == hosts) {
+      key.warning(Rule::kProxyWithoutEffect, "none of them is in remote_ip_ranges, so none may",
+                  "Put the hosts into remote_ip_ranges as well, or into a connector that serves "
+                  "them");
+    }
+    if (!trusts_too_many(connector.xclient_hosts)) continue;
+    // A user may be claimed as well.
+    const bool relays = std::ranges::any_of(files, [&](const ConnectorFile& other) {
+      return other.draft.enabled && share_a_place(connector, other.draft) &&
+             (gives_relay(other.draft) ||
+              has(other.draft.rights_of(policy::Principal::kAuthenticatedUsers),
+                  policy::Right::kAcceptAnyRecipient));
+    });
+    check_trust(connector, key, relays);
   }
 }
 

@@ -67,6 +67,14 @@ constexpr Parameter<ReceiveDraft> kReceiveConnector[] = {
      .default_text = "none; required with proxy_protocol",
      .doc = "The load balancers, whose PROXY headers are believed. Anybody else who connects to "
             "such a binding is cut off without a greeting."},
+    {.key = "xclient_hosts",
+     .target = read_xclient_hosts,
+     .is_list = true,
+     .allowed = "a list of addresses, such as [\"10.0.0.5\", \"10.0.1.0/24\"]",
+     .default_text = "none",
+     .doc = "Clients of this connector that may say with XCLIENT for whom they speak; the address "
+            "and the user that they name count from then on, with the connector, rights and limits "
+            "of that client. See docs/load-balancers.md."},
     {.key = "auth_mechanism",
      .exchange = "AuthMechanism",
      .target = read_auth_mechanism,

@@ -205,6 +205,12 @@ void read_trusted_proxies(const Value& value, const Place& place, ReceiveDraft& 
   });
 }
 
+void read_xclient_hosts(const Value& value, const Place& place, ReceiveDraft& connector) {
+  for_each_range(value, place, [&](const policy::AddressRange& range, const RangeOrigin&) {
+    connector.xclient_hosts.push_back(range);
+  });
+}
+
 void read_auth_mechanism(const Value& value, const Place& place, ReceiveDraft& connector) {
   connector.rights_refused |=
       !choose_flags(value, place, policy::all_auth_mechanisms(), {}, connector.auth_mechanism);

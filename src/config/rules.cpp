@@ -238,14 +238,17 @@ constexpr RuleText kRules[] = {
      "one "
      "place as well: connectors of the wildcard serve there too.)",
      "Write the same into both, or give them different ports."},
-    {Rule::kProxyTrust, "trusted_proxies holds more addresses than a load balancer has.",
-     "Whoever connects from there may claim to be any client in a PROXY header, and gets what that "
-     "client may do. From more than an IPv4 /16 or an IPv6 /48, of a connector that lets clients "
-     "without proof send to any recipient, it is an open relay and an error.",
-     "Write the addresses of the load balancers alone."},
-    {Rule::kProxyWithoutEffect, "trusted_proxies stands without proxy_protocol.",
-     "No PROXY header is read there, and a load balancer in front would be taken for the client.",
-     "Write proxy_protocol = \"required\", or take trusted_proxies away."},
+    {Rule::kProxyTrust, "trusted_proxies or xclient_hosts holds more addresses than proxies have.",
+     "Whoever connects from there may claim to be any client, in a PROXY header or with XCLIENT, "
+     "and gets what that client may do. From more than an IPv4 /16 or an IPv6 /48, where clients "
+     "without proof may send to any recipient, it is an open relay and an error.",
+     "Write the addresses of the proxies alone."},
+    {Rule::kProxyWithoutEffect,
+     "trusted_proxies stands without proxy_protocol, or xclient_hosts names nobody.",
+     "No PROXY header is read there, and a load balancer in front would be taken for the client. "
+     "XCLIENT is taken from clients that the connector serves, so its remote_ip_ranges hold them.",
+     "Write proxy_protocol = \"required\", or take trusted_proxies away; put the hosts into "
+     "remote_ip_ranges as well."},
     {Rule::kCertificate, "The certificate or its key cannot serve.",
      "Without them no TLS session can begin, or clients that look at the certificate go away.",
      "Give the file that the finding names what it says; docs/tls.md tells how."},

@@ -193,8 +193,7 @@ bool Front::begin(Connection& connection) {
                       "max_sessions of this core is reached");
     return false;
   }
-  Admission admission{.slot = 0, .charges = {}, .wait = connection.wait};
-  if (limits_ != nullptr) admission.slot = limits_->slots()[selection.connector_index];
+  Admission admission{.slot = slot_of(selection), .charges = {}, .wait = connection.wait};
   if (!connection.is_probe && !may_connect(fd, local, remote, selection, admission)) return false;
   Session* session =
       sessions_.acquire(fd, use, selection.connector_index, remote.address.to_string());
@@ -209,6 +208,8 @@ bool Front::begin(Connection& connection) {
   session->limit_slot = admission.slot;
   session->connection_charges = std::move(admission.charges);
   become(*session, session->principal);
+  if (policy.snapshot().takes_xclient(session->connector, remote.address))
+    session->server.trust_with_xclient();
   arm_timer(*session, loop_.now() + selection.connector->connection_inactivity_timeout);
   observer_.on_opened(client_of(*session));
   begin_dialogue(*session);

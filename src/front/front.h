@@ -228,6 +228,12 @@ class Front {
                     const policy::LimitLevel& level, Duration wait, bool shadow);
   void hold(Session& session, Duration wait, size_t free);
   void release(Session& session);
+  [[nodiscard]] uint32_t slot_of(const policy::Selection& selection) const {
+    return limits_ == nullptr ? 0 : limits_->slots()[selection.connector_index];
+  }
+  [[nodiscard]] std::optional<policy::LimitVerdict> refusal_of_connection(
+      const Endpoint& local, const Endpoint& remote, const policy::Selection& selection,
+      Admission& admission);
   [[nodiscard]] bool may_connect(int fd, const Endpoint& local, const Endpoint& remote,
                                  const policy::Selection& selection, Admission& admission);
   [[nodiscard]] bool may_send(Session& session, const smtp::Event& event);
@@ -243,6 +249,11 @@ class Front {
   void on_command(Session& session, std::string_view line);
   void on_error_reply(Session& session, size_t replies_before,
                       std::optional<Duration> tarpit = std::nullopt);
+
+  // session_xclient.cpp
+  void on_xclient(Session& session, std::string_view arguments);
+  void become_client(Session& session, const Endpoint& remote, const policy::Selection& selection,
+                     Admission admission);
 
   // session_dialogue.cpp
   [[nodiscard]] uint64_t next_dialogue_number();

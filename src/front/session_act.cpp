@@ -34,6 +34,8 @@ void Front::act(Session& session, const smtp::Event& event, size_t replies_befor
       return on_start_tls(session);
     case smtp::Event::Kind::kAuth:
       return on_auth(session);
+    case smtp::Event::Kind::kXclient:
+      return on_xclient(session, event.bytes);
     case smtp::Event::Kind::kHello:
       ++session.milter.hellos;
       return;

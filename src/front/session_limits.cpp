@@ -208,18 +208,17 @@ void Front::on_error_reply(Session& session, size_t replies_before,
   hold(session, *tarpit, replies_before);
 }
 
-// When it begins: how many connections there may be, and how many may begin. False: refused and
-// closed.
-bool Front::may_connect(int fd, const Endpoint& local, const Endpoint& remote,
-                        const policy::Selection& selection, Admission& admission) {
-  if (limits_ == nullptr) return true;
+// How many connections there may be, and how many may begin. The verdict that refuses, if any.
+std::optional<LimitVerdict> Front::refusal_of_connection(const Endpoint& local,
+                                                         const Endpoint& remote,
+                                                         const policy::Selection& selection,
+                                                         Admission& admission) {
+  if (limits_ == nullptr) return std::nullopt;
   policy::LimitSubject subject;
   subject.client = remote.address;
   const auto refuse = [&](const LimitVerdict& verdict) {
     limits_->give_back(admission.charges, loop_.now());
-    const LimitRefusal refusal(verdict, selection.connector->name, limit_id(), true);
-    refuse_connection(fd, local, remote, selection, refusal.reply, refusal.reason);
-    return false;
+    return verdict;
   };
   // Who has made too many errors does not get more by coming again.
   const LimitVerdict errors =
@@ -238,7 +237,17 @@ bool Front::may_connect(int fd, const Endpoint& local, const Endpoint& remote,
       admission.wait = std::max(admission.wait, verdict.wait);
     if (verdict.refused()) return refuse(verdict);
   }
-  return true;
+  return std::nullopt;
+}
+
+// When it begins. False: refused and closed.
+bool Front::may_connect(int fd, const Endpoint& local, const Endpoint& remote,
+                        const policy::Selection& selection, Admission& admission) {
+  const auto verdict = refusal_of_connection(local, remote, selection, admission);
+  if (!verdict) return true;
+  const LimitRefusal refusal(*verdict, selection.connector->name, limit_id(), true);
+  refuse_connection(fd, local, remote, selection, refusal.reply, refusal.reason);
+  return false;
 }
 
 // The server-wide rate of connections: how long the next ones wait. Nobody is refused.

@@ -54,6 +54,7 @@ struct ReceiveConnector {
   // agree about both.
   bool proxy_protocol = false;
   std::vector<AddressRange> trusted_proxies;
+  std::vector<AddressRange> xclient_hosts;  // clients whose XCLIENT is believed
   AuthMechanisms auth_mechanism{AuthMechanism::kTls};
   PermissionGroups permission_groups;
   std::vector<Ace> permissions;

@@ -63,6 +63,7 @@ Snapshot::Snapshot(std::vector<ReceiveConnector> connectors, AcceptedDomains dom
       rights_[i][static_cast<size_t>(principal)] = connectors_[i].rights_of(principal);
   }
   for (const auto& connector : connectors_) {
+    xclient_hosts_.push_back(union_of(connector.xclient_hosts));
     if (!connector.enabled) continue;
     for (const Endpoint& endpoint : connector.tls_bindings) tls_bindings_.push_back({endpoint});
     if (!connector.proxy_protocol) continue;

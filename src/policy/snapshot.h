@@ -53,6 +53,10 @@ class Snapshot {
   [[nodiscard]] Decision recipient(uint32_t connector_index, Principal principal,
                                    std::string_view domain) const;
   [[nodiscard]] Rights rights(uint32_t connector_index, Principal principal) const;
+  // The client may say with XCLIENT for whom it speaks.
+  [[nodiscard]] bool takes_xclient(uint32_t connector_index, const IpAddress& client) const {
+    return contains(xclient_hosts_[connector_index], client);
+  }
 
   [[nodiscard]] const std::vector<ReceiveConnector>& connectors() const { return connectors_; }
   [[nodiscard]] const AcceptedDomains& domains() const { return domains_; }
@@ -62,6 +66,7 @@ class Snapshot {
   std::vector<ReceiveConnector> connectors_;
   AcceptedDomains domains_;
   std::vector<std::array<Rights, kPrincipals>> rights_;  // by connector, then principal
+  std::vector<AddressSet> xclient_hosts_;                // by connector
   ConnectorTable table_;
   struct ProxyBinding {
     Binding binding;

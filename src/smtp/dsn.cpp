@@ -53,6 +53,18 @@ constexpr bool is_type_octet(char c) { return is_alpha(c) || is_digit(c) || c ==
 
 bool is_xtext(std::string_view text) { return is_xtext_of(text, false); }
 
+std::optional<std::string> from_xtext(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const size_t length = xtext_length(text, false);
+    if (length == 0) return std::nullopt;
+    out += length == 1 ? text.front()
+                       : static_cast<char>(hex_digit(text[1]) * 16 + hex_digit(text[2]));
+    text.remove_prefix(length);
+  }
+  return out;
+}
+
 bool parse_ret(std::string_view text, DsnReturn& ret) {
   for (const DsnReturn one : {DsnReturn::kFull, DsnReturn::kHeaders}) {
     if (!equals_ignoring_case(text, name_of(one))) continue;

@@ -1,9 +1,10 @@
 // Delivery status notifications (RFC 3461): what a client asks for with RET and ENVID of MAIL,
-// NOTIFY and ORCPT of RCPT. Checked strictly and kept as it was sent: xtext is never decoded, so
+// NOTIFY and ORCPT of RCPT. Checked strictly and kept as it was sent: it is never decoded, so
 // nothing that hides in it can reach a header, a log or a next hop (smtp-rules.md 9).
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -32,6 +33,8 @@ struct RecipientDsn {
 // "%21-%7E but + and =, or + and two upper-case hex digits", none of which stands for a control or
 // an 8-bit octet.
 [[nodiscard]] bool is_xtext(std::string_view text);
+// What it stands for: printable ASCII. Nothing: it is not xtext.
+[[nodiscard]] std::optional<std::string> from_xtext(std::string_view text);
 
 [[nodiscard]] bool parse_ret(std::string_view text, DsnReturn& ret);
 [[nodiscard]] bool is_envid(std::string_view text);

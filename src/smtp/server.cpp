@@ -13,7 +13,7 @@ Server::Server(const ServerOptions& options, std::string_view client)
 }
 
 void Server::greet(std::string_view now_text) {
-  ASSERT(state_ == State::kNew && output_.empty());
+  ASSERT(state_ == State::kNew);
   if (!options_->banner.empty()) {
     append_line(output_, options_->banner);
     return;
@@ -124,6 +124,9 @@ void Server::apply(Event::Kind question, const Verdict& verdict) {
       lines_.reset();
       state_ = State::kStartTls;
       break;
+    case Event::Kind::kXclient:
+      ASSERT(!yes);
+      break;
     case Event::Kind::kAuth:
       ASSERT(!(yes && auth_->impossible()));
       authenticated_ = yes;
@@ -158,6 +161,18 @@ void Server::apply(Event::Kind question, const Verdict& verdict) {
     default:
       ASSERT(false);
   }
+}
+
+void Server::begin_again(std::string_view client, bool authenticated) {
+  ASSERT(question_ == Event::Kind::kXclient);
+  question_ = Event::Kind::kNeedInput;
+  client_ = client;
+  authenticated_ = authenticated;
+  esmtp_ = false;
+  hello_.clear();
+  excused_ = errors_ = 0;
+  logon_failures_ = 0;
+  state_ = State::kNew;
 }
 
 void Server::tls_started() {
@@ -244,6 +259,9 @@ void Server::invariants() const {
       break;
     case Event::Kind::kStartTls:
       ASSERT(state_ == State::kReady && !tls_);
+      break;
+    case Event::Kind::kXclient:
+      ASSERT(takes_xclient_ && (state_ == State::kNew || state_ == State::kReady));
       break;
     case Event::Kind::kAuth:
       ASSERT(state_ == State::kAuth);

@@ -1,5 +1,6 @@
 // The server's side of one SMTP session, sans I/O: bytes in, events out, replies out (RFC 5321,
-// 2920, 1870, 6152, 2034, 3030, 3461, 4954, 6531, 9422). Knows no socket, clock, file or policy:
+// 2920, 1870, 6152, 2034, 3030, 3461, 4954, 6531, 9422; XCLIENT). Knows no socket, clock, file or
+// policy:
 // MAIL, RCPT, DATA and the end of data each come out as a question (`is_question()`), and the
 // caller says yes or no with a Reply.
 //
@@ -90,21 +91,23 @@ struct Event {
     kAnswered,  // a command was answered that asks nobody (NOOP, VRFY ...)
     kStartTls,  // question: may TLS begin? Yes (the 220 is queued): send what is in output(), then
                 // give all later bytes to TLS, and say tls_started() when its handshake is done
-    kAuth,   // question: are credentials() right? Yes: the session is somebody's. Empty ones cannot
-             // be. A 535 is a failed logon, and max_logon_failures counts it
-    kHello,  // HELO/EHLO accepted: hello_name() is set (for the log; no answer wanted)
-    kClose,  // send what is in output(), then close; nothing follows. `reply` says why
+    kAuth,  // question: are credentials() right? Yes: the session is somebody's. Empty ones cannot
+            // be. A 535 is a failed logon, and max_logon_failures counts it
+    kXclient,  // question: may this be the session of the client that `bytes` names
+               // (parse_xclient)? Yes: begin_again() and greet() in place of an answer
+    kHello,    // HELO/EHLO accepted: hello_name() is set (for the log; no answer wanted)
+    kClose,    // send what is in output(), then close; nothing follows. `reply` says why
   };
   Kind kind = Kind::kNeedInput;
   Path path{};               // kMail, kRecipient: valid until answer()
-  std::string_view bytes{};  // kBody, kRefused, kCommand: valid until next() or feed()
+  std::string_view bytes{};  // kBody, kRefused, kCommand, kXclient: valid until next() or feed()
   uint64_t size = 0;         // kMail: SIZE=, 0 if not given
   BodyType body{};           // kMail: BODY=
   Reply reply{};             // kDataRefused, kRefused, kClose: text valid as long as the Server
   [[nodiscard]] bool is_question() const {
     return kind == Kind::kCommand || kind == Kind::kStartTls || kind == Kind::kAuth ||
-           kind == Kind::kMail || kind == Kind::kRecipient || kind == Kind::kData ||
-           kind == Kind::kDataEnd;
+           kind == Kind::kXclient || kind == Kind::kMail || kind == Kind::kRecipient ||
+           kind == Kind::kData || kind == Kind::kDataEnd;
   }
 };
 
@@ -125,6 +128,11 @@ class Server {
 
   // Queues the 220. `now_text`: RFC 5322 date of the default banner.
   void greet(std::string_view now_text);
+  // XCLIENT is offered, and taken; else it is no command.
+  void trust_with_xclient() { takes_xclient_ = true; }
+  // At kXclient: from here on it is the session of `client`, borrowed as before, who has said
+  // nothing yet, and has authenticated elsewhere or not. greet() is the answer. TLS stays.
+  void begin_again(std::string_view client, bool authenticated);
   // Queues one 421 or 554 instead of a greeting, or in the middle of a session (drain, time-out);
   // after it next() gives kClose. `reply` is formatted at once.
   void shut(const Reply& reply);
@@ -261,6 +269,7 @@ class Server {
   Event begin_hello(const Command& command, bool esmtp);
   Event run_exch50(std::string_view arguments);
   Event run_starttls(std::string_view arguments);
+  Event run_xclient(std::string_view arguments, bool clean);
   std::string hello_line(std::string_view code) const;
   void queue_extensions();
 
@@ -314,6 +323,7 @@ class Server {
   bool line_too_long_ = false;
   bool line_due_ = false;
   bool asks_ = false;
+  bool takes_xclient_ = false;
   uint32_t errors_ = 0;
   std::string_view line_;  // that waits for leave, if line_due_
 

@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "smtp/ascii.h"
 #include "smtp/server.h"
+#include "smtp/xclient.h"
 
 namespace relais::smtp {
 namespace {
@@ -90,6 +91,8 @@ Event Server::run(std::string_view line) {
   if (options_->starttls && equals_ignoring_case(parts.verb, kStartTls)) {
     return parts.clean ? run_starttls(parts.arguments) : refuse(replies::kBadArguments, kStartTls);
   }
+  if (takes_xclient_ && equals_ignoring_case(parts.verb, kXclientVerb))
+    return run_xclient(parts.arguments, parts.clean);
   if (verb == nullptr) {
     const bool shown = parts.clean && !secret_expected_;
     return refuse(replies::kUnrecognized,
@@ -162,6 +165,13 @@ Event Server::run_starttls(std::string_view arguments) {
   if (state_ == State::kNew) return refuse(replies::kSendHello, kStartTls);
   if (tls_ || state_ != State::kReady) return refuse(replies::kBadSequence, kStartTls);
   return {.kind = Event::Kind::kStartTls};
+}
+
+Event Server::run_xclient(std::string_view arguments, bool clean) {
+  if (state_ != State::kNew && state_ != State::kReady)
+    return refuse(replies::kBadSequence, kXclientVerb);
+  if (!clean || !parse_xclient(arguments)) return refuse(replies::kBadArguments, kXclientVerb);
+  return {.kind = Event::Kind::kXclient, .bytes = arguments};
 }
 
 const Reply* Server::check_mail(Command& command) const {
@@ -252,6 +262,7 @@ void Server::queue_extensions() {
   if (options_->smtp_utf8) line("SMTPUTF8");
   if (options_->limits) line(limits);
   if (options_->exch50) line(kExch50);
+  if (takes_xclient_) line(kXclientOffer);
   output_[last + 3] = ' ';
 }
 

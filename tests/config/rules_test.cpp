@@ -146,6 +146,7 @@ std::vector<Example> examples() {
       {Rule::kProxyTrust, false, "", connector(kLan, behind("\"0.0.0.0/0\""))},
       {Rule::kProxyTrust, true, "", relay("\"192.168.5.1\"", behind("\"0.0.0.0/0\""))},
       {Rule::kProxyWithoutEffect, false, "", connector(kLan, "trusted_proxies = [\"10.0.0.5\"]\n")},
+      {Rule::kProxyWithoutEffect, false, "", connector(kLan, "xclient_hosts = [\"10.0.0.5\"]\n")},
       {Rule::kCertificate, true, "[tls]\nkey = \"key.pem\"", good},
       {Rule::kCertificate, true, "", connector(kLan, "require_tls = true\n")},
       {Rule::kMissing, true, "", connector(kLan, "delivery = \"proxy\"\n")},

@@ -1,5 +1,7 @@
 #include "dialogue.h"
 
+#include "smtp/xclient.h"
+
 #include <gtest/gtest.h>
 
 #include <charconv>
@@ -209,7 +211,12 @@ Dialogue read_dialogue(const std::string& path) {
     } else if (line.starts_with("option ")) {
       const size_t blank = line.find(' ', 7);
       dialogue.option_lines.push_back(line);
-      set_option(dialogue.options, line.substr(7, blank - 7), line.substr(blank + 1));
+      const std::string name = line.substr(7, blank - 7);
+      if (name == "xclient") {
+        dialogue.xclient = truth(line.substr(blank + 1));
+      } else {
+        set_option(dialogue.options, name, line.substr(blank + 1));
+      }
     } else if (line.starts_with("C: ") || line.starts_with("C- ") || line == "C:") {
       dialogue.client_lines.push_back(line);
       dialogue.input += client_bytes(dialogue.client_lines.back());
@@ -226,8 +233,9 @@ Dialogue read_dialogue(const std::string& path) {
   return dialogue;
 }
 
-Replay::Replay(const ServerOptions& options, std::vector<Answer> answers)
+Replay::Replay(const ServerOptions& options, std::vector<Answer> answers, bool xclient)
     : options_(options), answers_(std::move(answers)), server_(options_, kClient) {
+  if (xclient) server_.trust_with_xclient();
   server_.greet(kDate);
   note_output();
 }
@@ -261,6 +269,9 @@ void Replay::note(const Event& event) {
       break;
     case Kind::kStartTls:
       trace_.push_back("? starttls");
+      break;
+    case Kind::kXclient:
+      trace_.push_back("? xclient " + escape(event.bytes));
       break;
     case Kind::kAuth:
       trace_.push_back("? auth " + escape(server_.credentials().user) + ' ' +
@@ -334,6 +345,7 @@ void Replay::decide(const Event& event) {
   Answer answer{{replies::kNoop, false}, "OK"};
   if (event.kind == Event::Kind::kAuth)
     answer = {{replies::kAuthenticated, false}, "Authentication successful"};
+  if (event.kind == Event::Kind::kXclient) answer = {{{250, {2, 0, 0}, ""}, false}, "OK"};
   if (event.kind == Event::Kind::kMail) answer = {{replies::kSenderOk, false}, "Sender OK"};
   if (event.kind == Event::Kind::kRecipient)
     answer = {{replies::kRecipientOk, false}, "Recipient OK"};
@@ -348,7 +360,13 @@ void Replay::decide(const Event& event) {
     answer = {{replies::kLogonFailed, false}, "no"};
   answer.verdict.reply.text = answer.text;
   trace_.push_back((answer.verdict.close ? "!! " : "! ") + show(answer.verdict.reply));
-  server_.answer(answer.verdict);
+  if (event.kind != Event::Kind::kXclient || !answer.verdict.reply.positive())
+    return server_.answer(answer.verdict);
+  const auto named = parse_xclient(event.bytes);
+  ASSERT_TRUE(named.has_value());
+  if (named->address) client_ = named->address->to_string();
+  server_.begin_again(client_, !named->login.empty());
+  server_.greet(kDate);
 }
 
 void Replay::note_output() {
@@ -370,7 +388,7 @@ void Replay::note_output() {
 Trace Replay::take_trace() { return std::exchange(trace_, {}); }
 
 Trace replay(const Dialogue& dialogue, const std::vector<size_t>& cuts) {
-  Replay session(dialogue.options, dialogue.answers);
+  Replay session(dialogue.options, dialogue.answers, dialogue.xclient);
   const std::string_view input = dialogue.input;
   size_t from = 0;
   for (const size_t cut : cuts) {
@@ -392,7 +410,7 @@ std::string rewritten(const Dialogue& dialogue) {
   out << dialogue.title << "\n";
   for (const auto& line : dialogue.option_lines) out << line << "\n";
   if (!dialogue.option_lines.empty()) out << "\n";
-  Replay session(dialogue.options, dialogue.answers);
+  Replay session(dialogue.options, dialogue.answers, dialogue.xclient);
   out << join(session.take_trace());
   for (const auto& line : dialogue.client_lines) {
     out << line << "\n";

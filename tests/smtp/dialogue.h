@@ -31,6 +31,7 @@ struct Dialogue {
   std::string title;
   std::vector<std::string> option_lines;
   ServerOptions options;
+  bool xclient = false;                   // "option xclient true"
   std::vector<std::string> client_lines;  // as in the file, with "C: " or "C- "
   std::string input;                      // all that they say
   std::vector<Answer> answers;            // one a question
@@ -48,7 +49,7 @@ std::string escape(std::string_view bytes);
 using Trace = std::vector<std::string>;
 class Replay {
  public:
-  Replay(const ServerOptions& options, std::vector<Answer> answers);
+  Replay(const ServerOptions& options, std::vector<Answer> answers, bool xclient = false);
   void feed(std::string_view piece);
   // The lines since the last call.
   Trace take_trace();
@@ -65,6 +66,7 @@ class Replay {
   ServerOptions options_;
   std::vector<Answer> answers_;
   size_t next_answer_ = 0;
+  std::string client_;  // another one, by XCLIENT
   Server server_;
   std::string body_;
   Trace trace_;

@@ -1,0 +1,32 @@
+// XCLIENT (Postfix's XCLIENT_README): a client that is trusted with it, such as a proxy that looked
+// at the mail before, says for whom it speaks. Pure. Values are xtext; one that hides a control or
+// an 8-bit octet makes the whole command bad.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/ip.h"
+
+namespace relais::smtp {
+
+inline constexpr std::string_view kXclientVerb = "XCLIENT";
+// As EHLO offers it. NAME, PROTO and HELO are taken and not used: names of clients decide nothing
+// here, and EHLO comes again.
+inline constexpr std::string_view kXclientOffer = "XCLIENT NAME ADDR PORT PROTO HELO LOGIN";
+
+// What was given. "[UNAVAILABLE]" and "[TEMPUNAVAIL]" give nothing, but for an address.
+struct Xclient {
+  std::optional<IpAddress> address;
+  bool address_unknown = false;
+  std::optional<uint16_t> port;
+  std::string login;
+};
+
+// "ADDR=192.0.2.1 PORT=1025 LOGIN=chris"; IPv6 with "IPV6:" in front or without. Nothing: badly
+// formed, an attribute that is not offered, or one twice.
+[[nodiscard]] std::optional<Xclient> parse_xclient(std::string_view arguments);
+
+}  // namespace relais::smtp
