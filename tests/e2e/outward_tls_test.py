@@ -2,87 +2,18 @@
 """TLS towards next hops: what a Send connector asks of them, and what becomes of mail where one of
 them cannot, will not or must not."""
 
-import os
 import random
-import shutil
 import ssl
-import subprocess
 import threading
 import time
-import unittest
 
 import harness
 from harness import BINARY, Client
 from next_hop import CLOSE, NextHop
+from other_servers import Postfix
 
 NAME = "mx.contoso.com"
 BODY = b"Subject: outward\r\n\r\n.dot\r\n" + b"a line of some length, as they come\r\n" * 300
-
-
-class Postfix:
-    """A private instance that demands TLS and passes everything on to `next_port`. Needs root, as
-    Postfix does."""
-
-    SERVICES = """
-pickup unix n - n 60 1 pickup
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-tlsmgr unix - - n 1000? 1 tlsmgr
-rewrite unix - - n - - trivial-rewrite
-proxymap unix - - n - - proxymap
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-error unix - - n - - error
-retry unix - - n - - error
-smtp unix - - n - - smtp
-relay unix - - n - - smtp
-anvil unix - - n - 1 anvil
-scache unix - - n - 1 scache
-postlog unix-dgram n - n - 1 postlogd
-"""
-
-    def __init__(self, test):
-        self.program = harness.need("postfix")
-        if os.getuid() != 0:
-            raise unittest.SkipTest("Postfix starts for root only")
-        self.folder = test.folder / "postfix"
-        for name in ("queue", "data", "config"):
-            (self.folder / name).mkdir(parents=True)
-        os.chmod(test.folder, 0o755)
-        shutil.chown(self.folder / "data", "postfix")
-        self.clean_up = test.addCleanup
-
-    def start(self, port, next_port, table):
-        settings = {
-            "compatibility_level": "3.6", "queue_directory": self.folder / "queue",
-            "data_directory": self.folder / "data", "myhostname": NAME, "mydestination": "",
-            "inet_interfaces": "127.0.0.1", "inet_protocols": "ipv4",
-            "mynetworks": "127.0.0.0/8", "relayhost": f"[127.0.0.1]:{next_port}",
-            "smtpd_relay_restrictions": "permit_mynetworks, reject",
-            "smtpd_tls_cert_file": table["certificate"], "smtpd_tls_key_file": table["key"],
-            "smtpd_tls_security_level": "encrypt", "smtpd_tls_received_header": "yes",
-            "smtp_tls_security_level": "none", "maillog_file": self.folder / "log",
-            "maillog_file_prefixes": self.folder, "alias_maps": "", "alias_database": "",
-            "local_recipient_maps": "", "local_header_rewrite_clients": "",
-        }
-        (self.folder / "config" / "main.cf").write_text(
-            "".join(f"{key} = {value}\n" for key, value in settings.items()))
-        (self.folder / "config" / "master.cf").write_text(
-            f"127.0.0.1:{port} inet n - n - - smtpd{self.SERVICES}")
-        self.clean_up(self.run, "stop")
-        assert self.run("start") == 0, self.log()
-
-    def run(self, what):
-        """What it starts keeps its output open, so that is no pipe."""
-        with open(self.folder / "said", "a", encoding="utf-8") as said:
-            return subprocess.run([self.program, "-c", str(self.folder / "config"), what],
-                                  stdin=subprocess.DEVNULL, stdout=said, stderr=said,
-                                  timeout=60, check=False).returncode
-
-    def log(self):
-        logs = [self.folder / "said", self.folder / "log"]
-        return "".join(log.read_text() for log in logs if log.exists())
 
 
 class OutwardTls(harness.EndToEnd):
@@ -437,7 +368,10 @@ class OutwardTls(harness.EndToEnd):
         last = self.make_hop(tls=None)
         last.start()
         port = self.ports.take()
-        postfix.start(port, last.port, self.table)
+        postfix.start(port, f"[127.0.0.1]:{last.port}", myhostname=NAME,
+                      smtpd_tls_cert_file=self.table["certificate"],
+                      smtpd_tls_key_file=self.table["key"], smtpd_tls_security_level="encrypt",
+                      smtpd_tls_received_header="yes")
         for name, chunking in (("bdat", True), ("data", False)):
             with self.subTest(name):
                 self.relais.configure(send=[harness.smart_host(

@@ -3,14 +3,13 @@
 they had come themselves."""
 
 import json
-import socket
-import subprocess
 import threading
 import time
 
 import harness
 from harness import Client
 from next_hop import NextHop
+from other_servers import HAProxy
 
 BODY = b"Subject: balanced\r\n\r\ntext\r\n"
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
@@ -40,37 +39,8 @@ class Proxied(harness.EndToEnd):
         self.relais.start()
 
     def start_haproxy(self, server, *options):
-        haproxy = harness.need("haproxy")
-        config = self.folder / "haproxy.cfg"
-        lines = ["global", f"    stats socket {self.folder}/haproxy.sock", "defaults",
-                 "    mode tcp", "    timeout connect 5s", "    timeout client 60s",
-                 "    timeout server 60s", "listen smtp", f"    bind 127.0.0.1:{self.front}",
-                 *(f"    {option}" for option in options),
-                 f"    server relais 127.0.0.1:{self.port} {server}", ""]
-        config.write_text("\n".join(lines))
-        with open(self.folder / "haproxy.log", "wb") as log:
-            process = subprocess.Popen([haproxy, "-db", "-f", str(config)],
-                                       stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.terminate)
-        # Its stats socket: a connection to the other one would be a client.
-        harness.wait_until((self.folder / "haproxy.sock").exists, 10, "haproxy")
-
-    def health(self):
-        """What HAProxy thinks of the server: "UP", "L4CON", ...: its status and its last check."""
-        with socket.socket(socket.AF_UNIX) as stats:
-            stats.connect(f"{self.folder}/haproxy.sock")
-            stats.sendall(b"show stat\n")
-            text = b""
-            while chunk := stats.recv(65536):
-                text += chunk
-        rows = [line.split(",") for line in text.decode().lstrip("# ").splitlines() if line]
-        for row in rows[1:]:
-            fields = dict(zip(rows[0], row))
-            if fields["svname"] == "relais":
-                # "* ": the next one is under way
-                return fields["status"], fields["check_status"].lstrip("* "), fields["check_code"]
-        return None
+        self.haproxy = HAProxy(self)
+        self.haproxy.start(f"127.0.0.1:{self.front}", f"127.0.0.1:{self.port} {server}", *options)
 
     def balanced(self, source):
         client = Client(self.front, source)
@@ -170,9 +140,9 @@ class Proxied(harness.EndToEnd):
     def check_health(self, wanted, server, *options):
         """Checks for a while: HAProxy is content, and nothing of them is in log or counters."""
         self.start_haproxy(f"{server} inter 100ms fastinter 100ms downinter 100ms", *options)
-        harness.wait_until(lambda: self.health()[:2] == ("UP", wanted), 10, f"{wanted}")
+        harness.wait_until(lambda: self.haproxy.health()[:2] == ("UP", wanted), 10, f"{wanted}")
         time.sleep(2)
-        self.assertEqual(self.health()[:2], ("UP", wanted))
+        self.assertEqual(self.haproxy.health()[:2], ("UP", wanted))
         self.send_balanced("127.0.0.2")
         self.relais.wait_event("message")
         self.assertEqual(self.refusals(), [])
