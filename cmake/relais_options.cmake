@@ -8,6 +8,7 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
 
 option(RELAIS_TESTS "Build tests and benchmarks" ON)
+option(RELAIS_FUZZ "Build the fuzzers, and nothing else of tests and benchmarks: needs clang" OFF)
 set(RELAIS_SANITIZE "" CACHE STRING "Comma-separated sanitizers: address,undefined or thread")
 
 find_program(CCACHE ccache)
@@ -16,23 +17,36 @@ if(CCACHE)
 endif()
 
 add_library(relais_flags INTERFACE)
-target_compile_options(relais_flags INTERFACE
-  -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor -Werror
-  -fno-omit-frame-pointer)
+target_compile_options(relais_flags INTERFACE -fno-omit-frame-pointer)
+# Warnings are g++'s; clang builds the fuzzers only, and would say other things of the same lines.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(relais_flags INTERFACE
+    -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor -Werror)
+endif()
 target_include_directories(relais_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
 if(CMAKE_UNITY_BUILD)
   # Eight files of a room or of its tests are one to the compiler (all presets but debug): reading
   # the standard library is most of what a build costs. So two files of a room may not give one name
   # to two things, not even in unnamed namespaces. Preset debug compiles each file alone, and
   # finds the include that one of the eight took from another.
-  target_compile_options(relais_flags INTERFACE -Wno-subobject-linkage)  # takes them for headers
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(relais_flags INTERFACE -Wno-subobject-linkage)  # takes them for headers
+  endif()
 endif()
 if(RELAIS_SANITIZE)
   target_compile_options(relais_flags INTERFACE -fsanitize=${RELAIS_SANITIZE} -fno-sanitize-recover=all)
   # vptr checks need RTTI, which the rooms are built without. GCC 12 sees uninitialized values in
   # the instrumented standard library that are none.
-  target_compile_options(relais_flags INTERFACE -fno-sanitize=vptr -Wno-maybe-uninitialized)
+  target_compile_options(relais_flags INTERFACE -fno-sanitize=vptr)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(relais_flags INTERFACE -Wno-maybe-uninitialized)
+  endif()
   target_link_options(relais_flags INTERFACE -fsanitize=${RELAIS_SANITIZE})
+endif()
+if(RELAIS_FUZZ)
+  # Which ways the program went is what libFuzzer is led by. It brings main(), so it is linked by
+  # tests/fuzz alone.
+  target_compile_options(relais_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
 # relais_room(NAME SOURCES a.cpp ... ROOMS base ... [LIBRARIES lib ...] [EXCEPTIONS])

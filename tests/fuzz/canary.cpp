@@ -1,0 +1,7 @@
+#include "fuzz/fuzzer.h"
+
+namespace relais::fuzz {
+
+const bool kCanary = RELAIS_CANARY;
+
+}  // namespace relais::fuzz
