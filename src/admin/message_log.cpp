@@ -232,7 +232,21 @@ void MessageLog::on_failed(const relay::Delivery& delivery, std::string_view kep
   JsonLine line(waiting_);
   line.text("time", iso8601(loop_.wall_now())).text("event", "failed");
   delivery_fields(line, delivery);
-  line.text("kept_in", kept_in);
+  if (!kept_in.empty()) line.text("kept_in", kept_in);
+}
+
+void MessageLog::on_notified(const relay::Delivery& delivery, const Guid& notification) {
+  if (!room()) return;
+  JsonLine line(waiting_);
+  line.text("time", iso8601(loop_.wall_now())).text("event", "notified");
+  const Guid::Text id = delivery.id.text();
+  const Guid::Text of = notification.text();
+  line.text("connector", delivery.connector)
+      .text("client", delivery.client)
+      .text("id", view(id))
+      .text("notification", view(of))
+      .text("to", delivery.sender)
+      .texts("about", delivery.recipients);
 }
 
 void MessageLog::on_host(std::string_view send_connector, std::string_view host, bool usable,

@@ -44,6 +44,7 @@ class MessageLog final : public front::Observer, public relay::Observer {
   void on_delivered(const relay::Delivery& delivery) override;
   void on_deferred(const relay::Delivery& delivery, WallTime next_attempt) override;
   void on_failed(const relay::Delivery& delivery, std::string_view kept_in) override;
+  void on_notified(const relay::Delivery& delivery, const Guid& notification) override;
   void on_host(std::string_view send_connector, std::string_view host, bool usable,
                std::string_view why, WallTime next_attempt) override;
   void on_no_tls(std::string_view send_connector, std::string_view host, std::string_view why,

@@ -175,7 +175,7 @@ constexpr MetricRow kMetricRows[] = {
      "relais_recipients_failed_total",
      kCounter,
      {},
-     "Recipients that were given up; the messages are in failed/ of the data folder."},
+     "Recipients that were given up: docs/notifications.md."},
     {Metric::kWaiting,
      "relais_queue_messages",
      kGauge,

@@ -60,6 +60,7 @@ struct ModelDraft {
   ServerSettings server;
   SpoolSettings spool;
   RetrySettings retry;
+  NotificationSettings notifications;
   LimitSettings limits;
   AdminSettings admin;
   BackPressureSettings back_pressure;

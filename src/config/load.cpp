@@ -100,6 +100,7 @@ Model finish(ModelDraft draft, std::vector<ConnectorFile> files) {
   model.server = std::move(draft.server);
   model.spool = draft.spool;
   model.retry = draft.retry;
+  model.notifications = std::move(draft.notifications);
   model.limits = draft.limits;
   model.admin = draft.admin;
   model.back_pressure = draft.back_pressure;

@@ -46,6 +46,12 @@ struct RetrySettings {
   friend bool operator==(const RetrySettings&, const RetrySettings&) = default;
 };
 
+struct NotificationSettings {
+  bool enabled = true;
+  std::string from;  // empty: notification_sender() says
+  friend bool operator==(const NotificationSettings&, const NotificationSettings&) = default;
+};
+
 struct LimitSettings {
   uint64_t table_memory = 64ULL << 20;  // octets, all cores together: buckets by key
   friend bool operator==(const LimitSettings&, const LimitSettings&) = default;
@@ -170,6 +176,7 @@ struct Model {
   ServerSettings server;
   SpoolSettings spool;
   RetrySettings retry;
+  NotificationSettings notifications;
   LimitSettings limits;
   AdminSettings admin;
   BackPressureSettings back_pressure;
@@ -182,5 +189,8 @@ struct Model {
   std::shared_ptr<const policy::AddressBook> address_book;   // null: none
   std::string address_book_file;                             // empty: none
 };
+
+// The address in From of notifications.
+[[nodiscard]] std::string notification_sender(const Model& model);
 
 }  // namespace relais::config

@@ -58,6 +58,7 @@ struct Parameter {
 [[nodiscard]] std::span<const Parameter<ServerSettings>> server_parameters();
 [[nodiscard]] std::span<const Parameter<SpoolSettings>> spool_parameters();
 [[nodiscard]] std::span<const Parameter<RetrySettings>> retry_parameters();
+[[nodiscard]] std::span<const Parameter<NotificationSettings>> notification_parameters();
 [[nodiscard]] std::span<const Parameter<LimitSettings>> limits_parameters();
 [[nodiscard]] std::span<const Parameter<AdminSettings>> admin_parameters();
 [[nodiscard]] std::span<const Parameter<BackPressureSettings>> back_pressure_parameters();

@@ -58,6 +58,7 @@ bool for_each_string(const Value& value, const Place& place, Visit&& visit) {
 void read_server(const Value& value, const Place& place, ModelDraft& model);
 void read_spool(const Value& value, const Place& place, ModelDraft& model);
 void read_retry(const Value& value, const Place& place, ModelDraft& model);
+void read_notifications(const Value& value, const Place& place, ModelDraft& model);
 void read_limit_settings(const Value& value, const Place& place, ModelDraft& model);
 void read_admin(const Value& value, const Place& place, ModelDraft& model);
 void read_admin_listen(const Value& value, const Place& place, AdminSettings& admin);

@@ -110,6 +110,7 @@ std::string reference_markdown() {
   append_section(out, "`[server]`", "In relais.toml.", server_parameters());
   append_section(out, "`[spool]`", "In relais.toml.", spool_parameters());
   append_section(out, "`[retry]`", "In relais.toml.", retry_parameters());
+  append_section(out, "`[notifications]`", "In relais.toml.", notification_parameters());
   append_section(out, "`[limits]`", "In relais.toml. docs/limits.md is about limits as a whole.",
                  limits_parameters());
   append_section(out, "`[admin]`", "In relais.toml.", admin_parameters());

@@ -11,6 +11,7 @@ std::string_view section_of(const std::string& key) {
   if (has(server_parameters())) return "server";
   if (has(spool_parameters())) return "spool";
   if (has(retry_parameters())) return "retry";
+  if (has(notification_parameters())) return "notifications";
   if (has(limits_parameters())) return "limits";
   if (has(admin_parameters())) return "admin";
   if (has(back_pressure_parameters())) return "back_pressure";

@@ -32,6 +32,11 @@ spool::Spool::Options spool_options(const config::Model& model, uint16_t core) {
 relay::Relay::Options relay_options(const config::Model& model, const Core::Options& options) {
   return {.fqdn = model.server.fqdn,
           .failed_folder = model.server.data_dir + "/failed",
+          .notifies = model.notifications.enabled,
+          .notices = {.fqdn = model.server.fqdn,
+                      .from = config::notification_sender(model),
+                      .guid_salt = options.guid_salt,
+                      .core = options.index},
           .retry = model.retry,
           .security = options.hop_security};
 }
@@ -256,11 +261,10 @@ void Core::settle() {
 void Core::on_spool_event(const spool::Event& event) {
   switch (event.kind) {
     case spool::Event::Kind::kCommitted:
-      front_->on_spool_event(event);
-      return relay_->on_committed(event.message);
     case spool::Event::Kind::kFailed:
     case spool::Event::Kind::kSpace:
-      return front_->on_spool_event(event);
+      front_->on_spool_event(event);
+      return relay_->on_spool_event(event);
     case spool::Event::Kind::kLoaded:
     case spool::Event::Kind::kUnreadable:
       return relay_->on_spool_event(event);

@@ -366,6 +366,7 @@ std::string needs_restart(const config::Model& fresh, const config::Model& runni
   add(server != running.server, "[server]");
   add(fresh.spool != running.spool, "[spool]");
   add(fresh.retry != running.retry, "[retry]");
+  add(fresh.notifications != running.notifications, "[notifications]");
   add(fresh.admin != running.admin, "[admin]");
   add(fresh.send_connectors != running.send_connectors, "[[send_connector]]");
   return names;

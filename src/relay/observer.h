@@ -31,7 +31,10 @@ class Observer {
   virtual ~Observer() = default;
   virtual void on_delivered(const Delivery& delivery) = 0;
   virtual void on_deferred(const Delivery& delivery, WallTime next_attempt) = 0;
+  // Given up. `kept_in`: the folder; empty: the sender will be told.
   virtual void on_failed(const Delivery& delivery, std::string_view kept_in) = 0;
+  // A notification about failed recipients is in the spool, as a message of its own.
+  virtual void on_notified(const Delivery& delivery, const Guid& notification) = 0;
   // A smart host cannot be reached, or can again.
   virtual void on_host(std::string_view send_connector, std::string_view host, bool usable,
                        std::string_view why, WallTime next_attempt) = 0;

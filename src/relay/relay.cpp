@@ -25,6 +25,7 @@ Relay::Relay(ring::Loop& loop, spool::Spool& spool, Observer& observer,
                     .sessions_max = options.connections_max,
                     .security = options.security}),
       maildirs_(desk_, connectors, options.failed_folder, options.fqdn),
+      notices_(desk_, options.notices),
       parked_(connectors.size() + 1) {}
 
 Result<std::unique_ptr<Relay>> Relay::create(ring::Loop& loop, spool::Spool& spool,
@@ -92,6 +93,7 @@ void Relay::end_of_turn() {
   while (!draining_ && !ready_.empty() && can_start()) start(ready_.pop());
   smart_hosts_.pump();
   maildirs_.pump();
+  notices_.pump();
   while (!desk_.finished.empty()) {
     Job* job = desk_.jobs.get(desk_.finished.front());
     ASSERT(job != nullptr);
@@ -100,7 +102,7 @@ void Relay::end_of_turn() {
   }
 }
 
-// A job for every two works is kept for failure copies.
+// A job for every two works is kept for failures.
 bool Relay::can_start() const {
   return !desk_.works.full() && desk_.jobs.size() <= desk_.works.capacity();
 }
@@ -121,6 +123,20 @@ void Relay::start(Handle message_handle) {
 }
 
 void Relay::on_spool_event(const spool::Event& event) {
+  switch (event.kind) {
+    case spool::Event::Kind::kCommitted:
+      notices_.on_spool_event(event);
+      return make_ready(event.message);
+    case spool::Event::Kind::kFailed:
+    case spool::Event::Kind::kSpace:
+      return notices_.on_spool_event(event);
+    case spool::Event::Kind::kLoaded:
+    case spool::Event::Kind::kUnreadable:
+      return on_chunk(event);
+  }
+}
+
+void Relay::on_chunk(const spool::Event& event) {
   Work* work = desk_.works.get(event.owner);
   if (work == nullptr) return;
   const bool readable = event.kind == spool::Event::Kind::kLoaded;
@@ -140,6 +156,7 @@ void Relay::on_spool_event(const spool::Event& event) {
     ASSERT(job != nullptr);
     if (job->carrier == Carrier::kSmartHost) smart_hosts_.on_chunk(*job, event.chunk, readable);
     if (job->carrier == Carrier::kMaildir) maildirs_.on_chunk(*job, event.chunk, readable);
+    if (job->carrier == Carrier::kNotices) notices_.on_chunk(*job, event.chunk, readable);
   }
 }
 
@@ -177,7 +194,7 @@ void Relay::dispatch(Handle handle) {
   const bool is_expired = expired(work.envelope.received);
   const Claim claim = claim_of(desk_.spool, *desk_.spool.find(work.message));
   if (is_expired && (work.attempts > 0 || work.open.empty())) {
-    fail_open(work, "550 4.4.7 message expired: it could not be delivered in time");
+    fail(work, work.open, {}, "550 4.4.7 message expired: it could not be delivered in time");
     return finish(handle);
   }
   std::map<uint32_t, std::vector<uint32_t>> routes;
@@ -191,17 +208,12 @@ void Relay::dispatch(Handle handle) {
       report(work, nullptr, recipients, Fate::kDeferred, {}, work.deferred_why);
     } else if (!route_takes(route, claim) || desk_.jobs.size() + 1 >= desk_.jobs.capacity()) {
       if (is_expired) {
-        const std::string why = why_unreachable(route);
-        report(work, nullptr, recipients, Fate::kFailed, {}, why);
-        for (const uint32_t index : recipients) {
-          work.failed.push_back(index);
-          work.failed_why.push_back(why);
-        }
+        fail(work, recipients, {}, why_unreachable(route));
       } else {
         work.parked_on = route;
       }
     } else {
-      enqueue(work, handle, route, std::move(recipients), false);
+      enqueue(work, handle, route, std::move(recipients));
     }
   }
   if (work.jobs.empty()) finish(handle);
@@ -215,25 +227,45 @@ std::string Relay::why_unreachable(uint32_t route) const {
   return text;
 }
 
-void Relay::enqueue(Work& work, Handle handle, uint32_t route, std::vector<uint32_t> recipients,
-                    bool failure_copy) {
+Job& Relay::add_job(Work& work, Handle handle, uint32_t route, std::vector<uint32_t> recipients) {
   Job* job = desk_.jobs.acquire();
   ASSERT(job != nullptr);
   job->work = &work;
   job->work_handle = handle;
   job->route = route;
-  job->is_failure_copy = failure_copy;
   job->recipients = std::move(recipients);
   job->results.resize(job->recipients.size());
   const spool::Message& message = *desk_.spool.find(work.message);
   job->content_octets = message.content_octets();
   job->claim = claim_of(desk_.spool, message);
   work.jobs.push_back(desk_.jobs.handle_of(job));
+  return *job;
+}
+
+void Relay::enqueue(Work& work, Handle handle, uint32_t route, std::vector<uint32_t> recipients) {
+  Job& job = add_job(work, handle, route, std::move(recipients));
   if (maildirs_.serves(route)) {
-    maildirs_.enqueue(*job);
+    maildirs_.enqueue(job);
   } else {
-    smart_hosts_.enqueue(*job);
+    smart_hosts_.enqueue(job);
   }
+}
+
+// Those whose sender is told first, then the others.
+void Relay::enqueue_failures(Work& work, Handle handle) {
+  const auto rest = std::ranges::stable_partition(
+      work.failed, [&](const Failure& failure) { return is_told(work, failure.recipient); });
+  const bool tells = rest.begin() != work.failed.begin();
+  const auto end = tells ? rest.begin() : work.failed.end();
+  std::vector<Failure> failures(std::make_move_iterator(work.failed.begin()),
+                                std::make_move_iterator(end));
+  work.failed.erase(work.failed.begin(), end);
+  std::vector<uint32_t> recipients;
+  for (const Failure& failure : failures) recipients.push_back(failure.recipient);
+  Job& job = add_job(work, handle, maildirs_.failed_route(), std::move(recipients));
+  job.failures = std::move(failures);
+  if (tells) return notices_.enqueue(job);
+  maildirs_.enqueue(job);
 }
 
 // ---- ending
@@ -257,87 +289,102 @@ void Relay::take_results(Work& work, Job& job) {
     const RecipientResult& result = job.results[i];
     const uint32_t index = job.recipients[i];
     ASSERT(result.fate != Fate::kOpen);
+    if (result.fate == Fate::kDelivered) settled.push_back(index);
     if (result.fate == Fate::kParked) {
       work.parked_on = job.route;
-    } else if (job.is_failure_copy) {
-      // Kept or not kept: a copy that cannot be written is tried again, for ever: nothing is
-      // dropped.
-      if (result.fate == Fate::kDelivered) settled.push_back(index);
+    } else if (!job.failures.empty()) {
+      // A notification or copy that cannot be written is tried again, for ever: nothing is dropped.
       if (result.fate != Fate::kDelivered) work.deferred = true;
     } else {
       groups[{result.fate, result.reply}].push_back(index);
-      if (result.fate == Fate::kDelivered) settled.push_back(index);
       if (result.fate == Fate::kDeferred) {
         work.deferred = true;
         work.deferred_why = result.reply;
       }
-      if (result.fate == Fate::kFailed) {
-        work.failed.push_back(index);
-        work.failed_why.push_back(result.reply);
-      }
     }
   }
-  for (const auto& [key, recipients] : groups)
-    report(work, &job, recipients, key.first, job.host, key.second);
+  for (const auto& [key, recipients] : groups) {
+    if (key.first == Fate::kFailed) {
+      fail(work, recipients, job.host, key.second, &job);
+    } else {
+      report(work, &job, recipients, key.first, job.host, key.second);
+    }
+  }
+  if (job.notified_by != Guid{}) report_notified(work, job);
   if (!settled.empty()) desk_.spool.settle(work.message, settled);
+}
+
+Delivery Relay::delivery_of(const Work& work, const Job* job,
+                            std::span<const std::string_view> names, std::string_view host,
+                            std::string_view reply) const {
+  return {.id = work.envelope.guid,
+          .connector = work.envelope.connector,
+          .client = work.envelope.client,
+          .sender = work.envelope.sender,
+          .recipients = names,
+          .send_connector =
+              job != nullptr ? std::string_view(connectors_[job->route].name) : std::string_view{},
+          .host = host,
+          .reply = reply,
+          .tls_version = job != nullptr ? job->tls_version : std::string_view{},
+          .tls_cipher = job != nullptr ? job->tls_cipher : std::string_view{},
+          .attempts = work.attempts + 1,
+          .since_received = desk_.loop.wall_now() - work.envelope.received};
+}
+
+std::vector<std::string_view> Relay::names_of(const Work& work,
+                                              const std::vector<uint32_t>& recipients) {
+  std::vector<std::string_view> names;
+  for (const uint32_t index : recipients) names.push_back(work.envelope.recipients[index]);
+  return names;
 }
 
 void Relay::report(const Work& work, const Job* job, const std::vector<uint32_t>& recipients,
                    Fate fate, std::string_view host, std::string_view reply) {
-  std::vector<std::string_view> names;
-  for (const uint32_t index : recipients) names.push_back(work.envelope.recipients[index]);
-  const WallTime now = desk_.loop.wall_now();
-  const uint32_t attempt = work.attempts + 1;
-  const Delivery delivery{.id = work.envelope.guid,
-                          .connector = work.envelope.connector,
-                          .client = work.envelope.client,
-                          .sender = work.envelope.sender,
-                          .recipients = names,
-                          .send_connector = job != nullptr
-                                                ? std::string_view(connectors_[job->route].name)
-                                                : std::string_view{},
-                          .host = host,
-                          .reply = reply,
-                          .tls_version = job != nullptr ? job->tls_version : std::string_view{},
-                          .tls_cipher = job != nullptr ? job->tls_cipher : std::string_view{},
-                          .attempts = attempt,
-                          .since_received = now - work.envelope.received};
-  switch (fate) {
-    case Fate::kDelivered:
-      figures_.delivered += recipients.size();
-      return desk_.observer.on_delivered(delivery);
-    case Fate::kDeferred:
-      figures_.deferred += recipients.size();
-      return desk_.observer.on_deferred(delivery, now + backoff(attempt));
-    case Fate::kFailed:
-      figures_.failed += recipients.size();
-      return desk_.observer.on_failed(delivery, options_.failed_folder);
-    default:
-      return;
+  const auto names = names_of(work, recipients);
+  const Delivery delivery = delivery_of(work, job, names, host, reply);
+  if (fate == Fate::kDelivered) {
+    figures_.delivered += recipients.size();
+    desk_.observer.on_delivered(delivery);
+  } else if (fate == Fate::kDeferred) {
+    figures_.deferred += recipients.size();
+    const WallTime next = desk_.loop.wall_now() + backoff(delivery.attempts);
+    desk_.observer.on_deferred(delivery, next);
   }
 }
 
-void Relay::fail_open(Work& work, std::string_view why) {
-  report(work, nullptr, work.open, Fate::kFailed, {}, why);
-  for (const uint32_t index : work.open) {
-    work.failed.push_back(index);
-    work.failed_why.emplace_back(why);
+// Given up; `finish` sees to the rest.
+void Relay::fail(Work& work, const std::vector<uint32_t>& recipients, std::string_view host,
+                 std::string_view why, const Job* job) {
+  figures_.failed += recipients.size();
+  std::vector<uint32_t> told;
+  std::vector<uint32_t> kept;
+  for (const uint32_t index : recipients) {
+    (is_told(work, index) ? told : kept).push_back(index);
+    work.failed.push_back(
+        {.recipient = index, .reply = std::string(why), .host = std::string(host)});
   }
+  const auto say = [&](const std::vector<uint32_t>& some, std::string_view kept_in) {
+    if (some.empty()) return;
+    const auto names = names_of(work, some);
+    desk_.observer.on_failed(delivery_of(work, job, names, host, why), kept_in);
+  };
+  say(told, {});
+  say(kept, options_.failed_folder);
+}
+
+void Relay::report_notified(const Work& work, const Job& job) {
+  const auto names = names_of(work, job.recipients);
+  desk_.observer.on_notified(delivery_of(work, nullptr, names, {}, {}), job.notified_by);
 }
 
 // All jobs are done. What is left of the message decides where it goes.
 void Relay::finish(Handle handle) {
   Work& work = *desk_.works.get(handle);
   if (!work.failed.empty() && !draining_) {
-    // First the copy for the failed folder; then this is called again. In a drain it is left for
-    // the next start: the recipients are still open in the log.
-    std::vector<uint32_t> failed = work.failed;
-    const bool room = !desk_.jobs.full();
-    if (room) {
-      enqueue(work, handle, maildirs_.failed_route(), std::move(failed), true);
-      work.failed.clear();
-      return;
-    }
+    // First what becomes of those; then this is called again. In a drain it is left for the next
+    // start: the recipients are still open in the log.
+    if (!desk_.jobs.full()) return enqueue_failures(work, handle);
     work.deferred = true;
   }
   if (work.deferred) return defer(work);
@@ -429,7 +476,8 @@ void Relay::drain() {
 }
 
 bool Relay::drained() const {
-  return draining_ && smart_hosts_.at_rest() && maildirs_.at_rest() && desk_.finished.empty();
+  return draining_ && smart_hosts_.at_rest() && maildirs_.at_rest() && notices_.at_rest() &&
+         desk_.finished.empty();
 }
 
 Relay::Figures Relay::figures() const {

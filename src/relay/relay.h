@@ -1,7 +1,8 @@
 // The outbound side of one core: takes committed messages, finds the Send connector of each
 // recipient, hands jobs to the carriers, and sees to it that every recipient ends as delivered, or
-// failed and kept in the failed folder; until then the message stays in the spool. Nothing is sent
-// to a recipient that has been settled.
+// failed: its sender is told, or where nobody can or wants to be told it is kept in the failed
+// folder. Until then the message stays in the spool. Nothing is sent to a recipient that has been
+// settled.
 //
 // Where a message waits: `ready` (a handle), a Work with Jobs (memory), parked on a route that is
 // down or has too much to do (a handle), or deferred (a handle and a timer). Limits: works_max
@@ -19,6 +20,7 @@
 #include "base/fair_queue.h"
 #include "config/model.h"
 #include "relay/maildirs.h"
+#include "relay/notices.h"
 #include "relay/routing.h"
 #include "relay/smart_hosts.h"
 #include "relay/work.h"
@@ -30,6 +32,8 @@ class Relay {
   struct Options {
     std::string fqdn;
     std::string failed_folder;
+    bool notifies = true;  // senders, of what failed; else all of it is kept
+    Notices::Options notices;
     config::RetrySettings retry;
     uint32_t works_max = 4096;
     uint32_t receive_buffers = 256;  // a power of two
@@ -48,8 +52,7 @@ class Relay {
 
   // Everything that the spool recovered.
   void adopt(const std::vector<Handle>& messages);
-  void on_committed(Handle message) { make_ready(message); }
-  void on_spool_event(const spool::Event& event);  // kLoaded, kUnreadable
+  void on_spool_event(const spool::Event& event);
   void on_completion(const ring::Completion& completion);
   // Starts and finishes what can be; once a turn.
   void end_of_turn();
@@ -78,15 +81,27 @@ class Relay {
   void start(Handle message);
   void on_envelope(Handle handle);
   void dispatch(Handle handle);
-  void enqueue(Work& work, Handle handle, uint32_t route, std::vector<uint32_t> recipients,
-               bool failure_copy);
+  Job& add_job(Work& work, Handle handle, uint32_t route, std::vector<uint32_t> recipients);
+  void enqueue(Work& work, Handle handle, uint32_t route, std::vector<uint32_t> recipients);
+  void enqueue_failures(Work& work, Handle handle);
+  void on_chunk(const spool::Event& event);
+  void fail(Work& work, const std::vector<uint32_t>& recipients, std::string_view host,
+            std::string_view why, const Job* job = nullptr);
+  void report_notified(const Work& work, const Job& job);
+  [[nodiscard]] static std::vector<std::string_view> names_of(
+      const Work& work, const std::vector<uint32_t>& recipients);
+  [[nodiscard]] bool is_told(const Work& work, uint32_t recipient) const {
+    return options_.notifies && Notices::is_wanted(work.envelope, recipient);
+  }
   [[nodiscard]] std::string why_unreachable(uint32_t route) const;
   void on_finished(Job& job);
   void take_results(Work& work, Job& job);
+  [[nodiscard]] Delivery delivery_of(const Work& work, const Job* job,
+                                     std::span<const std::string_view> names, std::string_view host,
+                                     std::string_view reply) const;
   void report(const Work& work, const Job* job, const std::vector<uint32_t>& recipients, Fate fate,
               std::string_view host, std::string_view reply);
   void finish(Handle handle);
-  void fail_open(Work& work, std::string_view why);
   void defer(Work& work);
   void park(Work& work);
   void readmit(uint32_t route);
@@ -103,6 +118,7 @@ class Relay {
   Routing routing_;
   SmartHosts smart_hosts_;
   Maildirs maildirs_;
+  Notices notices_;
   FairQueue<Handle> ready_;
   std::vector<FairQueue<Handle>> parked_;  // by route
   uint64_t deferred_ = 0;

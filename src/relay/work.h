@@ -1,7 +1,7 @@
 // A message that is being delivered now (Work), and its parts, one a Send connector (Job). Both
-// live in slabs of the Desk, which is what the carriers (smart hosts, Maildirs) and the Relay
-// share. Carriers never call back: a finished job is put on Desk::finished and the Relay picks it
-// up at the end of its turn.
+// live in slabs of the Desk, which is what the carriers (smart hosts, Maildirs, notices) and the
+// Relay share. Carriers never call back: a finished job is put on Desk::finished and the Relay
+// picks it up at the end of its turn.
 #pragma once
 
 #include <cstdint>
@@ -36,7 +36,7 @@ struct RecipientResult {
 };
 
 // Who carries a job just now; told when a chunk that it asked for has been read.
-enum class Carrier : uint8_t { kNone, kSmartHost, kMaildir };
+enum class Carrier : uint8_t { kNone, kSmartHost, kMaildir, kNotices };
 
 // As what a message waits at a bottleneck: which source's it is, with what weight, and how much it
 // is (records in the log, so a large one counts as many small ones).
@@ -47,6 +47,13 @@ struct Claim {
 };
 [[nodiscard]] Claim claim_of(const spool::Spool& spool, const spool::Message& message);
 
+// A recipient that is given up.
+struct Failure {
+  uint32_t recipient = 0;  // index into the envelope
+  std::string reply;
+  std::string host;  // that said so; empty: nobody was asked
+};
+
 struct Work {
   Handle message;     // in the spool
   std::string bytes;  // of the envelope; `envelope` looks into it
@@ -55,9 +62,8 @@ struct Work {
   uint32_t attempts = 0;        // before this one
   std::vector<uint32_t> open;   // recipients that are not settled
   std::vector<Handle> jobs;
-  std::vector<uint32_t> failed;         // recipients to be kept in the failed folder
-  std::vector<std::string> failed_why;  // beside it
-  bool deferred = false;                // at least one recipient must be tried again
+  std::vector<Failure> failed;  // whose sender is to be told, or who are kept in the failed folder
+  bool deferred = false;        // at least one recipient must be tried again
   std::string deferred_why;
   uint32_t parked_on = UINT32_MAX;  // route, when that is all that is left
 };
@@ -66,7 +72,8 @@ struct Job final : smtp::ClientEnvelope {
   const Work* work = nullptr;  // outlives its jobs
   Handle work_handle;
   uint32_t route = 0;
-  bool is_failure_copy = false;          // for the failed folder: Work::failed are its recipients
+  std::vector<Failure> failures;         // not a delivery: tell of these, or keep them as failed
+  Guid notified_by;                      // the notification about them, once it is kept
   std::vector<uint32_t> recipients;      // indices into the envelope
   std::vector<RecipientResult> results;  // beside it
   std::string host;                      // where it went

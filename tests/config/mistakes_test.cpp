@@ -20,11 +20,13 @@ TEST(Mistakes, InTheSectionsOfTheMainFile) {
   const std::pair<const char*, std::string> cases[] = {
       {"[servers]\nfqdn = \"a.b\"",
        "1: servers: unknown key. Did you mean 'server'? Known here: server, spool, retry, "
-       "limits, admin, back_pressure, tls, auth, protocol_log, accepted_domain, send_connector, "
+       "notifications, limits, admin, back_pressure, tls, auth, protocol_log, accepted_domain, "
+       "send_connector, "
        "address_book."},
       {"fqdn = \"a.b\"",
        "1: fqdn: unknown key. It belongs into [server]. Known here: server, spool, retry, "
-       "limits, admin, back_pressure, tls, auth, protocol_log, accepted_domain, send_connector, "
+       "notifications, limits, admin, back_pressure, tls, auth, protocol_log, accepted_domain, "
+       "send_connector, "
        "address_book."},
       {"server = 5", "1: server: found a whole number (5). Write a table: [server]."},
       {"[server]\nfqnd = 1", "2: server.fqnd: unknown key. Did you mean 'fqdn'? " + known},
@@ -81,7 +83,8 @@ TEST(Mistakes, InTheSectionsOfTheMainFile) {
        "as in \"64KB\" or \"36MB\"."},
       {"table_memory = \"64MB\"",
        "1: table_memory: unknown key. It belongs into [limits]. Known here: server, spool, retry, "
-       "limits, admin, back_pressure, tls, auth, protocol_log, accepted_domain, send_connector, "
+       "notifications, limits, admin, back_pressure, tls, auth, protocol_log, accepted_domain, "
+       "send_connector, "
        "address_book."},
       {"[spool]\nmax_size = \"64MB\"\nsegment_size = \"32MB\"",
        "3: spool.segment_size: 32MB is more than a quarter of max_size (64MB). Write at most 16MB, "

@@ -1,8 +1,9 @@
 // A whole core (ring, smtp, policy, spool, front, relay, log) on the simulated kernel, from client
 // bytes to next hop, under seeded faults, kills and power cuts. What must hold whatever happens:
 // every message that a client saw a 250 for arrives at every recipient at least once and unchanged,
-// or is kept in the failed folder; without kills and broken connections exactly once; and at rest
-// nothing is left over. The same over TLS, where nothing may go out in the clear that must not.
+// or its sender is told or it is kept in the failed folder; without kills and broken connections
+// exactly once; and at rest nothing is left over. The same over TLS, where nothing may go out in
+// the clear that must not.
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -163,6 +164,7 @@ class Story {
         model_(small_model()),
         security_(security),
         secured_(secured(security, model_)) {
+    model_.notifications.enabled = seed % 3 != 0;
     for (const Endpoint& hop : {kHopA, kHopB}) {
       world_.network().serve(
           hop, [this] { return std::make_shared<Sink>(ledger_, manner_, prng_, secured_.sink); });
@@ -338,7 +340,13 @@ class Story {
         const auto& files = is_local ? local : failed;
         const auto arrived = mail.arrived.find(recipient);
         const uint32_t times = arrived == mail.arrived.end() ? 0 : arrived->second;
-        if (is_local || is_refused) {
+        if (is_refused && model_.notifications.enabled) {
+          const auto told = mail.told.find(recipient);
+          ASSERT_TRUE(told != mail.told.end())
+              << "message " << id << " failed and its sender does not know, for " << recipient;
+          ASSERT_TRUE(told->second == 1 || !exactly_once)
+              << "message " << id << ": told " << told->second << " times of " << recipient;
+        } else if (is_local || is_refused) {
           const auto file = files.find(id);
           ASSERT_TRUE(file != files.end() && file->second.find(recipient) != std::string::npos)
               << "message " << id << " was acknowledged and is not in the folder for " << recipient;

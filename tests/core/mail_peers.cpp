@@ -100,6 +100,22 @@ uint64_t Ledger::id_in(std::string_view content) {
   return id;
 }
 
+void Ledger::note_notification(uint64_t id, Mail& mail, std::string_view text) {
+  constexpr std::string_view kField = "\r\nFinal-Recipient: rfc822;";
+  if (!text.starts_with("From: Mail Delivery System <") || !text.ends_with("--\r\n"))
+    complaint = "message " + std::to_string(id) + " came back, and not in a notification";
+  size_t count = 0;
+  for (size_t at = text.find(kField); at != std::string_view::npos; at = text.find(kField, at)) {
+    at += kField.size();
+    const std::string recipient(text.substr(at, text.find("\r\n", at) - at));
+    ++count;
+    ++mail.told[recipient];
+    if (!recipient.starts_with(kRefused))
+      complaint = "message " + std::to_string(id) + " did not fail for " + recipient;
+  }
+  if (count == 0) complaint = "a notification about nobody";
+}
+
 void Ledger::arrive(std::string_view recipient, std::string_view received) {
   const auto found = mails_.find(id_in(received));
   if (found == mails_.end()) {
@@ -107,6 +123,7 @@ void Ledger::arrive(std::string_view recipient, std::string_view received) {
     return;
   }
   Mail& mail = found->second;
+  if (recipient == kSender) return note_notification(found->first, mail, received);
   if (!received.starts_with("Received: ") || without_first_field(received) != mail.content) {
     const std::string_view rest = without_first_field(received);
     const auto where = std::ranges::mismatch(rest, mail.content).in1 - rest.begin();
@@ -321,7 +338,7 @@ void Submitter::next_message() {
   recipient_ = 0;
   accepted_ = 0;
   step_ = Step::kMail;
-  write("MAIL FROM:<sender@contoso.example>\r\n");
+  write("MAIL FROM:<" + std::string(kSender) + ">\r\n");
   if (!pipelined_) return;
   std::string text;
   for (const std::string& recipient : ledger_.at(id_).recipients)

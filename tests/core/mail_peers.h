@@ -23,6 +23,7 @@ struct Mail {
   std::string content;                      // as submitted, not dot-stuffed
   bool acknowledged = false;                // a client saw 250 for it
   std::map<std::string, uint32_t> arrived;  // at the sink, by recipient
+  std::map<std::string, uint32_t> told;     // notifications to the sender, by failed recipient
 };
 
 class Ledger {
@@ -34,17 +35,20 @@ class Ledger {
   [[nodiscard]] static uint64_t id_in(std::string_view content);
   std::map<uint64_t, Mail>& all() { return mails_; }
   // What a next hop received for one recipient. Complains unless it is the content under one
-  // Received field.
+  // Received field, or a notification to the sender.
   void arrive(std::string_view recipient, std::string_view received);
 
   uint32_t acknowledged = 0;
   std::string complaint;  // empty: all is well
 
  private:
+  void note_notification(uint64_t id, Mail& mail, std::string_view text);
+
   std::map<uint64_t, Mail> mails_;
   uint64_t next_ = 1;
 };
 
+inline constexpr std::string_view kSender = "sender@contoso.example";
 // Recipients whose local part begins so are refused for good by the sink.
 inline constexpr std::string_view kRefused = "refused";
 // Mail for this domain goes to the Maildir.

@@ -157,10 +157,12 @@ class Relais:
         self.cpus = None
 
     def configure(self, *, receive=None, send=None, domains=("contoso.com",), server=None,
-                  spool=None, retry=None, top=None, back_pressure=None, tls=None, auth=None):
+                  spool=None, retry=None, top=None, back_pressure=None, tls=None, auth=None,
+                  notifications=None):
         """Writes relais.toml and connectors/*.toml. `receive`: connectors; default one relay. `top`:
         keys above the first table. Back pressure is off unless a test asks for it: how full the
-        machine is that tests run on is not their matter."""
+        machine is that tests run on is not their matter. So are notifications: what fails is kept
+        in failed/, and next hops see what the test has sent and no more."""
         receive = [{**UNLIMITED, **r} for r in receive or [relay_connector(self.port)]]
         main = {
             **(top or {}),
@@ -171,6 +173,7 @@ class Relais:
             "spool": {"segment_size": "4MB", "max_size": "256MB", **(spool or {})},
             "retry": {"first": "200ms", "max": "1s", "expire_after": "1h", **(retry or {})},
             "back_pressure": back_pressure or {"enabled": False},
+            "notifications": notifications or {"enabled": False},
             **({"tls": tls} if tls else {}),
             **({"auth": auth} if auth else {}),
             "accepted_domain": [{"name": d, "type": "Authoritative"} for d in domains],
