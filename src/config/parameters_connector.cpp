@@ -185,6 +185,12 @@ constexpr Parameter<ReceiveDraft> kReceiveConnector[] = {
     {.key = "limits_extension_enabled",
      .target = &ReceiveDraft::limits_extension,
      .doc = "Advertise LIMITS (RFC 9422): how many recipients a message may have."},
+    {.key = "require_tls_extension_enabled",
+     .target = &ReceiveDraft::require_tls_extension,
+     .doc =
+         "Advertise REQUIRETLS (RFC 8689) in TLS: mail for which the client asks so goes on only "
+         "with TLS, to next hops that prove who they are. Needs a Send connector with "
+         "tls_auth_level = \"DomainValidation\", and delivery = \"queue\"."},
     {.key = "enhanced_status_codes_enabled",
      .exchange = "EnhancedStatusCodesEnabled",
      .target = &ReceiveDraft::enhanced_status_codes,

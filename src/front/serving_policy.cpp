@@ -69,6 +69,8 @@ smtp::ServerOptions serving_options(const policy::ReceiveConnector& connector,
           .chunking = connector.chunking,
           .smtp_utf8 = connector.smtp_utf8,
           .limits = connector.limits_extension,
+          .require_tls = offers.require_tls && connector.require_tls_extension &&
+                         connector.delivery == policy::Delivery::kQueue,
           .starttls = starttls,
           .auth = offers.auth && mechanisms.has(AuthMechanism::kBasicAuth),
           // No password in the clear where it need not be (smtp-rules.md 8).
@@ -99,7 +101,9 @@ ServingPolicy::ServingPolicy(std::vector<policy::ReceiveConnector> connectors,
     const auto& connector = snapshot_.connectors()[i];
     const auto options = [&](policy::Principal principal) {
       return serving_options(connector, fqdn, principal, names,
-                             {.tls = offers.tls || tls(i) != nullptr, .auth = offers.auth});
+                             {.tls = offers.tls || tls(i) != nullptr,
+                              .auth = offers.auth,
+                              .require_tls = offers.require_tls});
     };
     targets_.push_back({.hosts = connector.upstreams,
                         .ehlo_name = connector.fqdn.empty() ? fqdn : connector.fqdn,

@@ -21,8 +21,9 @@ namespace relais::front {
 
 // What the server has, so that it can be offered.
 struct Offers {
-  bool tls = false;   // a certificate
-  bool auth = false;  // somebody who knows passwords
+  bool tls = false;          // a certificate
+  bool auth = false;         // somebody who knows passwords
+  bool require_tls = false;  // next hops that prove who they are
 };
 
 // What an SMTP session of the connector is offered and held to, when it runs as `principal`.

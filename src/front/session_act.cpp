@@ -160,6 +160,7 @@ bool Front::begin_message(Session& session) {
                            .eight_bit = transaction.body == smtp::BodyType::k8BitMime,
                            .binary = transaction.body == smtp::BodyType::kBinaryMime,
                            .utf8 = transaction.utf8,
+                           .require_tls = transaction.require_tls,
                            .connector = session.receive_connector().name,
                            .client = client,
                            .sender = transaction.sender(),

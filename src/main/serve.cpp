@@ -65,11 +65,11 @@ constexpr int kReadNice = 5;  // a quarter of a CPU that a core keeps busy
 
 std::shared_ptr<const front::ServingPolicy> compile(
     std::vector<policy::ReceiveConnector> connectors, const config::Model& model,
-    front::Services services) {
+    front::Services services, front::Offers offers) {
   services.book = model.address_book;
   return std::make_shared<const front::ServingPolicy>(
       std::move(connectors), policy::AcceptedDomains(model.accepted_domains), model.server.fqdn,
-      std::move(services));
+      std::move(services), offers);
 }
 
 class Server {
@@ -95,6 +95,7 @@ class Server {
   void core_thread(uint16_t index, uint64_t salt, std::promise<Started>& started,
                    std::shared_future<bool> go);
   [[nodiscard]] front::Services services_of(const config::Model& model);
+  [[nodiscard]] front::Offers offers() const;
   void post_policy(std::shared_ptr<const front::ServingPolicy> policy, uint32_t connection_rate);
   void post_limits();
   void drop_unused_policies();
@@ -269,6 +270,16 @@ bool Server::start_cores() {
   return false;
 }
 
+// Of what a reload does not change.
+front::Offers Server::offers() const {
+  const auto proves = [](const config::SendConnector& connector) {
+    return connector.tls_auth_level == config::TlsAuthLevel::kDomainValidation;
+  };
+  return {.tls = false,
+          .auth = false,
+          .require_tls = std::ranges::any_of(model_.send_connectors, proves)};
+}
+
 front::Services Server::services_of(const config::Model& model) {
   front::Services services;
   certificates_.load(model, services);
@@ -390,8 +401,8 @@ void Server::reload() {
     return tell_state(problem, {}, loaded.findings);
   }
   const auto read = steady_clock::now();
-  auto policy =
-      compile(std::move(loaded.model.receive_connectors), loaded.model, services_of(loaded.model));
+  auto policy = compile(std::move(loaded.model.receive_connectors), loaded.model,
+                        services_of(loaded.model), offers());
   const size_t connectors = policy->snapshot().connectors().size();
   const size_t octets = policy->snapshot().table_octets();
   const size_t domains = loaded.model.accepted_domains.size();
@@ -534,7 +545,7 @@ int Server::run() {
   traces_.start(model_.server.data_dir, cores_.size(),
                 [this](auto taps) { post(ring::Letter::Kind::kTraces, std::move(taps)); });
   overrides_.begin(getpid(), {kernel_.now(), kernel_.wall_now()});
-  post_policy(compile(model_.receive_connectors, model_, services_of(model_)),
+  post_policy(compile(model_.receive_connectors, model_, services_of(model_), offers()),
               model_.server.max_connection_rate_per_minute);
   watch(model_);
   tell_state({}, {}, {});

@@ -79,6 +79,7 @@ struct ReceiveConnector {
   bool chunking = true;
   bool smtp_utf8 = true;
   bool limits_extension = true;
+  bool require_tls_extension = true;
   SizeMode size = SizeMode::kEnabled;
 
   // ---- TLS

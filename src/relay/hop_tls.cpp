@@ -19,6 +19,7 @@ using tls::Stream;
 smtp::ClientOptions SmartHosts::client_options_of(const Route& route, const Host& host) const {
   const config::SendConnector& connector = *route.connector;
   smtp::ClientOptions options{.ehlo_name = ehlo_name_, .chunking = connector.chunking};
+  options.proves_itself = connector.tls_auth_level == config::TlsAuthLevel::kDomainValidation;
   const bool in_clear = connector.ignore_starttls || host.in_clear_until > desk_.loop.now();
   if (connector.tls_start == config::TlsStart::kImplicit) {
     options.in_tls = true;

@@ -12,6 +12,10 @@ namespace {
 // Names of notifications are not those of messages that sessions of this core take.
 constexpr uint64_t kFirstNumber = uint64_t{1} << 61;
 
+// Lines of binary content are none. RFC 8689 section 5: a notification that shows nothing of a
+// message with REQUIRETLS needs no such protection itself.
+bool returns_any(const Job& job) { return !job.binary() && !job.require_tls(); }
+
 }  // namespace
 
 Notices::Notices(Desk& desk, Options options)
@@ -47,13 +51,13 @@ void Notices::begin(Job& job) {
   read_more(*active);
 }
 
-// As much of the message as may be returned; lines of binary content are none.
+// As much of the message as may be returned.
 void Notices::read_more(Active& active) {
   const Job& job = job_of(active);
   const spool::Message* message = desk_.spool.find(job.work->message);
   ASSERT(message != nullptr);
   const uint64_t envelope = message->envelope_octets;
-  for (; !job.binary() && active.next_chunk < message->chunk_count(); ++active.next_chunk) {
+  for (; returns_any(job) && active.next_chunk < message->chunk_count(); ++active.next_chunk) {
     if (active.content.size() > kReturnedMax) break;
     const uint64_t start = uint64_t{active.next_chunk} * spool::kPayloadMax;
     if (start + message->payload_octets(active.next_chunk) <= envelope) continue;
@@ -82,7 +86,7 @@ void Notices::write(Active& active) {
   const Job& job = job_of(active);
   const spool::Envelope& envelope = job.work->envelope;
   const bool returns_all =
-      job.ret() == smtp::DsnReturn::kFull && !job.binary() && job.content_octets <= kReturnedMax;
+      job.ret() == smtp::DsnReturn::kFull && returns_any(job) && job.content_octets <= kReturnedMax;
   std::vector<FailedRecipient> recipients;
   for (const Failure& failure : job.failures) {
     recipients.push_back(

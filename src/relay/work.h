@@ -96,6 +96,7 @@ struct Job final : smtp::ClientEnvelope {
   [[nodiscard]] bool eight_bit() const override { return work->envelope.eight_bit; }
   [[nodiscard]] bool binary() const override { return work->envelope.binary; }
   [[nodiscard]] bool utf8() const override { return work->envelope.utf8; }
+  [[nodiscard]] bool require_tls() const override { return work->envelope.require_tls; }
   [[nodiscard]] smtp::DsnReturn ret() const override {
     return static_cast<smtp::DsnReturn>(work->envelope.ret);
   }

@@ -15,6 +15,7 @@ MailCommand mail_of(const ClientEnvelope& envelope) {
           .eight_bit = envelope.eight_bit(),
           .binary = envelope.binary(),
           .utf8 = envelope.utf8(),
+          .require_tls = envelope.require_tls(),
           .ret = envelope.ret(),
           .envid = envelope.envid()};
 }
@@ -27,7 +28,8 @@ Client::Client(const ClientOptions& options)
       start_tls_(options.start_tls),
       in_tls_(options.in_tls),
       credentials_(options.credentials),
-      auth_in_clear_(options.auth_in_clear) {
+      auth_in_clear_(options.auth_in_clear),
+      proves_itself_(options.proves_itself) {
   ASSERT(!ehlo_name_.empty() && std::ranges::all_of(ehlo_name_, is_printable));
   ASSERT(credentials_ == nullptr ||
          (!credentials_->user.empty() && !credentials_->password.empty()));

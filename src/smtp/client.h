@@ -48,6 +48,7 @@ struct ClientOptions {
   bool in_tls = false;                       // already in front of the greeting (port 465)
   const Credentials* credentials = nullptr;  // outlive the client; null: no AUTH
   bool auth_in_clear = false;                // AUTH also without TLS, where the server offers it
+  bool proves_itself = false;  // there is no TLS but with the server that is meant (REQUIRETLS)
 };
 
 // Borrowed until its kFinished or the end of the connection.
@@ -59,8 +60,9 @@ class ClientEnvelope {
   [[nodiscard]] virtual std::string_view recipient(uint32_t index) const = 0;
   [[nodiscard]] virtual uint64_t size() const = 0;   // octets of content, for SIZE=; 0: unknown
   [[nodiscard]] virtual bool eight_bit() const = 0;  // BODY=8BITMIME was given by our client
-  [[nodiscard]] virtual bool binary() const { return false; }  // BODY=BINARYMIME
-  [[nodiscard]] virtual bool utf8() const { return false; }    // SMTPUTF8
+  [[nodiscard]] virtual bool binary() const { return false; }       // BODY=BINARYMIME
+  [[nodiscard]] virtual bool utf8() const { return false; }         // SMTPUTF8
+  [[nodiscard]] virtual bool require_tls() const { return false; }  // REQUIRETLS
   [[nodiscard]] virtual DsnReturn ret() const { return DsnReturn::kUnspecified; }
   [[nodiscard]] virtual std::string_view envid() const { return {}; }
   [[nodiscard]] virtual RecipientDsn dsn(uint32_t /*index*/) const { return {}; }
@@ -204,6 +206,7 @@ class Client {
   bool in_tls_;
   const Credentials* credentials_;
   bool auth_in_clear_;
+  bool proves_itself_;
 
   std::string_view input_;
   LineReader lines_;

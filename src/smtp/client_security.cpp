@@ -115,6 +115,7 @@ PeerReply Client::without_secrets(const PeerReply& reply) const {
 }
 
 ClientEvent Client::ready(const PeerReply& reply) {
+  if (!in_tls_ || !proves_itself_) extensions_.require_tls = false;
   session_ = Await::kNothing;
   quit_if_due();
   return {.kind = Kind::kReady, .reply = reply};

@@ -32,6 +32,7 @@ void Extensions::note(std::string_view line) {
   if (equals_ignoring_case(keyword, "BINARYMIME")) binary_mime = true;
   if (equals_ignoring_case(keyword, "CHUNKING")) chunking = true;
   if (equals_ignoring_case(keyword, "SMTPUTF8")) smtp_utf8 = true;
+  if (equals_ignoring_case(keyword, "REQUIRETLS")) require_tls = true;
   if (equals_ignoring_case(keyword, "STARTTLS")) start_tls = true;
   if (equals_ignoring_case(keyword, "AUTH")) note_mechanisms(line, *this);
   if (equals_ignoring_case(keyword, "ENHANCEDSTATUSCODES")) enhanced_status_codes = true;
@@ -44,6 +45,8 @@ void Extensions::note(std::string_view line) {
 }
 
 std::string_view cannot_take(const Extensions& extensions, const MailCommand& mail) {
+  if (mail.require_tls && !extensions.require_tls)
+    return "5.7.30 The next hop does not offer REQUIRETLS in TLS that proves who it is";
   if (mail.utf8 && !extensions.smtp_utf8)
     return "5.6.7 The next hop does not offer SMTPUTF8, which this message needs";
   if (mail.binary && !(extensions.chunking && extensions.binary_mime))
@@ -66,6 +69,7 @@ void append_mail(std::string& out, const Extensions& extensions, const MailComma
   if (extensions.eight_bit_mime && mail.eight_bit) out += " BODY=8BITMIME";
   if (mail.binary) out += " BODY=BINARYMIME";
   if (mail.utf8) out += " SMTPUTF8";
+  if (mail.require_tls) out += " REQUIRETLS";
   if (extensions.dsn) {
     if (mail.ret != DsnReturn::kUnspecified) (out += " RET=") += name_of(mail.ret);
     if (!mail.envid.empty()) (out += " ENVID=") += mail.envid;

@@ -18,6 +18,7 @@ struct Extensions {
   bool binary_mime = false;
   bool chunking = false;
   bool smtp_utf8 = false;
+  bool require_tls = false;  // and it is who it should be, in TLS
   bool start_tls = false;
   bool auth_plain = false;
   bool auth_login = false;
@@ -36,12 +37,14 @@ struct MailCommand {
   bool eight_bit = false;   // BODY=8BITMIME was given by our client
   bool binary = false;      // BODY=BINARYMIME
   bool utf8 = false;        // SMTPUTF8
+  bool require_tls = false;
   DsnReturn ret = DsnReturn::kUnspecified;
   std::string_view envid{};
 };
 
-// RFC 3030 section 3, 6152 section 3 and 6531 section 3.3: what the next hop does not say it takes
-// is not sent, and not changed. Why not, as a reply without its code; empty: it takes this.
+// RFC 3030 section 3, 6152 section 3, 6531 section 3.3 and 8689 section 4.2.1: what the next hop
+// does not say it takes is not sent, and not changed. Why not, as a reply without its code; empty:
+// it takes this.
 [[nodiscard]] std::string_view cannot_take(const Extensions& extensions, const MailCommand& mail);
 
 // Whole lines. Addresses were checked when they came in; a control in one is our bug, since it

@@ -65,6 +65,11 @@ constexpr Keyword<MailParameters> kMailKeywords[] = {
        out.utf8 = true;
        return !p.has_value;
      }},
+    {"REQUIRETLS", &ServerOptions::require_tls,
+     [](const Parameter& p, const ServerOptions&, MailParameters& out) {
+       out.require_tls = true;
+       return !p.has_value;
+     }},
     {"RET", &ServerOptions::dsn,
      [](const Parameter& p, const ServerOptions&, MailParameters& out) {
        return parse_ret(p.value, out.ret);

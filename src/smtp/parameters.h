@@ -1,7 +1,7 @@
 // Parameters of MAIL and RCPT (RFC 5321 4.1.2 Mail-parameters): SIZE (RFC 1870), BODY (RFC 6152,
-// 3030), SMTPUTF8 (RFC 6531), RET, ENVID, NOTIFY and ORCPT (RFC 3461), AUTH (RFC 4954 section 5:
-// from clients that are trusted with it). What is not offered is refused (555), what is given twice
-// or is badly formed too (501).
+// 3030), SMTPUTF8 (RFC 6531), REQUIRETLS (RFC 8689), RET, ENVID, NOTIFY and ORCPT (RFC 3461), AUTH
+// (RFC 4954 section 5: from clients that are trusted with it). What is not offered is refused
+// (555), what is given twice or is badly formed too (501).
 #pragma once
 
 #include <cstdint>
@@ -27,6 +27,7 @@ struct MailParameters {
   uint64_t size = 0;  // saturated; 0: not given
   BodyType body = BodyType::kUnspecified;
   bool utf8 = false;
+  bool require_tls = false;
   DsnReturn ret = DsnReturn::kUnspecified;
   std::string_view envid;  // as sent
 };

@@ -57,6 +57,7 @@ inline constexpr Reply kInvalidRecipient{501, {5, 1, 3}, "Invalid address"};
 inline constexpr Reply kReadyForTls{220, {2, 0, 0}, "SMTP server ready"};
 
 inline constexpr Reply kAuthenticated{235, {2, 7, 0}, "Authentication successful"};
+inline constexpr Reply kAuthLineTooLong{500, {5, 5, 6}, "Authentication line too long"};
 inline constexpr Reply kLogonFailed{535, {5, 7, 3}, "Authentication unsuccessful"};
 inline constexpr Reply kAuthUnavailable{454, {4, 7, 0}, "Temporary authentication failure"};
 inline constexpr Reply kAuthCancelled{501, {5, 7, 0}, "Authentication cancelled"};

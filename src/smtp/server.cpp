@@ -141,6 +141,7 @@ void Server::apply(Event::Kind question, const Verdict& verdict) {
       transaction_.declared_size = command_.parameters.size;
       transaction_.body = command_.parameters.body;
       transaction_.utf8 = command_.parameters.utf8;
+      transaction_.require_tls = command_.parameters.require_tls;
       transaction_.ret = command_.parameters.ret;
       state_ = State::kMail;
       break;

@@ -1,8 +1,7 @@
 // The server's side of one SMTP session, sans I/O: bytes in, events out, replies out (RFC 5321,
-// 2920, 1870, 6152, 2034, 3030, 3461, 4954, 6531, 9422; XCLIENT). Knows no socket, clock, file or
-// policy:
-// MAIL, RCPT, DATA and the end of data each come out as a question (`is_question()`), and the
-// caller says yes or no with a Reply.
+// 2920, 1870, 6152, 2034, 3030, 3461, 4954, 6531, 8689, 9422; XCLIENT). Knows no socket, clock,
+// file or policy: MAIL, RCPT, DATA and the end of data each come out as a question
+// (`is_question()`), and the caller says yes or no with a Reply.
 //
 //   server.feed(bytes);
 //   for (;;) {
@@ -62,6 +61,7 @@ struct ServerOptions {
   bool chunking = true;
   bool smtp_utf8 = true;
   bool limits = true;               // the keyword LIMITS (RFC 9422)
+  bool require_tls = false;         // REQUIRETLS, once TLS is there
   bool starttls = false;            // offered, until TLS is there
   bool auth = false;                // PLAIN and LOGIN, until somebody has authenticated
   bool auth_needs_tls = true;       // offered in TLS only

@@ -56,7 +56,8 @@ Event Server::proceed_auth(const Command& command) {
 
 Event Server::run_auth_line() {
   if (!line_too_long_) return go_on_with_auth(auth_->take(line_));
-  return refuse_logon(replies::kLineTooLong);
+  // RFC 4954 section 6. Our mechanisms have no use for as much as it allows (12,288 octets).
+  return refuse_logon(replies::kAuthLineTooLong);
 }
 
 Event Server::go_on_with_auth(AuthExchange::Step step) {

@@ -181,6 +181,8 @@ const Reply* Server::check_mail(Command& command) const {
   if (!take_path(rest, PathRole::kReverse, command.path)) return &replies::kInvalidSender;
   const Reply* refusal = check_mail_parameters(rest, *options_, command.parameters);
   if (refusal != nullptr) return refusal;
+  // Not offered before TLS is there.
+  if (command.parameters.require_tls && !tls_) return &replies::kUnknownParameter;
   if (command.path.utf8 && !command.parameters.utf8) return &replies::kNeedsUtf8;
   return over_size_limit(command.parameters.size) ? &replies::kTooLarge : nullptr;
 }
@@ -261,6 +263,7 @@ void Server::queue_extensions() {
   if (options_->chunking) line("CHUNKING");
   if (options_->smtp_utf8) line("SMTPUTF8");
   if (options_->limits) line(limits);
+  if (options_->require_tls && tls_) line("REQUIRETLS");
   if (options_->exch50) line(kExch50);
   if (takes_xclient_) line(kXclientOffer);
   output_[last + 3] = ' ';

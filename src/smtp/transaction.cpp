@@ -8,7 +8,7 @@ void Transaction::clear() {
   text_.clear();
   sender_ = {};
   recipients_.clear();
-  has_sender_ = has_dsn_ = utf8 = false;
+  has_sender_ = has_dsn_ = utf8 = require_tls = false;
   ret = DsnReturn::kUnspecified;
   body = BodyType::kUnspecified;
   declared_size = 0;

@@ -34,6 +34,7 @@ class Transaction {
   [[nodiscard]] bool has_dsn() const { return has_dsn_ || ret != DsnReturn::kUnspecified; }
 
   bool utf8 = false;                        // SMTPUTF8 of MAIL
+  bool require_tls = false;                 // REQUIRETLS of MAIL
   DsnReturn ret = DsnReturn::kUnspecified;  // RET= of MAIL
   BodyType body = BodyType::kUnspecified;   // BODY= of MAIL
   uint64_t declared_size = 0;               // SIZE= of MAIL; 0: not given

@@ -11,6 +11,8 @@ constexpr uint8_t kEightBit = 1;
 constexpr uint8_t kBinary = 2;
 constexpr uint8_t kUtf8 = 4;
 constexpr uint8_t kDsn = 8;
+constexpr uint8_t kRequireTls = 16;
+constexpr uint8_t kKnown = kEightBit | kBinary | kUtf8 | kDsn | kRequireTls;
 
 uint8_t flags_of(const Envelope& envelope) {
   unsigned flags = 0;
@@ -18,6 +20,7 @@ uint8_t flags_of(const Envelope& envelope) {
   if (envelope.binary) flags |= kBinary;
   if (envelope.utf8) flags |= kUtf8;
   if (!envelope.dsn.empty()) flags |= kDsn;
+  if (envelope.require_tls) flags |= kRequireTls;
   return static_cast<uint8_t>(flags);
 }
 
@@ -80,10 +83,11 @@ std::optional<Envelope> read_envelope(std::string_view bytes) {
   if (reader.number<uint8_t>() != kVersion) return std::nullopt;
   Envelope envelope;
   const auto flags = reader.number<uint8_t>();
-  if (flags > (kEightBit | kBinary | kUtf8 | kDsn)) return std::nullopt;
+  if ((flags & ~kKnown) != 0) return std::nullopt;
   envelope.eight_bit = (flags & kEightBit) != 0;
   envelope.binary = (flags & kBinary) != 0;
   envelope.utf8 = (flags & kUtf8) != 0;
+  envelope.require_tls = (flags & kRequireTls) != 0;
   envelope.guid.high = reader.number<uint64_t>();
   envelope.guid.low = reader.number<uint64_t>();
   envelope.received.ns = reader.number<int64_t>();

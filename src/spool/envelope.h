@@ -28,6 +28,7 @@ struct Envelope {
   bool eight_bit = false;      // BODY=8BITMIME was declared
   bool binary = false;         // BODY=BINARYMIME: the content is no text
   bool utf8 = false;           // SMTPUTF8: addresses and header may be UTF-8
+  bool require_tls = false;    // REQUIRETLS: never without TLS, nor to who does not prove itself
   std::string_view connector;  // name of the Receive connector that took it
   std::string_view client;     // its endpoint as text
   std::string_view sender;     // empty: <>

@@ -471,7 +471,9 @@ struct SpecialEnvelope final : TestEnvelope {
   bool is_binary = false;
   bool is_utf8 = false;
   [[nodiscard]] bool binary() const override { return is_binary; }
+  bool needs_tls = false;
   [[nodiscard]] bool utf8() const override { return is_utf8; }
+  [[nodiscard]] bool require_tls() const override { return needs_tls; }
   [[nodiscard]] DsnReturn ret() const override { return DsnReturn::kHeaders; }
   [[nodiscard]] std::string_view envid() const override { return "QQ+2B1"; }
   [[nodiscard]] RecipientDsn dsn(uint32_t index) const override {
@@ -491,6 +493,28 @@ TEST(Client, SaysWhatTheMessageNeeds) {
       "MAIL FROM:<k\xc3\xa4the@contoso.com> BODY=BINARYMIME SMTPUTF8 RET=HDRS ENVID=QQ+2B1\r\n"
       "RCPT TO:<b@contoso.com> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;x@y.org\r\n"
       "RCPT TO:<c@contoso.com>\r\n");
+}
+
+// RFC 8689: only inside TLS, with a server that is who it should be and offers it there.
+TEST(Client, RequiresTlsOfWhoProvesItself) {
+  SpecialEnvelope envelope("a@contoso.com", {"b@contoso.com"});
+  envelope.needs_tls = true;
+  constexpr std::string_view kOffers = "220 hop\r\n250-hop\r\n250-PIPELINING\r\n250 REQUIRETLS\r\n";
+  constexpr std::string_view kOffersNot = "220 hop\r\n250-hop\r\n250 PIPELINING\r\n";
+  const auto first_line = [&](bool in_tls, bool proves_itself, std::string_view greeting) {
+    Client client({.in_tls = in_tls, .proves_itself = proves_itself});
+    client.feed(greeting);
+    while (client.next().kind != ClientEvent::Kind::kNeedInput) {
+    }
+    client.output_consumed(client.output().size());
+    client.begin(envelope);
+    const std::string_view output = client.output();
+    return std::string(output.substr(0, output.find('\r')));
+  };
+  EXPECT_EQ(first_line(true, true, kOffers), "MAIL FROM:<a@contoso.com> REQUIRETLS");
+  EXPECT_EQ(first_line(true, true, kOffersNot), "");
+  EXPECT_EQ(first_line(true, false, kOffers), "");
+  EXPECT_EQ(first_line(false, true, kOffers), "");
 }
 
 TEST(Client, SendsNothingThatTheNextHopDoesNotTake) {

@@ -68,6 +68,7 @@ void set_option(ServerOptions& options, const std::string& name, const std::stri
       {"binary_mime", flag(&ServerOptions::binary_mime)},
       {"chunking", flag(&ServerOptions::chunking)},
       {"limits", flag(&ServerOptions::limits)},
+      {"require_tls", flag(&ServerOptions::require_tls)},
       {"smtp_utf8", flag(&ServerOptions::smtp_utf8)},
       {"eight_bit_mime", flag(&ServerOptions::eight_bit_mime)},
       {"enhanced_status_codes", flag(&ServerOptions::enhanced_status_codes)},

@@ -62,6 +62,24 @@ TEST(Server, AsksBeforeItRunsACommand) {
   EXPECT_EQ(server.output(), "421 4.7.1 Enough\r\n");
 }
 
+TEST(Server, OffersRequireTlsInTlsOnly) {
+  constexpr std::string_view kLines =
+      "EHLO app.contoso.com\r\nMAIL FROM:<a@contoso.com> REQUIRETLS\r\nQUIT\r\n";
+  for (const bool in_tls : {false, true}) {
+    Session session;
+    session.options.require_tls = true;
+    if (in_tls) session.server.tls_started();
+    session.server.greet("now");
+    session.server.feed(kLines);
+    session.until(in_tls ? Event::Kind::kMail : Event::Kind::kRefused);
+    if (in_tls) session.server.answer({replies::kSenderOk});
+    EXPECT_EQ(session.server.transaction().require_tls, in_tls);
+    const std::string output = session.take_output();
+    EXPECT_EQ(output.find("250 REQUIRETLS") != std::string::npos, in_tls) << output;
+    EXPECT_EQ(output.find("555 5.5.4") != std::string::npos, !in_tls) << output;
+  }
+}
+
 TEST(Server, LooksAtNothingBehindAQuestion) {
   Session session;
   const std::string bytes = std::string(kEnvelope) + "QUIT\r\n";

@@ -108,6 +108,7 @@ TEST(envelope, what_a_client_asked_for_comes_back) {
                           .received = {123},
                           .binary = true,
                           .utf8 = true,
+                          .require_tls = true,
                           .connector = "Anonymous Relay",
                           .client = "[2001:db8::1]:25",
                           .sender = "k\xc3\xa4the@contoso.com",
@@ -119,7 +120,7 @@ TEST(envelope, what_a_client_asked_for_comes_back) {
   append_envelope(bytes, envelope);
   const auto read = read_envelope(bytes);
   ASSERT_TRUE(read.has_value());
-  EXPECT_TRUE(read->binary && read->utf8 && !read->eight_bit);
+  EXPECT_TRUE(read->binary && read->utf8 && read->require_tls && !read->eight_bit);
   EXPECT_EQ(read->ret, 2);
   EXPECT_EQ(read->envid, "QQ+2B1");
   ASSERT_EQ(read->dsn.size(), 2U);
@@ -128,7 +129,7 @@ TEST(envelope, what_a_client_asked_for_comes_back) {
   EXPECT_EQ(read->dsn[1].orcpt, "");
   for (size_t size = 0; size < bytes.size(); ++size)
     ASSERT_FALSE(read_envelope(std::string_view(bytes).substr(0, size)).has_value()) << size;
-  bytes[1] = static_cast<char>(bytes[1] | 0x10);
+  bytes[1] = static_cast<char>(bytes[1] | 0x20);
   EXPECT_FALSE(read_envelope(bytes).has_value()) << "of a newer version";
 }
 
