@@ -39,6 +39,7 @@ void client_fields(JsonLine& line, const front::Client& client) {
       .milliseconds("session_ms", client.age.ns)
       .text("helo", client.hello);
   if (!client.user.empty()) line.text("user", client.user);
+  if (!client.partner.empty()) line.text("partner", client.partner);
 }
 
 }  // namespace

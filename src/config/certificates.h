@@ -9,7 +9,8 @@
 namespace relais::config {
 
 // The certificates that [tls] names, `own` of a connector in front of them if it is not empty.
+// `asks`: clients for theirs.
 [[nodiscard]] tls::ServerSettings certificates_of(const TlsSettings& settings,
-                                                  const std::string& own);
+                                                  const std::string& own, bool asks);
 
 }  // namespace relais::config

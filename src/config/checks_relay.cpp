@@ -129,6 +129,11 @@ void check_auth_mechanism(const ReceiveDraft& connector, const Place& place) {
         .error(Rule::kAuthMechanism, "TLS is required and auth_mechanism does not contain Tls",
                "Add \"Tls\" to auth_mechanism");
   }
+  if (connector.domain_secure && connector.domain_secure_domains.empty()) {
+    key_of(place, connector.lines, "domain_secure_enabled")
+        .error(Rule::kAuthMechanism, "domain security of no domain",
+               "Write domain_secure_domains = [\"partner.com\"], whose certificates count");
+  }
   if (connector.domain_secure && !has(AuthMechanism::kTls)) {
     key_of(place, connector.lines, "domain_secure_enabled")
         .error(Rule::kAuthMechanism, "domain security needs Tls in auth_mechanism",

@@ -50,11 +50,19 @@ void check_tls(const ModelDraft& model, const Place& main_file,
     }
     // Without Tls among its mechanisms it has been told already.
     const bool asks = file.draft.auth_mechanism.has(policy::AuthMechanism::kTls);
-    if (!file.draft.require_tls || !file.draft.enabled || !asks) continue;
-    key_of(file.place, file.draft.lines, "require_tls")
-        .error(Rule::kCertificate,
-               "TLS is required, and there is no certificate: nobody could send",
-               "Write certificate and key under [tls] in relais.toml");
+    if (!file.draft.enabled || !asks) continue;
+    if (file.draft.require_tls) {
+      key_of(file.place, file.draft.lines, "require_tls")
+          .error(Rule::kCertificate,
+                 "TLS is required, and there is no certificate: nobody could send",
+                 "Write certificate and key under [tls] in relais.toml");
+    }
+    if (file.draft.domain_secure) {
+      key_of(file.place, file.draft.lines, "domain_secure_enabled")
+          .error(Rule::kCertificate,
+                 "clients are to show certificates in TLS, and there is none of our own",
+                 "Write certificate and key under [tls] in relais.toml");
+    }
   }
 }
 
@@ -82,8 +90,11 @@ void check_tls_agreement(const std::vector<ConnectorFile>& files) {
   }
 }
 
-tls::ServerSettings certificates_of(const TlsSettings& settings, const std::string& own) {
+tls::ServerSettings certificates_of(const TlsSettings& settings, const std::string& own,
+                                    bool asks) {
   tls::ServerSettings all;
+  if (asks) all.client_certificate = tls::ServerSettings::ClientCertificate::kAsked;
+  all.client_authorities = settings.client_authorities;
   if (!own.empty()) all.certificates.push_back({own, {}});
   if (!settings.certificate.empty())
     all.certificates.push_back({settings.certificate, settings.key});
@@ -102,6 +113,12 @@ void report(const tls::Finding& finding, const Place& at) {
     at.warning(Rule::kCertificate, what, finding.cure);
 }
 
+std::string_view key_of_file(const TlsSettings& settings, const std::string& file) {
+  if (file == settings.certificate) return "certificate";
+  if (file == settings.key) return "key";
+  return file == settings.client_authorities ? "client_ca_file" : "sni";
+}
+
 std::vector<tls::Finding> findings_in(const tls::ServerSettings& settings) {
   const auto keys = std::make_shared<tls::TicketKeys>(Instant{});
   return tls::ServerContext::load(settings, keys, wall_now()).findings;
@@ -113,10 +130,10 @@ void check_certificate(const ModelDraft& model, const Place& main_file,
                        const std::vector<ConnectorFile>& files) {
   const TlsSettings& settings = model.tls;
   if (!settings.certificate.empty()) {
-    for (const tls::Finding& finding : findings_in(certificates_of(settings, {}))) {
-      const bool of_key = !settings.key.empty() && finding.file == settings.key;
-      const bool of_sni = !of_key && finding.file != settings.certificate;
-      const std::string_view key = of_key ? "key" : of_sni ? "sni" : "certificate";
+    const bool asks = std::ranges::any_of(
+        files, [](const ConnectorFile& file) { return file.draft.domain_secure; });
+    for (const tls::Finding& finding : findings_in(certificates_of(settings, {}, asks))) {
+      const std::string_view key = key_of_file(settings, finding.file);
       report(finding, key_of(section_of(model, main_file), model.tls_lines, key));
     }
   }

@@ -83,6 +83,7 @@ struct TlsSettings {
   std::string certificate;            // PEM file, absolute path; empty: no TLS
   std::string key;                    // empty: in the same file
   std::vector<CertificateFiles> sni;  // for clients that ask for one of their names
+  std::string client_authorities;     // PEM file that clients' certificates are held against
   friend bool operator==(const TlsSettings&, const TlsSettings&) = default;
 };
 

@@ -216,6 +216,12 @@ constexpr Parameter<TlsSettings> kTls[] = {
      .allowed = "one table a certificate: [[tls.sni]]",
      .default_text = "none",
      .doc = "Further certificates, for clients that ask for one of their names; see [[tls.sni]]."},
+    {.key = "client_ca_file",
+     .target = read_checked<TlsSettings, &TlsSettings::client_authorities, check_path>,
+     .allowed = "a PEM file; a relative path starts at the configuration folder",
+     .default_text = "the system's authorities",
+     .doc = "The authorities whose signature on a client's certificate is believed; for connectors "
+            "with domain_secure_enabled."},
 };
 
 constexpr Parameter<CertificateDraft> kSni[] = {

@@ -210,9 +210,17 @@ constexpr Parameter<ReceiveDraft> kReceiveConnector[] = {
     {.key = "domain_secure_enabled",
      .exchange = "DomainSecureEnabled",
      .target = &ReceiveDraft::domain_secure,
-     .effect = Effect::kNotYet,
-     .doc = "Ask clients for certificates; auth_mechanism must contain Tls and must not contain "
-            "ExternalAuthoritative."},
+     .doc = "Ask clients for certificates in TLS: who shows a trusted one of a domain in "
+            "domain_secure_domains runs as MS Exchange\\Partner Servers (docs/tls.md). "
+            "auth_mechanism must contain Tls and must not contain ExternalAuthoritative."},
+    {.key = "domain_secure_domains",
+     .exchange = "TLSReceiveDomainSecureList",
+     .target = read_secure_domains,
+     .is_list = true,
+     .allowed = "a list of domains, such as [\"partner.com\"]",
+     .default_text = "none; required with domain_secure_enabled",
+     .doc = "Domains, each with all below it, whose certificates are believed and whose mail is "
+            "refused without one."},
     {.key = "tls_certificate_name",
      .exchange = "TlsCertificateName",
      .target = read_checked<ReceiveDraft, &ReceiveDraft::tls_certificate, check_path>,

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "config/choose.h"
+#include "config/domain_name.h"
 #include "config/parameter_units.h"
 #include "config/readers.h"
 #include "config/section.h"
@@ -203,6 +204,19 @@ void read_trusted_proxies(const Value& value, const Place& place, ReceiveDraft& 
   for_each_range(value, place, [&](const policy::AddressRange& range, const RangeOrigin&) {
     connector.trusted_proxies.push_back(range);
   });
+}
+
+void read_secure_domains(const Value& value, const Place& place, ReceiveDraft& connector) {
+  const bool is_list =
+      for_each_string(value, place, [&](const std::string& text, auto, auto, auto at) {
+        auto domain = parse_domain_name(text);
+        if (domain) {
+          connector.domain_secure_domains.push_back(std::move(*domain));
+        } else {
+          at().wrong(fmt::format("'{}': {}", text, domain.error()));
+        }
+      });
+  if (is_list && value.as<Array>()->empty()) place.wrong("an empty list");
 }
 
 void read_xclient_hosts(const Value& value, const Place& place, ReceiveDraft& connector) {

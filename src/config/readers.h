@@ -86,6 +86,7 @@ void read_bindings(const Value& value, const Place& place, ReceiveDraft& connect
 void read_remote_ip_ranges(const Value& value, const Place& place, ReceiveDraft& connector);
 void read_proxy_protocol(const Value& value, const Place& place, ReceiveDraft& connector);
 void read_trusted_proxies(const Value& value, const Place& place, ReceiveDraft& connector);
+void read_secure_domains(const Value& value, const Place& place, ReceiveDraft& connector);
 void read_xclient_hosts(const Value& value, const Place& place, ReceiveDraft& connector);
 void read_auth_mechanism(const Value& value, const Place& place, ReceiveDraft& connector);
 void read_permission_groups(const Value& value, const Place& place, ReceiveDraft& connector);

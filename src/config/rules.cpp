@@ -121,7 +121,7 @@ constexpr RuleText kRules[] = {
     {Rule::kAuthMechanism, "auth_mechanism contradicts itself or another key.",
      "Exchange's rules: None stands alone; BasicAuthRequireTLS needs BasicAuth and Tls; "
      "ExternalAuthoritative needs the group ExchangeServers and allows only Tls beside it; "
-     "require_tls and domain_secure_enabled need Tls.",
+     "require_tls and domain_secure_enabled need Tls, the latter also a list of domains.",
      "Write the combination that the message names."},
     {Rule::kNobodySubmits, "An enabled connector serves clients that may not submit mail.",
      "MAIL is answered 530 5.7.1. A Custom connector without permission groups is born like this; "

@@ -102,6 +102,11 @@ std::string special_text(const ReceiveConnector& c, std::string_view key) {
   if (key == "remote_ip_ranges") return list_of(range_texts(c.remote_ranges));
   if (key == "proxy_protocol") return in_quotes(c.proxy_protocol ? "required" : "none");
   if (key == "trusted_proxies") return list_of(range_texts(c.trusted_proxies));
+  if (key == "domain_secure_domains") {
+    std::vector<std::string> names;
+    for (const std::string& name : c.domain_secure_domains) names.push_back(in_quotes(name));
+    return list_of(names);
+  }
   if (key == "xclient_hosts") return list_of(range_texts(c.xclient_hosts));
   if (key == "auth_mechanism") return flags_text(c.auth_mechanism, policy::all_auth_mechanisms());
   if (key == "permission_groups")

@@ -171,6 +171,7 @@ class Front {
   void on_start_tls(Session& session);
   [[nodiscard]] bool begin_with_tls(Session& session);
   [[nodiscard]] bool feed_plaintext(Session& session);
+  void recognize_partner(Session& session);
   void end_tls(Session& session);
   void encrypt(Session& session, size_t octets);
 

@@ -111,13 +111,15 @@ ServingPolicy::ServingPolicy(std::vector<policy::ReceiveConnector> connectors,
                         .connections_max = connector.upstream_max_connections});
     options_.push_back(options(connector.session_principal()));
     user_options_.push_back(options(policy::Principal::kAuthenticatedUsers));
+    partner_options_.push_back(options(policy::Principal::kPartnerServers));
   }
 }
 
 const std::shared_ptr<const tls::ServerContext>& ServingPolicy::tls(uint32_t connector) const {
-  const std::string& own = snapshot_.connectors()[connector].tls_certificate;
-  const auto found = services_.tls_by_certificate.find(own);
-  return found == services_.tls_by_certificate.end() ? services_.tls : found->second;
+  static const std::shared_ptr<const tls::ServerContext> kNone;
+  const policy::ReceiveConnector& its = snapshot_.connectors()[connector];
+  const auto found = services_.tls.find({its.tls_certificate, its.domain_secure});
+  return found == services_.tls.end() ? kNone : found->second;
 }
 
 }  // namespace relais::front

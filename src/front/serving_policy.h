@@ -39,9 +39,9 @@ struct Offers {
 // What sessions need beside the policy; each may be null.
 struct Services {
   std::shared_ptr<const policy::AddressBook> book;
-  std::shared_ptr<const tls::ServerContext> tls;
-  // Of connectors that have a certificate of their own (ReceiveConnector::tls_certificate).
-  std::map<std::string, std::shared_ptr<const tls::ServerContext>> tls_by_certificate;
+  // By the certificate that stands first (ReceiveConnector::tls_certificate; empty: that of [tls]),
+  // and whether clients are asked for one (domain_secure).
+  std::map<std::pair<std::string, bool>, std::shared_ptr<const tls::ServerContext>> tls;
   std::shared_ptr<auth::Authenticator> authenticator;
 };
 
@@ -55,11 +55,13 @@ class ServingPolicy {
   ServingPolicy& operator=(const ServingPolicy&) = delete;
 
   [[nodiscard]] const policy::Snapshot& snapshot() const { return snapshot_; }
-  // Of a session that runs as the connector's session_principal(), or has authenticated.
+  // Of a session that runs as the connector's session_principal(), has authenticated, or is a
+  // partner's.
   [[nodiscard]] const smtp::ServerOptions& options(uint32_t connector,
                                                    policy::Principal principal) const {
-    return principal == policy::Principal::kAuthenticatedUsers ? user_options_[connector]
-                                                               : options_[connector];
+    if (principal == policy::Principal::kAuthenticatedUsers) return user_options_[connector];
+    if (principal == policy::Principal::kPartnerServers) return partner_options_[connector];
+    return options_[connector];
   }
   [[nodiscard]] const smtp::ServerOptions& options(uint32_t connector) const {
     return options_[connector];
@@ -93,6 +95,7 @@ class ServingPolicy {
   std::vector<smtp::ServerOptions> options_;
   std::vector<upstream::Target> targets_;
   std::vector<smtp::ServerOptions> user_options_;
+  std::vector<smtp::ServerOptions> partner_options_;
 };
 
 // One core's count of the sessions that still use a policy; the policy lives until the last one of

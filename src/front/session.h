@@ -130,6 +130,8 @@ struct Session {
   policy::Charges auth_charges;                  // of the attempt that waits for its answer
   std::shared_ptr<std::atomic<bool>> auth_gone;  // set when nobody waits for it any more; or null
 
+  std::string partner;  // of domain_secure_domains, by the client's certificate; empty: none
+
   // ---- limits
   uint32_t limit_slot = 0;
   policy::Charges connection_charges;  // given back at its end

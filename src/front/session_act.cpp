@@ -19,7 +19,8 @@ Client Front::client_of(const Session& session) const {
           .age = loop_.now() - session.opened,
           .asked_sender = session.server.asked_sender(),
           .upstream = upstreams_.host_of(session.upstream.talk),
-          .user = session.user};
+          .user = session.user,
+          .partner = session.partner};
 }
 
 void Front::act(Session& session, const smtp::Event& event, size_t replies_before) {
@@ -92,8 +93,9 @@ void Front::on_mail(Session& session, const smtp::Event& event) {
     return session.server.answer({smtp::replies::kInsufficientResources});
   }
   const auto& snapshot = session.policy->policy->snapshot();
-  const auto decision = snapshot.mail(session.connector, session.principal, event.path.domain,
-                                      session.server.in_tls());
+  const auto decision =
+      snapshot.mail(session.connector, session.principal, event.path.domain,
+                    {.in_tls = session.server.in_tls(), .partner = session.partner});
   if (decision.allowed && !may_send(session, event)) return;
   if (!decision.allowed) return answer(session, decision, {}, "MAIL", {});
   const Duration wait = pressure_->wait(internal);

@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "front/front.h"
+#include "policy/secure_domains.h"
 
 namespace relais::front {
 
@@ -48,6 +49,7 @@ bool Front::feed_plaintext(Session& session) {
       case tls::Event::Kind::kOpened:
         forget_user(session);
         session.server.tls_started();
+        recognize_partner(session);
         if (session.dialogue != nullptr) note(session, tls_text(session), "TLS negotiated");
         if (tls.implicit) session.server.greet(rfc5322_date(loop_.wall_now()));
         break;
@@ -70,6 +72,23 @@ bool Front::feed_plaintext(Session& session) {
         return false;
     }
   }
+}
+
+// A trusted certificate of a listed domain makes the session a partner's.
+void Front::recognize_partner(Session& session) {
+  const policy::ReceiveConnector& connector = session.receive_connector();
+  if (!connector.domain_secure) return;
+  const auto shown = session.tls->stream.peer_certificate();
+  if (!shown) return note(session, "no certificate was shown", "domain security");
+  if (!shown->trusted) return note(session, shown->problem, "domain security");
+  for (const std::string& name : shown->dns_names) {
+    session.partner = policy::secure_domain_of(connector.domain_secure_domains, name);
+    if (!session.partner.empty()) break;
+  }
+  if (session.partner.empty()) return note(session, shown->subject, "domain security: not listed");
+  become(session, policy::Principal::kPartnerServers);
+  note(session, session.partner, "domain security");
+  if (session.dialogue != nullptr) note_rights(session);
 }
 
 // Nothing is read any more, and nothing said but TLS's own farewell (smtp-rules.md 7).

@@ -47,6 +47,7 @@ void Front::on_xclient(Session& session, std::string_view arguments) {
   }
   session.remote = remote;
   session.user = named->login;
+  session.partner.clear();
   const size_t replies_before = session.server.output().size();
   session.server.begin_again(session.client, !session.user.empty());
   become(session, session.user.empty() ? session.receive_connector().session_principal()

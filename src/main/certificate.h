@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "config/model.h"
 #include "front/serving_policy.h"
@@ -18,7 +19,7 @@ class Certificates {
   // `kernel`: for its clocks.
   explicit Certificates(ring::Kernel& kernel);
 
-  // Fills tls and tls_by_certificate. The files were found to be good a moment ago (config::load);
+  // Fills `services.tls`. The files were found to be good a moment ago (config::load);
   // if they are not any more, this says so and gives what was good before.
   void load(const config::Model& model, front::Services& services);
   // Now and then: turns the ticket keys.
@@ -26,11 +27,12 @@ class Certificates {
 
  private:
   using Context = std::shared_ptr<const tls::ServerContext>;
-  [[nodiscard]] Context read(const tls::ServerSettings& settings);
+  using Key = std::pair<std::string, bool>;  // as in front::Services
+  [[nodiscard]] Context read(const Key& key, const config::TlsSettings& settings);
 
   ring::Kernel& kernel_;
   std::shared_ptr<tls::TicketKeys> keys_;
-  std::map<std::string, Context> last_good_;  // by the file of the first certificate
+  std::map<Key, Context> last_good_;
 };
 
 }  // namespace relais

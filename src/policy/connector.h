@@ -85,6 +85,7 @@ struct ReceiveConnector {
   // ---- TLS
   bool require_tls = false;
   bool domain_secure = false;
+  std::vector<std::string> domain_secure_domains;  // lower case
   std::string tls_certificate;
 
   // ---- what it checks

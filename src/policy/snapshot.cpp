@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "policy/reserved_domains.h"
+#include "policy/secure_domains.h"
 
 namespace relais::policy {
 namespace {
@@ -95,7 +96,8 @@ Rights Snapshot::rights(uint32_t connector_index, Principal principal) const {
 }
 
 Decision Snapshot::mail(uint32_t connector_index, Principal principal,
-                        std::string_view sender_domain, bool in_tls) const {
+                        std::string_view sender_domain, const Proof& proof) const {
+  const ReceiveConnector& connector = connectors_[connector_index];
   const Rights rights = this->rights(connector_index, principal);
   if (!has(rights, Right::kSubmit)) {
     return {false,
@@ -105,7 +107,7 @@ Decision Snapshot::mail(uint32_t connector_index, Principal principal,
             "the client has no ms-Exch-SMTP-Submit on this connector",
             mask(Right::kSubmit)};
   }
-  if (connectors_[connector_index].require_tls && !in_tls) {
+  if (connector.require_tls && !proof.in_tls) {
     return {false,
             451,
             {5, 7, 3},
@@ -114,6 +116,17 @@ Decision Snapshot::mail(uint32_t connector_index, Principal principal,
   }
   if (sender_domain.empty()) return sender_ok("the null sender needs ms-Exch-SMTP-Submit only");
 
+  const std::string_view secured =
+      connector.domain_secure ? secure_domain_of(connector.domain_secure_domains, sender_domain)
+                              : std::string_view{};
+  if (!secured.empty() && secured != proof.partner) {
+    return {false,
+            550,
+            {5, 7, 1},
+            "A certificate of the sender's domain is required",
+            "the sender's domain is one of domain_secure_domains, and the client has shown no "
+            "trusted certificate of it"};
+  }
   const AcceptedDomain* domain = domains_.find(sender_domain);
   if (domain == nullptr) {
     return has(rights, Right::kAcceptAnySender)

@@ -28,6 +28,12 @@ struct Decision {
   Rights missing = 0;       // the right with which it would have been allowed
 };
 
+// What a session has shown of itself beside its principal.
+struct Proof {
+  bool in_tls = false;
+  std::string_view partner = {};  // of domain_secure_domains, by its certificate; empty: none
+};
+
 class Snapshot {
  public:
   Snapshot(std::vector<ReceiveConnector> connectors, AcceptedDomains domains);
@@ -40,11 +46,12 @@ class Snapshot {
   [[nodiscard]] const AddressSet* proxies_at(const Endpoint& local) const;
   // Connections to `local` begin with a TLS handshake.
   [[nodiscard]] bool tls_at(const Endpoint& local) const;
-  // MAIL FROM: Submit, TLS where it is required, then the sender's domain (empty for <>). RCPT TO:
+  // MAIL FROM: Submit, TLS where it is required, a certificate of the sender's domain (empty for
+  // <>) where that is, then the domain itself. RCPT TO:
   // the connector's switches, then accepted domain or Accept-Any-Recipient. An empty domain
   // (<Postmaster>) is always accepted.
   [[nodiscard]] Decision mail(uint32_t connector_index, Principal principal,
-                              std::string_view sender_domain, bool in_tls = false) const;
+                              std::string_view sender_domain, const Proof& proof = {}) const;
   // At the end of data: the domains of the addresses in From, nullopt when it cannot be read; each
   // an accepted one, or Accept-Any-Sender.
   [[nodiscard]] Decision header_senders(

@@ -402,9 +402,14 @@ TEST(Mistakes, InWhatTheConnectorDoes) {
       {"require_tls", "require_tls = true\nauth_mechanism = [\"None\"]",
        "5: require_tls: TLS is required and auth_mechanism does not contain Tls. Add \"Tls\" to "
        "auth_mechanism."},
-      {"domain_secure_enabled", "domain_secure_enabled = true\nauth_mechanism = [\"None\"]",
+      {"domain_secure_enabled",
+       "domain_secure_enabled = true\nauth_mechanism = [\"None\"]\n"
+       "domain_secure_domains = [\"partner.com\"]",
        "5: domain_secure_enabled: domain security needs Tls in auth_mechanism. Add \"Tls\" to "
        "auth_mechanism."},
+      {"domain_secure_domains", "domain_secure_domains = [\"partner\", \"10.0.0.1\"]",
+       "5: domain_secure_domains[1]: '10.0.0.1': an IP address, not a domain name. Write a list "
+       "of domains, such as [\"partner.com\"]."},
       {"chunking_enabled", "chunking_enabled = false",
        "5: chunking_enabled: BINARYMIME cannot be offered without CHUNKING (RFC 3030). Write "
        "binary_mime_enabled = false, or leave chunking_enabled = true."},
