@@ -198,6 +198,39 @@ class Auth(harness.EndToEnd):
         reply = client.command("AUTH PLAIN " + plain("kate", PASSWORD))
         self.assertRegex(reply, r"^451 4\.7\.1 .*limit=auth_failures/min per source 3/3 retry in")
 
+    def logged_on(self, user, source="127.0.0.1"):
+        client = self.client(source=source)
+        client.expect("AUTH PLAIN " + plain(user, PASSWORD), 235)
+        return client
+
+    def test_limits_by_user(self):
+        limit = {"measure": "messages", "per": "user", "rate": "2/min", "burst": 2}
+        self.serve_in_the_clear(limit=[limit], remote_ip_ranges=["127.0.0.0/8"])
+        self.user("add", "bob", "--password-stdin", password=PASSWORD)
+        for source in ("127.0.0.1", "127.0.0.2"):
+            self.logged_on("kate", source).message("kate@contoso.com", ["x@example.net"], b"x\r\n")
+        third = self.logged_on("kate", "127.0.0.3")
+        self.assertRegex(third.command("MAIL FROM:<other@contoso.com>"),
+                         r"^451 4\.7\.1 .*limit=messages/min per user 2/2 retry in")
+        self.logged_on("bob").message("bob@contoso.com", ["x@example.net"], b"x\r\n")
+
+    def test_exchange_s_message_rate_by_user(self):
+        for source, per_address in (("User", False), ("All", True)):
+            with self.subTest(source):
+                self.serve_in_the_clear(message_rate_limit=2, message_rate_source=source,
+                                        remote_ip_ranges=["127.0.0.0/8"])
+                self.user("add", "bob", "--password-stdin", password=PASSWORD)
+                kate = self.logged_on("kate")
+                for _ in range(2):
+                    kate.message("kate@contoso.com", ["x@example.net"], b"x\r\n")
+                self.assertEqual(
+                    self.logged_on("kate", "127.0.0.2").command("MAIL FROM:<kate@contoso.com>"),
+                    "421 4.4.2 Message submission rate for this client has exceeded the configured "
+                    "limit")
+                bob = self.logged_on("bob").command("MAIL FROM:<bob@contoso.com>")
+                self.assertEqual(bob[:3], "421" if per_address else "250")
+                self.relais.stop()
+
     def test_users_without_submit_cannot_authenticate(self):
         self.serve_in_the_clear(permission_groups=["AnonymousUsers"])
         client = self.client()
