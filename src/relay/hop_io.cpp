@@ -178,6 +178,7 @@ void SmartHosts::on_finished(HopSession& session, const smtp::ClientEvent& event
   session.jobs.pop_front();
   session.content_wanted = false;
   session.content_out = false;
+  job->takes_dsn = session.client.extensions().dsn;
   job->conclude(fate_of(event.reply.code), words(event.reply));
   job->carrier = Carrier::kNone;
   desk_.finish(*job);

@@ -109,11 +109,11 @@ void Maildirs::append_fields(std::string& out, const Job& job) const {
   const spool::Envelope& envelope = job.work->envelope;
   out.append("Return-Path: <").append(envelope.sender).append(">\n");
   for (uint32_t i = 0; i < job.recipient_count(); ++i) {
-    if (job.failures.empty()) {
+    if (job.outcomes.empty()) {
       out.append("Delivered-To: ").append(job.recipient(i)).append("\n");
       continue;
     }
-    std::string why = job.failures[i].reply;
+    std::string why = job.outcomes[i].reply;
     std::ranges::replace_if(
         why, [](char c) { return c < ' ' || c > '~'; }, ' ');
     out.append("X-Relais-Failed-Recipient: ")

@@ -21,9 +21,10 @@ bool returns_any(const Job& job) { return !job.binary() && !job.require_tls(); }
 Notices::Notices(Desk& desk, Options options)
     : desk_(desk), options_(std::move(options)), active_(kActiveMax) {}
 
-bool Notices::is_wanted(const spool::Envelope& envelope, uint32_t recipient) {
+bool Notices::is_wanted(const spool::Envelope& envelope, uint32_t recipient, bool success) {
   if (envelope.sender.empty()) return false;
   const uint8_t notify = envelope.dsn.empty() ? uint8_t{0} : envelope.dsn[recipient].notify;
+  if (success) return (notify & smtp::dsn_notify::kSuccess) != 0;
   return notify == 0 || (notify & smtp::dsn_notify::kFailure) != 0;
 }
 
@@ -85,15 +86,17 @@ void Notices::on_chunk(Job& job, uint32_t chunk, bool readable) {
 void Notices::write(Active& active) {
   const Job& job = job_of(active);
   const spool::Envelope& envelope = job.work->envelope;
-  const bool returns_all =
-      job.ret() == smtp::DsnReturn::kFull && returns_any(job) && job.content_octets <= kReturnedMax;
-  std::vector<FailedRecipient> recipients;
-  for (const Failure& failure : job.failures) {
+  // RFC 3461 section 4.3: RET is about failures.
+  const bool returns_all = job.ret() == smtp::DsnReturn::kFull && !job.is_about_success() &&
+                           returns_any(job) && job.content_octets <= kReturnedMax;
+  std::vector<ReportedRecipient> recipients;
+  for (const Outcome& outcome : job.outcomes) {
     recipients.push_back(
-        {.address = envelope.recipients[failure.recipient],
-         .orcpt = envelope.dsn.empty() ? std::string_view{} : envelope.dsn[failure.recipient].orcpt,
-         .host = failure.host,
-         .reply = failure.reply});
+        {.action = outcome.action,
+         .address = envelope.recipients[outcome.recipient],
+         .orcpt = envelope.dsn.empty() ? std::string_view{} : envelope.dsn[outcome.recipient].orcpt,
+         .host = outcome.host,
+         .reply = outcome.reply});
   }
   active.id = make_guid(options_.guid_salt, options_.core, kFirstNumber + next_id_++);
   const WallTime now = desk_.loop.wall_now();

@@ -1,6 +1,7 @@
-// Tells senders of what could not be delivered: a notification (notification.h) from the null
-// sender, as a message of its own in this core's spool. The failed recipients are settled once it
-// is durable, so a crash may send a second one and never loses the first.
+// Tells senders of what could not be delivered, and of successes where they want to know: a
+// notification (notification.h) from the null sender, as a message of its own in this core's spool.
+// Failed recipients are settled once it is durable, so a crash may send a second one and never
+// loses the first. That of a success is dropped where it cannot be kept.
 //
 // Takes jobs as a carrier does (work.h): the job ends as delivered when its notification is kept,
 // as deferred when it cannot be (no memory, no disk, the message cannot be read back). Limits:
@@ -29,7 +30,8 @@ class Notices {
   Notices(Desk& desk, Options options);
 
   // Whether the sender of the message wants to hear of this recipient (RFC 3461 section 4.1).
-  [[nodiscard]] static bool is_wanted(const spool::Envelope& envelope, uint32_t recipient);
+  [[nodiscard]] static bool is_wanted(const spool::Envelope& envelope, uint32_t recipient,
+                                      bool success);
   void enqueue(Job& job);
   // kCommitted, kFailed and kSpace of messages; of which some are ours.
   void on_spool_event(const spool::Event& event);

@@ -29,15 +29,35 @@ std::string decoded(std::string_view xtext) {
   return text ? *text : std::string(xtext);
 }
 
+std::string_view name_of(Action action) {
+  switch (action) {
+    case Action::kFailed:
+      return "failed";
+    case Action::kDelivered:
+      return "delivered";
+    case Action::kRelayed:
+      return "relayed";
+  }
+  return {};
+}
+
+bool is_failure(const Notification& n) {
+  return std::ranges::any_of(n.recipients, [](const ReportedRecipient& recipient) {
+    return recipient.action == Action::kFailed;
+  });
+}
+
 void append_text(std::string& out, const Notification& n) {
+  const bool failed = is_failure(n);
   out.append("This is the mail relay ").append(n.fqdn).append(".\r\n\r\n");
-  out.append("Your message could not be delivered to:\r\n\r\n");
-  for (const FailedRecipient& recipient : n.recipients) {
+  out.append(failed ? "Your message could not be delivered to:\r\n\r\n"
+                    : "Your message has been delivered to, or passed on for:\r\n\r\n");
+  for (const ReportedRecipient& recipient : n.recipients) {
     out.append("  <").append(recipient.address).append(">\r\n    ");
     if (!recipient.host.empty()) out.append(recipient.host).append(" said: ");
     out.append(one_line(recipient.reply)).append("\r\n");
   }
-  out.append("\r\nIt is not tried again. ");
+  out.append(failed ? "\r\nIt is not tried again. " : "\r\n");
   if (n.returned.empty()) {
     out.append("What the message said is not returned.\r\n");
   } else {
@@ -45,7 +65,7 @@ void append_text(std::string& out, const Notification& n) {
   }
 }
 
-void append_recipient(std::string& out, const FailedRecipient& recipient, bool utf8) {
+void append_recipient(std::string& out, const ReportedRecipient& recipient, bool utf8) {
   out.append("\r\n");
   const size_t semicolon = recipient.orcpt.find(';');
   if (semicolon != std::string_view::npos) {
@@ -55,9 +75,9 @@ void append_recipient(std::string& out, const FailedRecipient& recipient, bool u
   }
   std::string final_recipient(utf8 ? "utf-8;" : "rfc822;");
   append_field(out, "Final-Recipient", final_recipient += recipient.address);
-  append_field(out, "Action", "failed");
+  append_field(out, "Action", name_of(recipient.action));
   append_field(out, "Status", status_of(recipient.reply));
-  if (recipient.host.empty()) return;
+  if (recipient.host.empty() || recipient.action == Action::kDelivered) return;
   std::string host("dns;");
   append_field(out, "Remote-MTA", host += recipient.host);
   std::string words("smtp;");
@@ -104,7 +124,9 @@ std::string notification_text(const Notification& n) {
   std::string out;
   append_field(out, "From", "Mail Delivery System <" + std::string(n.from) + '>');
   append_field(out, "To", '<' + std::string(n.sender) + '>');
-  append_field(out, "Subject", "Undeliverable: returned to its sender");
+  append_field(out, "Subject",
+               is_failure(n) ? "Undeliverable: returned to its sender"
+                             : "Delivered: as its sender wanted to know");
   append_field(out, "Date", date);
   append_field(out, "Message-ID", '<' + std::string(view(id)) + '@' + std::string(n.fqdn) + '>');
   append_field(out, "Auto-Submitted", "auto-replied");  // RFC 3834
@@ -122,7 +144,7 @@ std::string notification_text(const Notification& n) {
   append_field(out, "Reporting-MTA", "dns;" + std::string(n.fqdn));
   if (!n.envid.empty()) append_field(out, "Original-Envelope-Id", decoded(n.envid));
   append_field(out, "Arrival-Date", rfc5322_date(n.received));
-  for (const FailedRecipient& recipient : n.recipients) append_recipient(out, recipient, n.utf8);
+  for (const ReportedRecipient& recipient : n.recipients) append_recipient(out, recipient, n.utf8);
 
   if (!n.returned.empty()) {
     const std::string_view type = n.returns_all ? (n.utf8 ? "message/global" : "message/rfc822")

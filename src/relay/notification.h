@@ -1,5 +1,6 @@
 // The text of a delivery status notification (RFC 3464, in a multipart/report of RFC 6522): to whom
-// a message could not be delivered, and why. Pure. In wire form, as the spool keeps content.
+// a message could not be delivered, and why; or that it has come to those whose sender wanted to
+// know. Pure. In wire form, as the spool keeps content.
 #pragma once
 
 #include <cstdint>
@@ -15,10 +16,14 @@ namespace relais::relay {
 // Of the returned message, in octets.
 inline constexpr uint32_t kReturnedMax = 50'000;
 
-struct FailedRecipient {
+// RFC 3464 section 2.3.3. kRelayed: to a next hop that tells of no success.
+enum class Action : uint8_t { kFailed, kDelivered, kRelayed };
+
+struct ReportedRecipient {
+  Action action = Action::kFailed;
   std::string_view address;
   std::string_view orcpt;  // "rfc822;kate@fabrikam.com" in xtext, as it came; empty: none
-  std::string_view host;   // the next hop that refused it; empty: nobody was asked
+  std::string_view host;   // the next hop, or the Maildir; empty: nobody was asked
   std::string_view reply;  // its words, or ours in its form: "550 5.1.1 User unknown"
 };
 
@@ -31,7 +36,7 @@ struct Notification {
   WallTime received;       // the message
   std::string_view envid;  // in xtext, as it came; empty: none
   bool utf8 = false;       // of the message: its addresses and header may be UTF-8 (RFC 6533)
-  std::span<const FailedRecipient> recipients;
+  std::span<const ReportedRecipient> recipients;  // all of them failed, or none has
   // Of the message, in wire form and whole lines: its header, or (`returns_all`) everything.
   std::string_view returned;
   bool returns_all = false;

@@ -254,16 +254,20 @@ void Relay::enqueue(Work& work, Handle handle, uint32_t route, std::vector<uint3
 // Those whose sender is told first, then the others.
 void Relay::enqueue_failures(Work& work, Handle handle) {
   const auto rest = std::ranges::stable_partition(
-      work.failed, [&](const Failure& failure) { return is_told(work, failure.recipient); });
+      work.failed, [&](const Outcome& outcome) { return is_told(work, outcome.recipient); });
   const bool tells = rest.begin() != work.failed.begin();
   const auto end = tells ? rest.begin() : work.failed.end();
-  std::vector<Failure> failures(std::make_move_iterator(work.failed.begin()),
+  std::vector<Outcome> outcomes(std::make_move_iterator(work.failed.begin()),
                                 std::make_move_iterator(end));
   work.failed.erase(work.failed.begin(), end);
+  add_outcomes(work, handle, std::move(outcomes), tells);
+}
+
+void Relay::add_outcomes(Work& work, Handle handle, std::vector<Outcome> outcomes, bool tells) {
   std::vector<uint32_t> recipients;
-  for (const Failure& failure : failures) recipients.push_back(failure.recipient);
+  for (const Outcome& outcome : outcomes) recipients.push_back(outcome.recipient);
   Job& job = add_job(work, handle, maildirs_.failed_route(), std::move(recipients));
-  job.failures = std::move(failures);
+  job.outcomes = std::move(outcomes);
   if (tells) return notices_.enqueue(job);
   maildirs_.enqueue(job);
 }
@@ -289,18 +293,24 @@ void Relay::take_results(Work& work, Job& job) {
     const RecipientResult& result = job.results[i];
     const uint32_t index = job.recipients[i];
     ASSERT(result.fate != Fate::kOpen);
-    if (result.fate == Fate::kDelivered) settled.push_back(index);
+    if (!job.outcomes.empty()) {
+      // A notification or copy that cannot be written is tried again, for ever: nothing is dropped
+      // but the news of a success, for which nobody should get the message twice.
+      const bool done = result.fate == Fate::kDelivered || job.is_about_success();
+      if (done) settled.push_back(index);
+      if (!done) work.deferred = true;
+      continue;
+    }
     if (result.fate == Fate::kParked) {
       work.parked_on = job.route;
-    } else if (!job.failures.empty()) {
-      // A notification or copy that cannot be written is tried again, for ever: nothing is dropped.
-      if (result.fate != Fate::kDelivered) work.deferred = true;
-    } else {
-      groups[{result.fate, result.reply}].push_back(index);
-      if (result.fate == Fate::kDeferred) {
-        work.deferred = true;
-        work.deferred_why = result.reply;
-      }
+      continue;
+    }
+    groups[{result.fate, result.reply}].push_back(index);
+    if (result.fate == Fate::kDelivered && !note_success(work, job, result, index))
+      settled.push_back(index);
+    if (result.fate == Fate::kDeferred) {
+      work.deferred = true;
+      work.deferred_why = result.reply;
     }
   }
   for (const auto& [key, recipients] : groups) {
@@ -312,6 +322,25 @@ void Relay::take_results(Work& work, Job& job) {
   }
   if (job.notified_by != Guid{}) report_notified(work, job);
   if (!settled.empty()) desk_.spool.settle(work.message, settled);
+}
+
+// True: its sender is told before it is settled.
+bool Relay::note_success(Work& work, const Job& job, const RecipientResult& result,
+                         uint32_t recipient) {
+  if (job.takes_dsn || draining_ || !is_told(work, recipient, true)) return false;
+  const bool is_final = maildirs_.serves(job.route);
+  work.succeeded.push_back({.recipient = recipient,
+                            .action = is_final ? Action::kDelivered : Action::kRelayed,
+                            .reply = result.reply,
+                            .host = job.host});
+  return true;
+}
+
+void Relay::settle_succeeded(Work& work) {
+  std::vector<uint32_t> recipients;
+  for (const Outcome& outcome : std::exchange(work.succeeded, {}))
+    recipients.push_back(outcome.recipient);
+  if (!recipients.empty()) desk_.spool.settle(work.message, recipients);
 }
 
 Delivery Relay::delivery_of(const Work& work, const Job* job,
@@ -381,6 +410,12 @@ void Relay::report_notified(const Work& work, const Job& job) {
 // All jobs are done. What is left of the message decides where it goes.
 void Relay::finish(Handle handle) {
   Work& work = *desk_.works.get(handle);
+  if (!work.succeeded.empty()) {
+    if (!draining_ && !desk_.jobs.full())
+      return add_outcomes(work, handle, std::exchange(work.succeeded, {}), true);
+    settle_succeeded(work);
+    if (desk_.spool.find(work.message) == nullptr) return forget(work);
+  }
   if (!work.failed.empty() && !draining_) {
     // First what becomes of those; then this is called again. In a drain it is left for the next
     // start: the recipients are still open in the log.

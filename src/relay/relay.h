@@ -90,9 +90,13 @@ class Relay {
   void report_notified(const Work& work, const Job& job);
   [[nodiscard]] static std::vector<std::string_view> names_of(
       const Work& work, const std::vector<uint32_t>& recipients);
-  [[nodiscard]] bool is_told(const Work& work, uint32_t recipient) const {
-    return options_.notifies && Notices::is_wanted(work.envelope, recipient);
+  [[nodiscard]] bool is_told(const Work& work, uint32_t recipient, bool success = false) const {
+    return options_.notifies && Notices::is_wanted(work.envelope, recipient, success);
   }
+  [[nodiscard]] bool note_success(Work& work, const Job& job, const RecipientResult& result,
+                                  uint32_t recipient);
+  void add_outcomes(Work& work, Handle handle, std::vector<Outcome> outcomes, bool tells);
+  void settle_succeeded(Work& work);
   [[nodiscard]] std::string why_unreachable(uint32_t route) const;
   void on_finished(Job& job);
   void take_results(Work& work, Job& job);

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/slab.h"
+#include "relay/notification.h"
 #include "relay/observer.h"
 #include "ring/loop.h"
 #include "smtp/client.h"
@@ -47,9 +48,10 @@ struct Claim {
 };
 [[nodiscard]] Claim claim_of(const spool::Spool& spool, const spool::Message& message);
 
-// A recipient that is given up.
-struct Failure {
+// A recipient's end, to be told or kept.
+struct Outcome {
   uint32_t recipient = 0;  // index into the envelope
+  Action action = Action::kFailed;
   std::string reply;
   std::string host;  // that said so; empty: nobody was asked
 };
@@ -62,8 +64,9 @@ struct Work {
   uint32_t attempts = 0;        // before this one
   std::vector<uint32_t> open;   // recipients that are not settled
   std::vector<Handle> jobs;
-  std::vector<Failure> failed;  // whose sender is to be told, or who are kept in the failed folder
-  bool deferred = false;        // at least one recipient must be tried again
+  std::vector<Outcome> failed;  // whose sender is to be told, or who are kept in the failed folder
+  std::vector<Outcome> succeeded;  // whose sender wanted to be told of that
+  bool deferred = false;           // at least one recipient must be tried again
   std::string deferred_why;
   uint32_t parked_on = UINT32_MAX;  // route, when that is all that is left
 };
@@ -72,7 +75,8 @@ struct Job final : smtp::ClientEnvelope {
   const Work* work = nullptr;  // outlives its jobs
   Handle work_handle;
   uint32_t route = 0;
-  std::vector<Failure> failures;         // not a delivery: tell of these, or keep them as failed
+  std::vector<Outcome> outcomes;         // not a delivery: tell of these, or keep them as failed
+  bool takes_dsn = false;                // the next hop that has it will tell of a success
   Guid notified_by;                      // the notification about them, once it is kept
   std::vector<uint32_t> recipients;      // indices into the envelope
   std::vector<RecipientResult> results;  // beside it
@@ -107,6 +111,9 @@ struct Job final : smtp::ClientEnvelope {
     return {.notify = dsn.notify, .orcpt = dsn.orcpt};
   }
 
+  [[nodiscard]] bool is_about_success() const {
+    return !outcomes.empty() && outcomes.front().action != Action::kFailed;
+  }
   // All recipients that have no result yet.
   void conclude(Fate fate, std::string_view reply);
 };

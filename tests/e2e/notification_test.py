@@ -2,6 +2,7 @@
 """Senders are told of what could not be delivered, by messages that mail programs understand; where
 nobody can or wants to be told, the message is kept. Either is durable before it is forgotten."""
 
+import collections
 import email
 import email.policy
 import time
@@ -132,6 +133,44 @@ class Notification(harness.EndToEnd):
         self.assertNotIn("n@fabrikam.com", report.as_string())
         harness.wait_until(self.kept, 20, "the other one")
         self.assertIn(b"X-Relais-Failed-Recipient: n@fabrikam.com", self.kept()[0].read_bytes())
+
+    def test_success_is_told_where_nobody_else_would(self):
+        """The next hop knows no DSN, and the Maildir is the end of the way."""
+        self.hop.extensions = ["PIPELINING", "8BITMIME"]
+        maildir = {"name": "Local", "address_spaces": ["local.example"],
+                   "maildir": str(self.folder / "mail")}
+        self.relais.configure(send=[harness.smart_host(self.hop.port), maildir],
+                              notifications={"enabled": True})
+        self.relais.start()
+        self.send(["a@fabrikam.com", "c@fabrikam.com", "d@local.example"], mail=" RET=FULL",
+                  rcpt=" NOTIFY=SUCCESS,FAILURE")
+        self.send(["e@fabrikam.com"])
+        self.send(["f@fabrikam.com"], sender="", rcpt=" NOTIFY=SUCCESS")
+        def actions():
+            found = {}
+            for report in (r for r in self.told(0) if r["Auto-Submitted"]):
+                text, status, header = report.iter_parts()
+                self.assertIn("has been delivered to, or passed on for", text.get_content())
+                self.assertNotIn("text", header.get_content().splitlines())
+                for recipient in status.get_payload()[1:]:
+                    found[recipient["Final-Recipient"]] = (recipient["Action"], recipient["Status"])
+            return found
+        harness.wait_until(lambda: len(actions()) == 3, 20, "a report of each")
+        self.assertEqual(actions(), {"rfc822;a@fabrikam.com": ("relayed", "2.0.0"),
+                                   "rfc822;c@fabrikam.com": ("relayed", "2.0.0"),
+                                   "rfc822;d@local.example": ("delivered", "2.0.0")})
+        time.sleep(1)
+        counts = collections.Counter(r for m in self.hop.messages for r in m.recipients)
+        del counts[SENDER]
+        self.assertEqual(counts, {f"{name}@fabrikam.com": 1 for name in "acef"})
+        self.assertEqual(len(list((self.folder / "mail" / "new").glob("*"))), 1)
+
+    def test_success_is_left_to_a_next_hop_that_tells(self):
+        self.start()
+        self.send(["a@fabrikam.com"], rcpt=" NOTIFY=SUCCESS")
+        self.relais.wait_event("delivered")
+        time.sleep(1)
+        self.assertEqual([m.sender for m in self.hop.messages], [SENDER])
 
     def test_what_has_expired(self):
         self.refused["b@fabrikam.com"] = "450 4.2.1 busy"

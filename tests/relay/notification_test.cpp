@@ -10,14 +10,14 @@ namespace {
 
 // As DSN readers see it; the whole text, since every octet of it is somebody's grammar.
 TEST(Notification, SaysWhatFailedAndWhy) {
-  const std::vector<FailedRecipient> recipients = {{.address = "kate@fabrikam.com",
-                                                    .orcpt = "rfc822;kate+2Bx@fabrikam.com",
-                                                    .host = "10.0.0.20:25",
-                                                    .reply = "550 5.1.1 User unknown\nreally"},
-                                                   {.address = "\"a b\"@contoso.com",
-                                                    .orcpt = {},
-                                                    .host = {},
-                                                    .reply = "550 4.4.7 message expired"}};
+  const std::vector<ReportedRecipient> recipients = {{.address = "kate@fabrikam.com",
+                                                      .orcpt = "rfc822;kate+2Bx@fabrikam.com",
+                                                      .host = "10.0.0.20:25",
+                                                      .reply = "550 5.1.1 User unknown\nreally"},
+                                                     {.address = "\"a b\"@contoso.com",
+                                                      .orcpt = {},
+                                                      .host = {},
+                                                      .reply = "550 4.4.7 message expired"}};
   EXPECT_EQ(notification_text({.id = {0x0123456789abcdef, 0xfedcba9876543210},
                                .fqdn = "relay.contoso.com",
                                .from = "postmaster@contoso.com",
@@ -79,6 +79,35 @@ TEST(Notification, SaysWhatFailedAndWhy) {
             "--report-01234567-89ab-cdef-fedc-ba9876543210--\r\n");
 }
 
+TEST(Notification, TellsOfSuccess) {
+  const std::vector<ReportedRecipient> recipients = {{.action = Action::kRelayed,
+                                                      .address = "kate@fabrikam.com",
+                                                      .orcpt = {},
+                                                      .host = "10.0.0.20:25",
+                                                      .reply = "250 2.6.0 Queued"},
+                                                     {.action = Action::kDelivered,
+                                                      .address = "bob@contoso.com",
+                                                      .orcpt = {},
+                                                      .host = "/var/mail/bob",
+                                                      .reply = "250 written"}};
+  const std::string text = notification_text({.id = {},
+                                              .fqdn = "relay.contoso.com",
+                                              .from = "postmaster@contoso.com",
+                                              .sender = "chris@contoso.com",
+                                              .now = {},
+                                              .received = {},
+                                              .envid = {},
+                                              .recipients = recipients,
+                                              .returned = {}});
+  for (const char* lines : {"Subject: Delivered: as its sender wanted to know\r\n",
+                            "Your message has been delivered to, or passed on for:\r\n",
+                            "Action: relayed\r\nStatus: 2.6.0\r\nRemote-MTA: dns;10.0.0.20:25\r\n"
+                            "Diagnostic-Code: smtp;250 2.6.0 Queued\r\n\r\n",
+                            "Action: delivered\r\nStatus: 2.0.0\r\n\r\n"})
+    EXPECT_NE(text.find(lines), std::string::npos) << lines << text;
+  EXPECT_EQ(text.find("not tried again"), std::string::npos);
+}
+
 TEST(Notification, TakesTheStatusFromTheReply) {
   EXPECT_EQ(status_of("550 5.1.1 User unknown"), "5.1.1");
   EXPECT_EQ(status_of("550 User unknown"), "5.0.0");
@@ -104,7 +133,7 @@ TEST(Notification, ReturnsTheHeader) {
 }
 
 TEST(Notification, DeclaresWhatIsMoreThanAscii) {
-  const std::vector<FailedRecipient> recipients = {
+  const std::vector<ReportedRecipient> recipients = {
       {.address = "k\xc3\xa4the@fabrikam.com", .orcpt = {}, .host = {}, .reply = "550 5.1.1 no"}};
   Notification n{.id = {},
                  .fqdn = "relay.contoso.com",
