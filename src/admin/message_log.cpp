@@ -38,6 +38,7 @@ void client_fields(JsonLine& line, const front::Client& client) {
       .text("local", client.local.to_string())
       .milliseconds("session_ms", client.age.ns)
       .text("helo", client.hello);
+  if (client.via.port != 0) line.text("via", client.via.to_string());
   if (!client.user.empty()) line.text("user", client.user);
   if (!client.partner.empty()) line.text("partner", client.partner);
 }

@@ -106,6 +106,7 @@ void Front::become_session(Arrival& arrival) {
   Connection connection{.fd = arrival.fd,
                         .local = arrival.local,
                         .remote = is_own ? arrival.peer : arrival.header.source(),
+                        .via = is_own ? Endpoint{} : arrival.peer,
                         .wait = arrival.accepted + arrival.wait - loop_.now(),
                         .is_probe = is_own,
                         .input = std::move(arrival.input),

@@ -166,7 +166,7 @@ bool Front::open(int fd, const Endpoint* listener, Duration wait) {
 
   const auto* proxies = policies_.back().policy->snapshot().proxies_at(*local);
   if (proxies != nullptr) return await_header(fd, *local, *remote, *proxies, wait);
-  Connection connection{.fd = fd, .local = *local, .remote = *remote, .wait = wait};
+  Connection connection{.fd = fd, .local = *local, .remote = *remote, .via = {}, .wait = wait};
   return begin(connection);
 }
 
@@ -202,6 +202,7 @@ bool Front::begin(Connection& connection) {
   session->range = selection.range_index;
   session->local = local;
   session->remote = remote;
+  session->via = connection.via;
   session->input = std::move(connection.input);
   session->peer_done = connection.peer_done;
   session->opened = session->last_input = loop_.now();

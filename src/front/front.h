@@ -118,6 +118,7 @@ class Front {
     int fd = -1;
     Endpoint local;
     Endpoint remote;
+    Endpoint via{};             // the proxy that has named it; port 0: it came itself
     Duration wait{};            // before the greeting
     bool is_probe = false;      // a load balancer's own
     std::vector<Lent> input{};  // what has come already; taken when a session begins

@@ -27,6 +27,7 @@ struct Client {
   std::string_view asked_sender = {};  // of a MAIL that waits for its answer
   std::string_view upstream = {};      // that has the message, or was to have it; empty: none
   std::string_view user = {};          // who has authenticated, or tried to
+  Endpoint via = {};                   // the proxy that has named it; port 0: none has
   std::string_view partner = {};       // of domain_secure_domains, by the client's certificate
 };
 

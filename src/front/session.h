@@ -88,6 +88,7 @@ struct Session {
   smtp::Server server;
   Endpoint local;
   Endpoint remote;
+  Endpoint via;  // the proxy that has named `remote`; port 0: it came itself
   Instant opened;
   Instant last_input;
   ring::TimerId timer;

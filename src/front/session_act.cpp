@@ -20,6 +20,7 @@ Client Front::client_of(const Session& session) const {
           .asked_sender = session.server.asked_sender(),
           .upstream = upstreams_.host_of(session.upstream.talk),
           .user = session.user,
+          .via = session.via,
           .partner = session.partner};
 }
 

@@ -64,6 +64,7 @@ void Front::on_xclient(Session& session, std::string_view arguments) {
 void Front::become_client(Session& session, const Endpoint& remote,
                           const policy::Selection& selection, Admission admission) {
   observer_.on_closed(client_of(session));
+  if (session.via.port == 0) session.via = session.remote;
   if (!session.connection_charges.empty())
     limits_->give_back(session.connection_charges, loop_.now());
   session.connection_charges = std::move(admission.charges);

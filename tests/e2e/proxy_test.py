@@ -133,6 +133,7 @@ class Proxied(harness.EndToEnd):
         self.assertEqual(wrong, [])
         harness.wait_until(lambda: len(self.relais.events("message")) == 100, 20, "messages")
         for event in self.relais.events("message"):
+            self.assertTrue(event["via"].startswith("127.0.0.1:"), event)
             self.assertEqual(event["connector"],
                              "web" if event["client"].startswith("127.0.0.4:") else "printers")
         self.assertEqual(self.refusals(), [])

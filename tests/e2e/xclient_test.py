@@ -58,6 +58,7 @@ class Xclient(harness.EndToEnd):
         self.assertIn(b"from printer (127.0.0.2)", self.hop.messages[0].content)
         taken = self.relais.wait_event("message")
         self.assertEqual((taken["connector"], taken["client"]), ("printers", "127.0.0.2:4711"))
+        self.assertTrue(taken["via"].startswith("127.0.0.5:"), taken)
         refused = self.relais.wait_event("refused", connector="web")
         self.assertTrue(refused["client"].startswith("127.0.0.4:"), refused)
 
