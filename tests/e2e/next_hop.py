@@ -7,6 +7,7 @@
 A rule is asked at CONNECT, EHLO, STARTTLS, HANDSHAKE, AUTH, MAIL, RCPT, DATA, BODY (while content is
 coming in), END (after the dot), RSET and QUIT. None: the good answer. A string: that reply.
 Delay(seconds): the good answer, later. CLOSE: the connection is cut. Rules run in the hop's own thread.
+A string at BODY is said once, and the content goes on coming in (421 cuts the connection as everywhere).
 
 With `tls` (an ssl.SSLContext) it offers STARTTLS, or begins with TLS where `implicit`; a string as the
 rule for HANDSHAKE is what it says instead of shaking hands. With `users` (name to password) it offers
@@ -84,6 +85,7 @@ class NextHop:
         self.sessions = 0
         self.open = 0
         self.open_max = 0
+        self.talks = []         # under way; touched by the hop's thread alone
         self.loop = None
         self.thread = None
         self.keep_commands = True
@@ -142,13 +144,16 @@ class NextHop:
         self.open += 1
         self.open_max = max(self.open_max, self.open)
         try:
-            await _Talk(self, reader, writer, Session(self.sessions)).run()
+            talk = _Talk(self, reader, writer, Session(self.sessions))
+            self.talks.append(talk)
+            await talk.run()
         except (ConnectionError, asyncio.CancelledError, _Cut):
             pass
         except Exception as error:  # a fault of this file: the test must see it
             self.violations.append(f"next hop: {error!r}")
         finally:
             self.open -= 1
+            self.talks = [one for one in self.talks if one.writer is not writer]
             self.tasks.discard(task)
             writer.transport.abort()
 
@@ -169,8 +174,9 @@ class _Talk:
         self.recipients = []
         self.chunks = b""
 
-    async def answer(self, verb, argument=""):
-        """Asks the rule, answers, gives the code."""
+    async def answer(self, verb, argument="", before=lambda code: None):
+        """Asks the rule, answers, gives the code. `before` is told it first: whoever has heard the
+        answer may look for what became of it."""
         rule = self.hop.rule(verb, argument, self.session)
         reply = rule if isinstance(rule, str) else None
         if rule is CLOSE:
@@ -185,11 +191,13 @@ class _Talk:
                                     for i, line in enumerate(lines))
             else:
                 reply = self.hop.GOOD[verb]
+        code = int(reply[:3]) if reply[:3].isdecimal() else 0  # 0: whatever that may be
+        before(code)
         self.writer.write(reply.encode() + b"\r\n")
         if reply.startswith("421"):
             await self.flush()
             raise _Cut
-        return int(reply[:3])
+        return code
 
     async def flush(self):
         await self.writer.drain()
@@ -369,15 +377,20 @@ class _Talk:
         message = Message(self.sender, self.recipients, content, self.session)
         message.sender_parameters = self.parameters
         self.reset()
+        known = []
+
+        def note(code):
+            known.append(code)
+            message.accepted = code // 100 == 2
+            message.time = time.time()
+            kept = self.hop.messages if message.accepted else self.hop.rejected
+            kept.append(self.hop.keep(message))
         try:
-            code = await self.answer("END", message)
+            await self.answer("END", message, note)
         except (_Cut, ConnectionError):
-            self.hop.rejected.append(self.hop.keep(message))
+            if not known:
+                self.hop.rejected.append(self.hop.keep(message))
             raise
-        message.accepted = code // 100 == 2
-        message.time = time.time()
-        kept = self.hop.messages if message.accepted else self.hop.rejected
-        kept.append(self.hop.keep(message))
 
     async def content(self):
         raw = bytearray(b"\r\n")  # so that a lone dot in front is found as one
@@ -396,6 +409,11 @@ class _Talk:
                 raise _Cut
             if isinstance(rule, Delay):
                 await asyncio.sleep(rule.seconds)
+            if isinstance(rule, str):
+                self.writer.write(rule.encode() + b"\r\n")
+                if rule.startswith("421"):
+                    await self.flush()
+                    raise _Cut
             await self.fill()
         self.check(raw)
         return bytes(raw.replace(b"\r\n..", b"\r\n.")[2:])
