@@ -169,6 +169,15 @@ void MessageLog::on_upstream(std::string_view host, bool usable, std::string_vie
   if (!usable) line.text("reason", why).text("next_attempt", iso8601(next_attempt));
 }
 
+void MessageLog::on_upstream_violation(std::string_view host, std::string_view what) {
+  if (!room()) return;
+  JsonLine line(waiting_);
+  line.text("time", iso8601(loop_.wall_now()))
+      .text("event", "upstream violation")
+      .text("upstream", host)
+      .text("reason", what);
+}
+
 void MessageLog::on_limited(const front::Client& client, const smtp::Transaction& transaction,
                             const policy::LiveLimit& limit, const policy::LimitLevel& level,
                             Duration wait, bool shadow, std::string_view id) {

@@ -52,6 +52,10 @@ class Observers final : public front::Observer {
     first_.on_upstream(host, usable, why, next_attempt);
     second_.on_upstream(host, usable, why, next_attempt);
   }
+  void on_upstream_violation(std::string_view host, std::string_view what) override {
+    first_.on_upstream_violation(host, what);
+    second_.on_upstream_violation(host, what);
+  }
   void on_limited(const front::Client& client, const smtp::Transaction& transaction,
                   const policy::LiveLimit& limit, const policy::LimitLevel& level, Duration wait,
                   bool shadow, std::string_view id) override {

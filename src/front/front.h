@@ -100,7 +100,9 @@ class Front {
   }
   [[nodiscard]] uint32_t session_count() const { return sessions_.size() + arrivals_.size(); }
   [[nodiscard]] upstream::Figures upstream_figures() const { return upstreams_.figures(); }
-  [[nodiscard]] uint32_t lent_buffers() const { return buffers_->lent(); }
+  [[nodiscard]] uint32_t lent_buffers() const {
+    return buffers_->lent() + upstreams_.lent_buffers();
+  }
 
  private:
   Front(ring::Loop& loop, spool::Spool& spool, Observer& observer, Neighbours& neighbours,

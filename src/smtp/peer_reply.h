@@ -40,6 +40,8 @@ class PeerReplyReader {
   // The text of the line just taken, and whether it is the first of its reply.
   [[nodiscard]] std::string_view line_text() const { return line_text_; }
   [[nodiscard]] bool is_first_line() const { return lines_ == 1; }
+  // Between the first line of a reply and its last.
+  [[nodiscard]] bool in_reply() const { return !complete_; }
 
  private:
   void keep(std::string_view text);

@@ -11,8 +11,14 @@ namespace {
 
 constexpr uint16_t kServiceClosing = 421;
 constexpr uint16_t kStartInput = 354;
+constexpr uint16_t kGreetingCode = 220;
+constexpr uint16_t kOkay = 250;
+constexpr uint16_t kCannotVerify = 252;
+// A reply of so many octets has no end. (That to EHLO may be long, others are a line or two.)
+constexpr uint32_t kReplyOctetsMax = 64 * 1024;
+// Of what was said, in a reason.
+constexpr size_t kExcerpt = 80;
 
-constexpr bool is_positive(const PeerReply& reply) { return reply.code >= 200 && reply.code < 300; }
 constexpr bool is_negative(const PeerReply& reply) { return reply.code >= 400; }
 
 }  // namespace
@@ -27,7 +33,7 @@ StreamClient::StreamClient(std::string_view ehlo_name, bool chunking)
 void StreamClient::begin(const MailCommand& mail) {
   ASSERT(can_begin() && cannot_take(extensions_, mail).empty());
   phase_ = Phase::kEnvelope;
-  answered_ = mail_refused_ = go_due_ = last_chunk_due_ = chunk_refused_ = false;
+  answered_ = end_taken_ = mail_refused_ = go_due_ = last_chunk_due_ = chunk_refused_ = false;
   utf8_ = mail.utf8;
   binary_ = mail.binary;
   chunked_ = extensions_.chunking && (chunking_ || mail.binary);
@@ -135,8 +141,12 @@ bool StreamClient::awaits(Await kind) const {
 
 void StreamClient::take_output(std::string& out) {
   out.clear();
-  if (chunked_) add_chunk();
+  if (chunked_)
+    add_chunk();
+  else if (phase_ == Phase::kEnding)
+    end_taken_ = true;
   std::swap(out, output_);
+  sent_ = awaits_.size();
 }
 
 void StreamClient::add_chunk() {
@@ -146,6 +156,7 @@ void StreamClient::add_chunk() {
   output_ += last_chunk_due_ ? " LAST\r\n" : "\r\n";
   output_ += chunk_;
   chunk_.clear();
+  end_taken_ = last_chunk_due_;
   last_chunk_due_ = false;
   awaits_.push_back(Await::kChunk);
 }
@@ -162,23 +173,49 @@ StreamEvent StreamClient::next() {
   if (over_) return {.kind = Kind::kOver, .reply = refusal()};
   StreamEvent event;
   while (!next_without_reply(event)) {
+    if (at_reply_start() && !input_.empty()) {
+      octets_ = 0;
+      unasked_ = sent_ == 0;
+      if (is_stray()) return on_stray();
+    }
     std::string_view line;
     switch (lines_.take(input_, line)) {
       case LineReader::Got::kNothing:
         return {};
       case LineReader::Got::kTooLong:
-        return stop({0, "reply line too long"});
+        return violate("said a line without an end", {});
       case LineReader::Got::kLine:
         break;
     }
-    const PeerReplyReader::Got got = reader_.take(line);
-    if (got == PeerReplyReader::Got::kMalformed) return stop({0, "malformed reply"});
-    const bool of_hello = !awaits_.empty() && awaits_.front() == Await::kEhlo;
-    if (of_hello && !reader_.is_first_line()) extensions_.note(reader_.line_text());
-    if (got == PeerReplyReader::Got::kMore) continue;
-    event = on_reply(reader_.reply());
+    event = on_line(line);
     if (event.kind != Kind::kNeedInput) break;
   }
+  return event;
+}
+
+// Octets of which none can belong to anything. What they are is seen by the first of them: 421 may
+// come at any time, refusals of content before its end.
+bool StreamClient::is_stray() const {
+  if (sent_ > 0 || input_.empty()) return false;
+  const bool in_content = phase_ == Phase::kContent || phase_ == Phase::kEnding;
+  return input_.front() != '4' && !(in_content && input_.front() == '5');
+}
+
+StreamEvent StreamClient::on_stray() {
+  return violate("said what nobody had asked for", input_.substr(0, input_.find("\r\n")));
+}
+
+StreamEvent StreamClient::on_line(std::string_view line) {
+  const PeerReplyReader::Got got = reader_.take(line);
+  if (got == PeerReplyReader::Got::kMalformed) return violate("said what is no reply", line);
+  octets_ += static_cast<uint32_t>(line.size());
+  if (octets_ > kReplyOctetsMax) return violate("said a reply without an end", line);
+  const bool of_hello = !awaits_.empty() && awaits_.front() == Await::kEhlo;
+  if (of_hello && !reader_.is_first_line()) extensions_.note(reader_.line_text());
+  if (got == PeerReplyReader::Got::kMore) return {};
+  const StreamEvent event = on_reply(reader_.reply());
+  // More than one answer to one command: which of them is it?
+  if (!over_ && is_stray()) return on_stray();
   return event;
 }
 
@@ -201,23 +238,89 @@ bool StreamClient::next_without_reply(StreamEvent& event) {
   return false;
 }
 
-StreamEvent StreamClient::on_reply(const PeerReply& reply) {
-  if (reply.code == kServiceClosing) return stop(reply);
-  if (awaits_.empty()) {
-    // Nobody asked. In the middle of content it can only mean that the server wants no more of it.
-    if (phase_ != Phase::kContent || !is_negative(reply)) return stop(reply);
-    spoilt_ = true;
-    phase_ = Phase::kDone;
-    return {.kind = Kind::kEnd, .reply = reply};
-  }
-  const Await await = awaits_.front();
-  awaits_.erase(awaits_.begin());
-  const bool fits = is_positive(reply) || is_negative(reply) || await == Await::kData;
-  if (!fits) return stop(reply);
-  StreamEvent event;
+std::string_view StreamClient::name_of(Await await) {
   switch (await) {
     case Await::kGreeting:
-      if (reply.code != 220) return stop(reply);
+      return "the connection";
+    case Await::kEhlo:
+      return "EHLO";
+    case Await::kHelo:
+      return "HELO";
+    case Await::kForgotten:
+      return "MAIL or RCPT";
+    case Await::kReset:
+      return "RSET";
+    case Await::kMail:
+      return "MAIL";
+    case Await::kRecipient:
+      return "RCPT";
+    case Await::kData:
+      return "DATA";
+    case Await::kChunk:
+      return "BDAT";
+    case Await::kContent:
+      return "the end of data";
+    case Await::kQuit:
+      return "QUIT";
+  }
+  return {};
+}
+
+// Whether a reply of this code can be one to it.
+bool StreamClient::answers(Await await, const PeerReply& reply) {
+  if (is_negative(reply)) return true;
+  switch (await) {
+    case Await::kGreeting:
+      return reply.code == kGreetingCode;
+    case Await::kRecipient:
+    case Await::kForgotten:
+      return reply.code >= kOkay && reply.code <= kCannotVerify;
+    case Await::kData:
+      return reply.code == kStartInput;
+    case Await::kQuit:
+      return true;
+    default:
+      return reply.code == kOkay;
+  }
+}
+
+StreamEvent StreamClient::on_reply(const PeerReply& reply) {
+  if (reply.code == kServiceClosing) return stop(reply);
+  if (unasked_) return on_unasked(reply);
+  const Await await = awaits_.front();
+  if (!answers(await, reply)) {
+    std::string what = "answered ";
+    what += name_of(await);
+    what += " with ";
+    what += std::to_string(reply.code);
+    return violate(what, reply.text);
+  }
+  awaits_.erase(awaits_.begin());
+  --sent_;
+  const StreamEvent event = on_answer(await, reply);
+  if (!over_) release_held();
+  return event;
+}
+
+// In the middle of content it can only mean that the server wants no more of it. The end of that
+// content is not said any more: nobody knows what the server would make of it.
+StreamEvent StreamClient::on_unasked(const PeerReply& reply) {
+  const bool in_content = phase_ == Phase::kContent || phase_ == Phase::kEnding;
+  if (!in_content || sent_ > 0 || !is_negative(reply))
+    return violate("said what nobody had asked for", std::to_string(reply.code));
+  spoilt_ = true;
+  phase_ = Phase::kDone;
+  awaits_.clear();
+  output_.clear();
+  chunk_.clear();
+  last_chunk_due_ = false;
+  return {.kind = Kind::kEnd, .reply = reply};
+}
+
+StreamEvent StreamClient::on_answer(Await await, const PeerReply& reply) {
+  switch (await) {
+    case Await::kGreeting:
+      if (is_negative(reply)) return stop(reply);
       say(Await::kEhlo, "EHLO " + ehlo_name_ + "\r\n");
       return {};
     case Await::kEhlo:
@@ -226,33 +329,27 @@ StreamEvent StreamClient::on_reply(const PeerReply& reply) {
     case Await::kQuit:
       return stop(reply);
     case Await::kReset:
-      if (!is_positive(reply)) return stop(reply);
-      break;
+      return is_negative(reply) ? stop(reply) : StreamEvent{};
     case Await::kForgotten:
-      break;
+      return {};
     case Await::kMail:
-      event = on_mail(reply);
-      break;
+      return on_mail(reply);
     case Await::kRecipient:
       answered_ = true;
-      event = {.kind = Kind::kRecipient, .reply = mail_refused_ ? refusal() : reply};
-      break;
+      return {.kind = Kind::kRecipient, .reply = mail_refused_ ? refusal() : reply};
     case Await::kData:
-      event = on_data(reply);
-      break;
+      if (!is_negative(reply)) phase_ = Phase::kContent;
+      return {.kind = Kind::kData, .reply = reply};
     case Await::kChunk:
-      event = on_chunk(reply);
-      break;
+      return on_chunk(reply);
     case Await::kContent:
-      event = finish(reply);
-      break;
+      return finish(reply);
   }
-  if (!over_) release_held();
-  return event;
+  return {};
 }
 
 StreamEvent StreamClient::on_hello(Await await, const PeerReply& reply) {
-  if (!is_positive(reply)) {
+  if (is_negative(reply)) {
     extensions_ = {};
     // RFC 5321 4.1.4: a server that does not know EHLO is asked again with HELO.
     if (await == Await::kHelo || reply.code < 500) return stop(reply);
@@ -272,13 +369,6 @@ StreamEvent StreamClient::on_mail(const PeerReply& reply) {
   owed_ += static_cast<uint32_t>(held_.size());
   held_.clear();
   return {};
-}
-
-StreamEvent StreamClient::on_data(const PeerReply& reply) {
-  if (is_negative(reply)) return {.kind = Kind::kData, .reply = reply};
-  if (reply.code != kStartInput) return stop(reply);
-  phase_ = Phase::kContent;
-  return {.kind = Kind::kData, .reply = reply};
 }
 
 // The first refusal says what is wrong; chunks behind it are refused for its sake.
@@ -307,7 +397,17 @@ StreamEvent StreamClient::stop(const PeerReply& reply) {
   output_.clear();
   chunk_.clear();
   held_.clear();
+  last_chunk_due_ = false;
   return {.kind = Kind::kOver, .reply = refusal()};
+}
+
+// `said`: what was, in its own words, which may be anything.
+StreamEvent StreamClient::violate(std::string_view what, std::string_view said) {
+  violation_ = true;
+  std::string text(what);
+  if (!said.empty()) text += ": ";
+  for (const char c : said.substr(0, kExcerpt)) text += is_printable(c) ? c : c == '\n' ? ' ' : '?';
+  return stop({0, text});
 }
 
 void StreamClient::keep_refusal(const PeerReply& reply) {
@@ -320,6 +420,8 @@ void StreamClient::invariants() const {
   ASSERT(over_ || ready_ || phase_ == Phase::kNone);
   ASSERT(extensions_.pipelining || over_ || awaits_.size() <= 1 || phase_ != Phase::kEnvelope);
   ASSERT(owed_ == 0 || mail_refused_);
+  ASSERT(sent_ <= awaits_.size() && (over_ || spoilt_ || output_.empty() ||
+                                     sent_ < awaits_.size() || phase_ == Phase::kContent));
   ASSERT(chunk_.empty() || (chunked_ && !chunk_refused_));
   ASSERT(!last_chunk_due_ || phase_ == Phase::kEnding);
   ASSERT(phase_ != Phase::kNone || mail_.empty());

@@ -12,6 +12,13 @@
 // as one BDAT each time output is taken, and no 354 is waited for. Nothing that the server says can
 // fail an ASSERT. Limits: what is held for lock-step is what the caller gave; the caller bounds
 // content by looking at backlog().
+//
+// A connection serves one message after the other, so what is said out of turn could be taken for
+// the answer to something else, and a sender be told that its mail was taken. Hence each reply must
+// belong to a command that has left, carry a code that answers it (250; 251 and 252 for a
+// recipient; 354 for DATA; any 4xx or 5xx), and be the last thing said until the next command
+// leaves. Anything else is a violation() and the end, before the reply in front of it is believed.
+// Two things may come unasked: 421, and a refusal while content is on its way.
 #pragma once
 
 #include <cstdint>
@@ -36,7 +43,7 @@ struct StreamEvent {
     kData,  // `reply` to data(): positive (354), content may come; else the transaction goes on
     kEnd,   // `reply` decides about the message; the transaction is over. May come before end()
     kOver,  // the connection is of no more use: 421, an answer to QUIT, a greeting or hello
-            // that refuses, or nonsense (code 0); `reply` says what. Nothing follows
+            // that refuses, or a violation (code 0); `reply` says what. Nothing follows
   };
   Kind kind = Kind::kNeedInput;
   PeerReply reply{};  // valid until the next call of next() or feed()
@@ -55,8 +62,11 @@ class StreamClient {
   [[nodiscard]] StreamEvent next();
 
   [[nodiscard]] bool ready() const { return ready_ && !over_ && !quitting_; }
-  // ready(), no transaction, and the last one left nothing that only closing undoes.
-  [[nodiscard]] bool can_begin() const { return ready() && phase_ == Phase::kNone && !spoilt_; }
+  // ready(), no transaction, nothing half said that nobody asked for, and the last transaction left
+  // nothing that only closing undoes.
+  [[nodiscard]] bool can_begin() const {
+    return ready() && phase_ == Phase::kNone && !spoilt_ && (!unasked_ || at_reply_start());
+  }
   // The server must be able to take it: cannot_take(extensions(), mail) is empty.
   void begin(const MailCommand& mail);
   void recipient(std::string_view address, const RecipientDsn& dsn);
@@ -71,10 +81,12 @@ class StreamClient {
   [[nodiscard]] bool abandon();
   void quit();  // when can_begin()
 
+  // kOver came because the server broke the protocol.
+  [[nodiscard]] bool violation() const { return violation_; }
   // The server has answered something of this transaction.
   [[nodiscard]] bool answered() const { return answered_; }
-  // All of the content and its end have been taken by take_output().
-  [[nodiscard]] bool end_taken() const { return phase_ == Phase::kEnding && chunk_.empty(); }
+  // All of this transaction's content and its end have been taken by take_output().
+  [[nodiscard]] bool end_taken() const { return end_taken_; }
   [[nodiscard]] const Extensions& extensions() const { return extensions_; }
   // Octets that wait for take_output().
   [[nodiscard]] size_t backlog() const { return output_.size() + chunk_.size(); }
@@ -110,6 +122,8 @@ class StreamClient {
   };
   using Kind = StreamEvent::Kind;
 
+  [[nodiscard]] static std::string_view name_of(Await await);
+  [[nodiscard]] static bool answers(Await await, const PeerReply& reply);
   void say(Await await, std::string_view text);
   void release_held();
   void add_chunk();
@@ -117,13 +131,21 @@ class StreamClient {
   [[nodiscard]] bool awaits(Await kind) const;
 
   [[nodiscard]] bool next_without_reply(StreamEvent& event);
+  [[nodiscard]] bool at_reply_start() const {
+    return !reader_.in_reply() && lines_.at_line_start();
+  }
+  [[nodiscard]] bool is_stray() const;
+  StreamEvent on_stray();
+  [[nodiscard]] StreamEvent on_line(std::string_view line);
   StreamEvent on_reply(const PeerReply& reply);
+  StreamEvent on_unasked(const PeerReply& reply);
+  StreamEvent on_answer(Await await, const PeerReply& reply);
   StreamEvent on_hello(Await await, const PeerReply& reply);
   StreamEvent on_mail(const PeerReply& reply);
-  StreamEvent on_data(const PeerReply& reply);
   StreamEvent on_chunk(const PeerReply& reply);
   StreamEvent finish(const PeerReply& reply);
   StreamEvent stop(const PeerReply& reply);
+  StreamEvent violate(std::string_view what, std::string_view said);
   void keep_refusal(const PeerReply& reply);
   [[nodiscard]] PeerReply refusal() const { return {refusal_code_, refusal_text_}; }
 
@@ -137,6 +159,7 @@ class StreamClient {
   std::string output_;         // commands, and content of DATA
   std::string chunk_;          // content of the BDAT to come
   std::vector<Await> awaits_;  // oldest first
+  size_t sent_ = 1;            // of those: whose commands have left by take_output()
   std::deque<Held> held_;      // lock-step: not sent yet
   std::string mail_;           // of the transaction, until the first recipient
   std::string scratch_;
@@ -145,6 +168,10 @@ class StreamClient {
   bool ready_ = false;
   bool over_ = false;
   bool quitting_ = false;
+  bool violation_ = false;
+  bool end_taken_ = false;
+  bool unasked_ = false;    // nothing was due when the reply that is coming in began
+  uint32_t octets_ = 0;     // of that reply
   bool spoilt_ = false;     // an answer came where none was due: nothing later can be trusted
   bool reset_due_ = false;  // the server may still hold a transaction
   bool utf8_ = false;

@@ -67,6 +67,7 @@ struct Talk {
   Asked asked = Asked::kNothing;
   bool begun = false;    // MAIL was given to the link
   bool content = false;  // some has been given: it cannot begin again
+  bool over = false;     // the upstream has given its verdict about it
   bool retried = false;  // on a fresh connection, behind one that was no longer there
   bool full = false;     // its owner was told to wait, too much is queued
   uint64_t tried = 0;    // hosts that failed it, bit by bit
@@ -99,6 +100,9 @@ struct Link {
   bool dirty = false;  // is in the list of those to be sent from
   std::string out;     // under way
   size_t out_sent = 0;
+  std::string send_error;  // not empty: nothing can be sent any more, and this is why
+  bool taken = false;      // 250 has come to the end of data, while some of it is still being sent
+  std::string taken_text;  // ... in these words
 
   // ---- whom it serves
   Handle talk;  // null: idle, or a trial

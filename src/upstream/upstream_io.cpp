@@ -13,6 +13,8 @@ constexpr Duration kIdle = seconds(30);
 // From the connect to the reply to EHLO. Other hosts wait for their turn behind it.
 constexpr Duration kHelloPatience = seconds(15);
 constexpr Duration kQuitPatience = seconds(2);
+// For what it has said before a send failed.
+constexpr Duration kLastWordsPatience = seconds(1);
 // Replies are short, and read at once: a few buffers serve any number of connections.
 constexpr uint32_t kBuffers = 64;
 constexpr uint32_t kBufferOctets = 4096;
@@ -42,7 +44,7 @@ Link* Upstreams::connect(uint32_t index, uint32_t host_index) {
   if (buffers_ == nullptr) {
     const auto buffers = loop_.add_buffers(kBuffers, kBufferOctets);
     if (!buffers) {
-      mark_failed(index, host_index, describe(buffers.error()));
+      mark_failed(index, host_index, Failure::kConnect, describe(buffers.error()));
       return nullptr;
     }
     buffers_ = *buffers;
@@ -51,7 +53,8 @@ Link* Upstreams::connect(uint32_t index, uint32_t host_index) {
   Link* link = fd ? links_.acquire(index, host_index, *fd, pool.target.ehlo_name) : nullptr;
   if (link == nullptr) {
     if (fd) loop_.kernel().close(*fd);
-    mark_failed(index, host_index, fd ? "too many connections" : describe(fd.error()));
+    mark_failed(index, host_index, Failure::kConnect,
+                fd ? "too many connections" : describe(fd.error()));
     return nullptr;
   }
   ++host.connections;
@@ -66,7 +69,7 @@ Link* Upstreams::connect(uint32_t index, uint32_t host_index) {
 void Upstreams::on_connect(Link& link, const ring::Completion& completion) {
   link.connecting = false;
   if (link.closing) return close_when_quiet(link);
-  if (!completion.ok()) return lose(link, describe(completion.error()));
+  if (!completion.ok()) return lose(link, Failure::kConnect, describe(completion.error()));
   arm_receive(link);
 }
 
@@ -92,12 +95,12 @@ void Upstreams::on_receive(Link& link, const ring::Completion& completion) {
     buffers_->give_back(completion.buffer);
   }
   if (link.closing) return close_when_quiet(link);
-  if (completion.result == 0) return lose(link, kClosed);
+  if (completion.result == 0) return lose(link, Failure::kClosed, kClosed);
   if (!completion.ok() && completion.error() == Error::kNoBuffers) {
     link.parked = true;
     return buffers_->park(completion.token);
   }
-  if (!completion.ok()) return lose(link, describe(completion.error()));
+  if (!completion.ok()) return lose(link, Failure::kClosed, describe(completion.error()));
   if (!link.receiving) arm_receive(link);
 }
 
@@ -109,6 +112,9 @@ void Upstreams::hear(Link& link) {
     const smtp::StreamEvent event = link.client.next();
     switch (event.kind) {
       case Kind::kNeedInput:
+        // Half a line that nobody asked for: what it will be is not waited for.
+        if (link.greeted && link.talk.is_null() && !link.quitting && !link.client.can_begin())
+          return lose(link, Failure::kProtocol, "said something while it was idle");
         return;
       case Kind::kReady:
         link.greeted = true;
@@ -125,9 +131,15 @@ void Upstreams::hear(Link& link) {
         answer(link, event);
         break;
       case Kind::kOver:
-        return lose(link, words(event.reply));
+        return end_badly(link, event.reply);
     }
   }
+}
+
+// The connection has no future, and the client says why.
+void Upstreams::end_badly(Link& link, const smtp::PeerReply& reply) {
+  const std::string why = words(reply);
+  lose(link, link.client.violation() ? Failure::kProtocol : Failure::kRefused, why);
 }
 
 // ---- sending
@@ -148,7 +160,7 @@ void Upstreams::flush() {
 }
 
 void Upstreams::send(Link& link) {
-  if (link.sending || link.connecting || link.closing) return;
+  if (link.sending || link.connecting || link.closing || !link.send_error.empty()) return;
   link.client.take_output(link.out);
   if (link.out.empty()) return;
   link.out_sent = 0;
@@ -159,9 +171,12 @@ void Upstreams::send(Link& link) {
 void Upstreams::on_send(Link& link, const ring::Completion& completion) {
   link.sending = false;
   if (link.closing) return close_when_quiet(link);
-  // What it said before it closed is worth hearing: the receive tells.
-  if (!completion.ok() && link.receiving) return;
-  if (!completion.ok()) return lose(link, describe(completion.error()));
+  if (!completion.ok()) {
+    link.send_error = describe(completion.error());
+    if (!link.receiving && !link.parked) return lose(link, Failure::kClosed, link.send_error);
+    // What it said before it closed is worth hearing: the receive tells, or nobody.
+    return expect(link, kLastWordsPatience);
+  }
   link.out_sent += static_cast<size_t>(completion.result);
   Talk* talk = talks_.get(link.talk);
   // A slow upstream is not a silent one.
@@ -170,6 +185,8 @@ void Upstreams::on_send(Link& link, const ring::Completion& completion) {
     expect(link, talk->asked == Talk::Asked::kEnd ? timeout * 2 : timeout);
   }
   if (link.out_sent < link.out.size()) {
+    on_taken(link, false);
+    if (link.closing) return;
     link.sending = true;
     if (talk != nullptr) check_room(*talk, link);
     const auto left = std::span<const char>(link.out).subspan(link.out_sent);
@@ -178,6 +195,8 @@ void Upstreams::on_send(Link& link, const ring::Completion& completion) {
   link.out.clear();
   link.out_sent = 0;
   if (link.out.capacity() > kKept) link.out = {};
+  on_taken(link, true);
+  if (link.closing) return;
   if (talk != nullptr) {
     const bool was_full = talk->full;
     check_room(*talk, link);
@@ -189,6 +208,7 @@ void Upstreams::on_send(Link& link, const ring::Completion& completion) {
 // ---- idle, and the end
 
 void Upstreams::expect(Link& link, Duration patience) {
+  if (!link.send_error.empty()) patience = std::min(patience, kLastWordsPatience);
   link.due = loop_.now() + patience;
   arm_timer(link, link.due);
 }
@@ -207,9 +227,10 @@ void Upstreams::on_link_timer(Link& link) {
   const Instant now = loop_.now();
   if (link.due != Instant{}) {
     if (now < link.due) return arm_timer(link, link.due);
+    if (!link.send_error.empty()) return lose(link, Failure::kClosed, link.send_error);
     // Before it has said hello another host may have the message; afterwards the client has waited
     // long enough.
-    return lose(link, kNoAnswer, !link.greeted);
+    return lose(link, Failure::kSilent, kNoAnswer, !link.greeted);
   }
   if (!link.talk.is_null()) return arm_timer(link, now + kIdle);
   const Instant end = link.idle_since + kIdle;
@@ -219,6 +240,7 @@ void Upstreams::on_link_timer(Link& link) {
 
 // It has nothing to do: whoever waits may have it.
 void Upstreams::rest(Link& link) {
+  if (!link.send_error.empty()) return begin_close(link);
   if (draining_ || !link.client.can_begin()) return quit(link);
   link.idle_since = loop_.now();
   pools_[link.pool].hosts[link.host].idle.push_back(links_.handle_of(&link));
@@ -236,18 +258,27 @@ void Upstreams::quit(Link& link) {
 }
 
 // The connection is of no more use.
-void Upstreams::lose(Link& link, std::string_view why, bool again) {
+void Upstreams::lose(Link& link, Failure failure, std::string_view why, bool again) {
   if (link.closing) return;
   const std::string reason(why);  // it may be in the link
   Talk* talk = talks_.get(link.talk);
+  const uint32_t host = link.host;
+  const std::string& name = pools_[link.pool].hosts[host].name;
+  const bool nonsense = failure == Failure::kProtocol;
+  if (nonsense) observer_.on_upstream_violation(name, reason);
+  if (talk != nullptr && talk->over) {  // it needs no connection any more
+    if (nonsense) take_back(*talk, reason);
+    talk->link = {};
+    talk = nullptr;
+  }
   const bool answered = talk != nullptr && talk->begun && link.client.answered();
   const bool stale = talk != nullptr && link.messages > 0 && !answered && !talk->content;
-  const bool may_have_it =
-      talk != nullptr && talk->asked == Talk::Asked::kEnd && link.client.end_taken();
-  const uint32_t host = link.host;
+  // A refusal is an answer, even one that ends the connection.
+  const bool may_have_it = talk != nullptr && talk->asked == Talk::Asked::kEnd &&
+                           link.client.end_taken() && failure != Failure::kRefused;
   // One that was idle and is gone says nothing about its host.
-  const bool says_nothing = link.greeted && (talk == nullptr || (stale && again));
-  if (!says_nothing) mark_failed(link.pool, host, reason);
+  const bool says_nothing = link.greeted && !nonsense && (talk == nullptr || (stale && again));
+  if (!says_nothing) mark_failed(link.pool, host, failure, reason);
   begin_close(link);
   if (talk == nullptr) return;
   talk->link = {};
@@ -258,11 +289,26 @@ void Upstreams::lose(Link& link, std::string_view why, bool again) {
     if (link.greeted) ++figures_.retries;
     return place(*talk, fresh);
   }
-  std::string text = pools_[talk->pool].hosts[host].name;
+  std::string text = name;
   text += ": ";
   text += reason;
   if (may_have_it) text += " after the end of data: it may have the message";
   fail(*talk, text);
+}
+
+// Its owner has not heard of the 250 yet, and does not hear of it any more.
+void Upstreams::take_back(const Talk& talk, std::string_view why) {
+  for (Event& event : events_) {
+    if (event.talk != talks_.handle_of(&talk) || event.kind != Event::Kind::kReply) continue;
+    if (event.code >= 300) continue;
+    --figures_.messages;
+    event.kind = Event::Kind::kFailed;
+    event.code = 0;
+    event.text = pools_[talk.pool].hosts[talk.host].name;
+    event.text += ": ";
+    event.text += why;
+    event.text += " behind its answer to the end of data: it may have the message";
+  }
 }
 
 void Upstreams::begin_close(Link& link) {

@@ -16,6 +16,8 @@ constexpr Duration kForgetAfter = minutes(10);
 // Messages that one connection carries.
 constexpr uint32_t kMessagesMax = 1000;
 constexpr uint16_t kRefusedHere = 554;
+// Nobody can have taken what has not left.
+constexpr std::string_view kTooSoon = "answered the end of data before it had it all";
 constexpr smtp::PeerReply kTooLarge{552, "5.3.4 Message size exceeds the maximum of the next hop"};
 
 }  // namespace
@@ -154,7 +156,7 @@ void Upstreams::content(Handle handle, std::string_view wire) {
   Talk* talk = talks_.get(handle);
   Link* link = link_of(*talk);
   talk->content = true;
-  if (link == nullptr) return;
+  if (link == nullptr || talk->over) return;
   link->client.content(wire);
   mark_dirty(*link);
   if (link->client.backlog() + link->out.size() - link->out_sent <= kBacklogMax) return;
@@ -186,12 +188,22 @@ void Upstreams::answer(Link& link, const smtp::StreamEvent& event) {
   Talk* talk = talks_.get(link.talk);
   ASSERT(talk != nullptr);  // of what was given up no answer is an event
   if (event.kind == Kind::kEnd) {
-    pools_[link.pool].balancer.succeeded(link.host, loop_.now());
-    if (event.reply.code < 300) ++figures_.messages;
+    const bool taken = event.reply.code < 300;
+    if (taken && link.client.backlog() > 0) return lose(link, Failure::kProtocol, kTooSoon);
+    if (taken && link.sending) {  // whether it is all of it, the completion will tell
+      link.taken = true;
+      link.taken_text = event.reply.text;
+      return;
+    }
+    talk->over = true;
+    if (taken) ++figures_.messages;
     if (talk->asked != Talk::Asked::kEnd) {
+      // What is still to come of the content goes nowhere.
       talk->early_code = event.reply.code;
       talk->early_text = event.reply.text;
-      return check_room(*talk, link);
+      link.due = {};
+      if (std::exchange(talk->full, false)) push(*talk, Event::Kind::kRoom, 0, {});
+      return;
     }
   }
   if (event.kind == Kind::kRecipient) talk->unanswered.erase(talk->unanswered.begin());
@@ -200,6 +212,14 @@ void Upstreams::answer(Link& link, const smtp::StreamEvent& event) {
     link.due = {};
   }
   push(*talk, Event::Kind::kReply, event.reply.code, event.reply.text);
+}
+
+// What was left of the content when its 250 came has been sent, `all` of it or not.
+void Upstreams::on_taken(Link& link, bool all) {
+  if (!std::exchange(link.taken, false)) return;
+  if (!all) return lose(link, Failure::kProtocol, kTooSoon);
+  const std::string text = std::exchange(link.taken_text, {});
+  answer(link, {.kind = smtp::StreamEvent::Kind::kEnd, .reply = {250, text}});
 }
 
 void Upstreams::unbind(Link& link) {
@@ -219,6 +239,8 @@ void Upstreams::release(Handle handle) {
   if (!link->greeted) return expect(*link, kPlacePatience);  // it will be somebody else's
   ++link->messages;
   if (!link->client.abandon()) return begin_close(*link);
+  // The message has come to a clean end, whatever its fate: this is an upstream that works.
+  pools_[link->pool].balancer.succeeded(link->host, loop_.now());
   if (link->messages >= kMessagesMax) return quit(*link);
   rest(*link);
 }
@@ -298,11 +320,12 @@ std::string Upstreams::all_trouble(const Pool& pool) const {
   return text;
 }
 
-void Upstreams::mark_failed(uint32_t index, uint32_t host_index, std::string_view why) {
+void Upstreams::mark_failed(uint32_t index, uint32_t host_index, Failure failure,
+                            std::string_view why) {
   if (draining_) return;
   Pool& pool = pools_[index];
   Host& host = pool.hosts[host_index];
-  ++figures_.failures;
+  ++figures_.failures[static_cast<size_t>(failure)];
   host.trouble = why;
   if (!pool.balancer.failed(host_index, loop_.now())) return;
   observer_.on_upstream(host.name, false, why,
@@ -312,9 +335,9 @@ void Upstreams::mark_failed(uint32_t index, uint32_t host_index, std::string_vie
 
 void Upstreams::mark_good(uint32_t index, uint32_t host) {
   Pool& pool = pools_[index];
-  const bool trial = pool.balancer.circuit(host) == Circuit::kHalfOpen;
+  // Of one that is in use a hello says little: some greet everybody and then fall apart.
+  if (pool.balancer.circuit(host) != Circuit::kHalfOpen) return;
   pool.balancer.succeeded(host, loop_.now());
-  if (!trial) return;
   pool.hosts[host].trouble.clear();
   observer_.on_upstream(pool.hosts[host].name, true, {}, {});
 }

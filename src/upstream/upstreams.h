@@ -14,10 +14,15 @@
 // delivered. A host that fails is left alone for a growing time (an event of the observer), and a
 // connection of ours finds out whether that is over.
 //
+// Nothing that an upstream says is believed beyond its place: what breaks the protocol costs it the
+// connection, and the message on it is not taken, even if a 250 stood in front of the nonsense or
+// came before all of the content had left.
+//
 // Limits: Target::connections_max; who finds none free waits kPlacePatience. Above kBacklogMax
 // octets that wait for one upstream its owner is told to pause.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <string>
@@ -27,6 +32,7 @@
 #include "base/slab.h"
 #include "ring/loop.h"
 #include "upstream/balancer.h"
+#include "upstream/figures.h"
 #include "upstream/link.h"
 #include "upstream/observer.h"
 
@@ -48,10 +54,10 @@ struct Event {
 
 // Since the start, and now.
 struct Figures {
-  uint64_t messages = 0;  // that an upstream took
-  uint64_t opened = 0;    // connections
-  uint64_t failures = 0;  // of connections: not made, lost, silent
-  uint64_t retries = 0;   // messages that began again on another connection
+  uint64_t messages = 0;                       // that an upstream took
+  uint64_t opened = 0;                         // connections
+  std::array<uint64_t, kFailures> failures{};  // of connections, by Failure
+  uint64_t retries = 0;                        // messages that began again on another connection
   uint32_t connections = 0;
   uint32_t outstanding = 0;
   uint32_t open_circuits = 0;
@@ -85,6 +91,7 @@ class Upstreams {
   // Connections close when they are idle.
   void drain();
   [[nodiscard]] bool at_rest() const { return links_.size() == 0; }
+  [[nodiscard]] uint32_t lent_buffers() const { return buffers_ == nullptr ? 0 : buffers_->lent(); }
   [[nodiscard]] Figures figures() const;
 
  private:
@@ -113,6 +120,7 @@ class Upstreams {
   void ask(Talk& talk, Talk::Asked asked);
   [[nodiscard]] Link* link_of(const Talk& talk);
   void answer(Link& link, const smtp::StreamEvent& event);
+  void on_taken(Link& link, bool all);
   void unbind(Link& link);
   void fail(Talk& talk, std::string_view why);
   void on_talk_timer(Talk& talk);
@@ -120,7 +128,7 @@ class Upstreams {
   void push(const Talk& talk, Event::Kind kind, uint16_t code, std::string_view text);
   [[nodiscard]] std::string all_trouble(const Pool& pool) const;
   void serve_waiting(uint32_t pool);
-  void mark_failed(uint32_t pool, uint32_t host, std::string_view why);
+  void mark_failed(uint32_t pool, uint32_t host, Failure failure, std::string_view why);
   void mark_good(uint32_t pool, uint32_t host);
   void arm_trials(uint32_t pool);
   void try_again(uint32_t pool);
@@ -140,7 +148,9 @@ class Upstreams {
   void rest(Link& link);
   void quit(Link& link);
   // `again`: its message may begin on another connection, if nothing stands against it.
-  void lose(Link& link, std::string_view why, bool again = true);
+  void lose(Link& link, Failure failure, std::string_view why, bool again = true);
+  void end_badly(Link& link, const smtp::PeerReply& reply);
+  void take_back(const Talk& talk, std::string_view why);
   void begin_close(Link& link);
   void close_when_quiet(Link& link);
   void retire(Link& link);

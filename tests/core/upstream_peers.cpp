@@ -1,0 +1,517 @@
+#include "core/upstream_peers.h"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+namespace relais::straight_test {
+namespace {
+
+constexpr std::string_view kMark = "X-Test-Id: ";
+// At most, between the program's send and a peer's on_bytes.
+constexpr size_t kInTheNetwork = 150'000;
+constexpr uint64_t kSlowTimer = 1;
+constexpr uint64_t kLaterTimer = 2;
+
+std::string random_content(Prng& prng, uint64_t id) {
+  constexpr std::string_view kLines[] = {".",      "..",   ".dot in front", "",
+                                         "250 ok", "QUIT", "BDAT 3"};
+  std::string content(kMark);
+  content += std::to_string(id);
+  content += "\r\n\r\n";
+  // Mostly small, sometimes more than an upstream's backlog.
+  const uint64_t size = prng.one_in(8) ? prng.below(200'000) : prng.below(2000);
+  while (content.size() < size) {
+    const uint64_t which = prng.below(std::size(kLines) + 2);
+    if (which < std::size(kLines))
+      content += kLines[which];
+    else
+      content += std::string(prng.below(900), 'x');
+    content += "\r\n";
+  }
+  return content;
+}
+
+std::string stuffed(std::string_view content) {
+  std::string out;
+  while (!content.empty()) {
+    const size_t end = content.find("\r\n") + 2;
+    if (content.front() == '.') out += '.';
+    out += content.substr(0, end);
+    content.remove_prefix(end);
+  }
+  return out;
+}
+
+// Without its CRLF. False: there is none yet.
+bool take_line(std::string& buffer, std::string& line) {
+  const size_t end = buffer.find("\r\n");
+  if (end == std::string::npos) return false;
+  line = buffer.substr(0, end);
+  buffer.erase(0, end + 2);
+  return true;
+}
+
+std::string_view without_first_field(std::string_view text) {
+  size_t end = text.find("\r\n");
+  while (end != std::string_view::npos && end + 2 < text.size() &&
+         (text[end + 2] == ' ' || text[end + 2] == '\t'))
+    end = text.find("\r\n", end + 2);
+  return end == std::string_view::npos ? std::string_view{} : text.substr(end + 2);
+}
+
+std::string between_angles(std::string_view line) {
+  const size_t from = line.find('<') + 1;
+  return std::string(line.substr(from, line.find('>') - from));
+}
+
+}  // namespace
+
+// ---- the book
+
+uint64_t Book::create(Prng& prng) {
+  const uint64_t id = next_++;
+  sent_[id].content = random_content(prng, id);
+  return id;
+}
+
+uint64_t Book::id_in(std::string_view content) {
+  const size_t at = content.find(kMark);
+  uint64_t id = 0;
+  if (at != std::string_view::npos)
+    std::from_chars(content.data() + at + kMark.size(), content.data() + content.size(), id);
+  return id;
+}
+
+void Book::complain(std::string text) {
+  if (complaint.empty()) complaint = std::move(text);
+}
+
+void Book::store(std::string_view content, const std::vector<std::string>& recipients) {
+  const uint64_t id = id_in(content);
+  const auto found = sent_.find(id);
+  if (found == sent_.end()) return complain("a message without a known id was stored");
+  Sent& sent = found->second;
+  if (!content.starts_with("Received: ") || without_first_field(content) != sent.content)
+    complain("message " + std::to_string(id) + " was stored with other octets");
+  sent.stored.push_back(recipients);
+  if (sent.stored.size() > 1) complain("message " + std::to_string(id) + " was stored twice");
+}
+
+void Book::acknowledge(uint64_t id, const std::vector<std::string>& accepted) {
+  Sent& sent = sent_.at(id);
+  sent.acknowledged = true;
+  ++acknowledged;
+  if (std::ranges::find(sent.stored, accepted) != sent.stored.end()) return;
+  complain("a client was told 250 for message " + std::to_string(id) +
+           (sent.stored.empty() ? ", which nobody has" : ", which is stored for others"));
+}
+
+// ---- an upstream
+
+void Upstream::on_connected() { answer(At::kGreeting, "220 upstream ready\r\n"); }
+
+void Upstream::on_bytes(std::string_view bytes) {
+  buffer_ += bytes;
+  work();
+}
+
+void Upstream::on_timer(uint64_t what) {
+  if (what == kSlowTimer) slow_ = false;
+  if (!dead_ && !delayed_.empty()) write(std::exchange(delayed_, {}));
+}
+
+void Upstream::say(std::string_view text) {
+  world().note("an upstream says %.*s", static_cast<int>(std::min<size_t>(text.size(), 60)),
+               text.data());
+  delayed_ += text;  // never in front of what waits
+  if (!slow_) write(std::exchange(delayed_, {}));
+}
+
+void Upstream::answer(At at, const std::string& good) {
+  if (!dead_ && mischief(at, good) == Did::kNothing) say(good);
+}
+
+Upstream::Did Upstream::mischief(At at, const std::string& good) {
+  for (size_t i = 0; i < kMischiefs; ++i) {
+    if (!prng_.one_in(manner_.one_in[i])) continue;
+    constexpr std::array<std::array<std::string_view, 6>, 8> kWrong = {{
+        {"250", "221", "354", "235", "334", "200"},  // greeting
+        {"220", "251", "354", "235", "334", "221"},  // hello
+        {"220", "221", "235", "252", "334", "354"},  // MAIL
+        {"220", "221", "235", "253", "334", "354"},  // RCPT
+        {"220", "221", "235", "250", "334", "355"},  // DATA
+        {"220", "221", "235", "251", "334", "354"},  // a chunk
+        {"220", "221", "251", "252", "334", "354"},  // the end
+        {"220", "221", "235", "251", "334", "354"},  // others
+    }};
+    world().note("an upstream does mischief %zu at %d", i, static_cast<int>(at));
+    switch (static_cast<Mischief>(i)) {
+      case Mischief::kLater:
+        say("451 4.3.0 later\r\n");
+        return Did::kInstead;
+      case Mischief::kRefuse:
+        say("550 5.7.1 not here\r\n");
+        return Did::kInstead;
+      case Mischief::kClosing:
+        say("421 4.3.2 closing\r\n");
+        dead_ = true;
+        close();
+        return Did::kInstead;
+      case Mischief::kClose:
+        dead_ = true;
+        close();
+        return Did::kInstead;
+      case Mischief::kReset:
+        dead_ = true;
+        reset();
+        return Did::kInstead;
+      case Mischief::kSilent:
+        dead_ = true;
+        pause();
+        return Did::kInstead;
+      case Mischief::kSlow:
+        if (!slow_) set_timer(seconds(1), kSlowTimer);
+        slow_ = true;
+        say(good);
+        return Did::kGoodToo;
+      case Mischief::kWrongCode:
+        say(std::string(kWrong[static_cast<size_t>(at)][prng_.below(6)]) + " 2.0.0 what\r\n");
+        return Did::kInstead;
+      case Mischief::kTwice:
+        say(good + good);
+        return Did::kGoodToo;
+      case Mischief::kTwiceLater:
+        say(good);
+        delayed_ += good;
+        set_timer(milliseconds(static_cast<int64_t>(prng_.below(200))), kLaterTimer);
+        return Did::kGoodToo;
+      case Mischief::kGarbage: {
+        std::string garbage;
+        for (uint64_t n = prng_.between(1, 40); n > 0; --n)
+          garbage += static_cast<char>(prng_.below(256));
+        say(garbage + (prng_.one_in(2) ? "\r\n" : ""));
+        return Did::kInstead;
+      }
+      case Mischief::kEndless:
+        if (prng_.one_in(2)) {
+          say("250 " + std::string(5000, 'x'));
+        } else {
+          std::string endless;
+          while (endless.size() < 100'000) endless += "250-and so on\r\n";
+          say(endless);
+        }
+        return Did::kInstead;
+      case Mischief::kBehind: {
+        constexpr std::string_view kBehind[] = {"250 2.0.0 more\r\n", "25", "\r\n", "354 go\r\n",
+                                                "250-x\r\n"};
+        say(good + std::string(kBehind[prng_.below(std::size(kBehind))]));
+        return Did::kGoodToo;
+      }
+      case Mischief::kStoreAndClose:
+      case Mischief::kEarlyNo:
+      case Mischief::kEarlyYes:
+        break;  // elsewhere
+    }
+  }
+  return Did::kNothing;
+}
+
+void Upstream::work() {
+  std::string line;
+  while (!dead_) {
+    if (in_chunk_) {
+      if (!take_content()) return;
+    } else if (!take_line(buffer_, line)) {
+      return;
+    } else if (in_data_) {
+      on_content_line(line);
+    } else {
+      on_command(line);
+    }
+  }
+}
+
+// Of a chunk. False: not all of it is there.
+bool Upstream::take_content() {
+  const uint64_t count = std::min<uint64_t>(chunk_left_, buffer_.size());
+  content_ += buffer_.substr(0, count);
+  buffer_.erase(0, count);
+  chunk_left_ -= count;
+  if (count > 0 && !early_ && much_is_to_come() &&
+      prng_.one_in(manner_.one_in[static_cast<size_t>(Mischief::kEarlyYes)])) {
+    early_ = true;
+    say("250 2.0.0 got it\r\n");
+  }
+  if (chunk_left_ > 0) return false;
+  in_chunk_ = false;
+  if (early_ && chunk_last_) {
+    forget();
+  } else if (early_) {
+    // Answered already.
+  } else if (chunk_last_) {
+    on_message();
+  } else {
+    answer(At::kChunk, "250 2.0.0 chunk\r\n");
+  }
+  return true;
+}
+
+void Upstream::on_content_line(std::string_view line) {
+  if (line == ".") {
+    in_data_ = false;
+    if (!early_) return on_message();
+    return forget();
+  }
+  if (line.starts_with('.')) line.remove_prefix(1);
+  content_.append(line).append("\r\n");
+  if (early_) return;
+  const auto happens = [&](Mischief mischief) {
+    return prng_.one_in(uint64_t{manner_.one_in[static_cast<size_t>(mischief)]} * 4);
+  };
+  if (happens(Mischief::kEarlyNo)) {
+    early_ = true;
+    say("552 5.3.4 enough\r\n");
+  } else if (happens(Mischief::kEarlyYes) && much_is_to_come()) {
+    early_ = true;
+    say("250 2.0.0 got it\r\n");
+  } else if (happens(Mischief::kClose)) {
+    dead_ = true;
+    close();
+  } else if (happens(Mischief::kClosing)) {
+    say("421 4.3.2 closing\r\n");
+    dead_ = true;
+    close();
+  }
+}
+
+// More than the network holds: what is said now is said before all of it can have left. (One that
+// says yes to what it has not read yet, but could have, cannot be told from one that has read it.)
+bool Upstream::much_is_to_come() const {
+  const uint64_t id = Book::id_in(content_);
+  return id != 0 && book_.at(id).content.size() > content_.size() + buffer_.size() + kInTheNetwork;
+}
+
+void Upstream::on_message() {
+  const std::string good = "250 2.0.0 kept\r\n";
+  const std::string content = std::exchange(content_, {});
+  const std::vector<std::string> recipients = std::exchange(recipients_, {});
+  forget();
+  if (prng_.one_in(manner_.one_in[static_cast<size_t>(Mischief::kStoreAndClose)])) {
+    book_.store(content, recipients);
+    dead_ = true;
+    return close();
+  }
+  const Did did = mischief(At::kEnd, good);
+  if (did == Did::kInstead) return;
+  book_.store(content, recipients);
+  if (did == Did::kNothing) say(good);
+}
+
+void Upstream::forget() {
+  early_ = mailed_ = in_data_ = in_chunk_ = false;
+  recipients_.clear();
+  content_.clear();
+}
+
+void Upstream::on_command(std::string_view line) {
+  const std::string_view verb = line.substr(0, 4);
+  if (verb == "EHLO") {
+    std::string text = "250-upstream\r\n250-8BITMIME\r\n";
+    if (manner_.pipelining) text += "250-PIPELINING\r\n";
+    if (manner_.chunking) text += "250-CHUNKING\r\n";
+    forget();
+    answer(At::kHello, text + "250 HELP\r\n");
+  } else if (verb == "HELO") {
+    forget();
+    say("250 upstream\r\n");
+  } else if (verb == "MAIL") {
+    if (mailed_) book_.complain("MAIL within a transaction");
+    const Did did = mischief(At::kMail, "250 2.1.0 ok\r\n");
+    mailed_ = did != Did::kInstead;
+    if (did == Did::kNothing) say("250 2.1.0 ok\r\n");
+  } else if (verb == "RCPT") {
+    const std::string recipient = between_angles(line);
+    if (!mailed_) return say("503 5.5.1 MAIL first\r\n");
+    if (recipient.starts_with(kNobody)) return say("550 5.1.1 <" + recipient + "> unknown\r\n");
+    const std::string good = "250 2.1.5 <" + recipient + "> ok\r\n";
+    const Did did = mischief(At::kRecipient, good);
+    if (did != Did::kInstead) recipients_.push_back(recipient);
+    if (did == Did::kNothing) say(good);
+  } else if (verb == "DATA") {
+    if (recipients_.empty()) return say("503 5.5.1 no recipients\r\n");
+    const Did did = mischief(At::kData, "354 go on\r\n");
+    in_data_ = did != Did::kInstead;
+    if (did == Did::kNothing) say("354 go on\r\n");
+  } else if (verb == "BDAT") {
+    chunk_last_ = line.ends_with(" LAST");
+    std::from_chars(line.data() + 5, line.data() + line.size(), chunk_left_);
+    in_chunk_ = true;
+    if (recipients_.empty()) {  // what follows is thrown away, and refused
+      early_ = true;
+      say("503 5.5.1 no recipients\r\n");
+    }
+  } else if (verb == "RSET") {
+    forget();
+    answer(At::kOther, "250 2.0.0 ok\r\n");
+  } else if (verb == "QUIT") {
+    say("221 2.0.0 bye\r\n");
+    dead_ = true;
+    close();
+  } else {
+    book_.complain("an upstream was sent nonsense: " + std::string(line.substr(0, 60)));
+  }
+}
+
+// ---- a client
+
+void Sender::on_bytes(std::string_view bytes) {
+  buffer_ += bytes;
+  std::string line;
+  while (!done_ && take_line(buffer_, line)) {
+    uint16_t code = 0;
+    if (line.size() > 3) std::from_chars(line.data(), line.data() + 3, code);
+    if (code < 200 || code > 599) book_.complain("a client was told nonsense: " + line);
+    world().note("a client is told %s", line.c_str());
+    if (line.size() > 510) book_.complain("a client was told too much: " + line);
+    if (line.size() > 3 && line[3] == ' ') on_reply(code, line);
+  }
+}
+
+void Sender::on_closed(bool) {
+  done_ = true;
+  close();
+}
+
+void Sender::wrong(std::string_view what, uint16_t code, std::string_view text) {
+  book_.complain(std::string(what) + " was answered with " + std::to_string(code) + ": " +
+                 std::string(text));
+}
+
+void Sender::on_reply(uint16_t code, std::string_view text) {
+  if (code == 421) {
+    done_ = true;
+    return close();
+  }
+  const bool refused = code >= 400;
+  switch (step_) {
+    case Step::kGreeting:
+      step_ = Step::kHello;
+      return write("EHLO client.example\r\n");
+    case Step::kHello:
+      return next_message();
+    case Step::kMail:
+    case Step::kRecipient:
+      return on_envelope_reply(code, text);
+    case Step::kData:
+      if (code == 354) return send_content();
+      if (!refused) wrong("DATA", code, text);
+      step_ = Step::kReset;
+      return write("RSET\r\n");
+    case Step::kReset:
+      if (code != 250) wrong("RSET", code, text);
+      return next_message();
+    case Step::kChunk:
+      if (code != 250 && !refused) wrong("BDAT", code, text);
+      if (--chunks_left_ > 0) return;
+      step_ = Step::kContent;
+      return;
+    case Step::kContent:
+      if (code != 250 && !refused) wrong("the end", code, text);
+      if (refused)
+        ++book_.refused;
+      else
+        book_.acknowledge(id_, accepted_);
+      return next_message();
+    case Step::kQuit:
+      if (code != 221) wrong("QUIT", code, text);
+      done_ = true;
+      return close();
+  }
+}
+
+void Sender::on_envelope_reply(uint16_t code, std::string_view text) {
+  const bool refused = code >= 400;
+  if (step_ == Step::kMail) {
+    if (code != 250 && !refused) wrong("MAIL", code, text);
+    mail_refused_ = refused;
+    step_ = Step::kRecipient;
+    if (habits_.pipelined) return;
+    if (refused) return give_up();
+    return write("RCPT TO:<" + recipients_[0] + ">\r\n");
+  }
+  const std::string& asked = recipients_[answered_++];
+  if (!refused && (code > 252 || code < 250)) wrong("RCPT", code, text);
+  if (!refused && mail_refused_) wrong("RCPT behind a refused MAIL", code, text);
+  if (!refused) accepted_.push_back(asked);
+  const bool named = text.find('<') != std::string_view::npos;
+  if (habits_.exact && named && text.find('<' + asked + '>') == std::string_view::npos)
+    wrong("RCPT of " + asked, code, text);
+  if (habits_.exact && !refused && asked.starts_with(kNobody)) wrong(asked, code, text);
+  if (answered_ == recipients_.size()) return envelope_is_done();
+  if (!habits_.pipelined) write("RCPT TO:<" + recipients_[answered_] + ">\r\n");
+}
+
+void Sender::envelope_is_done() {
+  if (accepted_.empty() || prng_.one_in(habits_.gives_up)) return give_up();
+  if (habits_.chunks) return send_content();
+  step_ = Step::kData;
+  write("DATA\r\n");
+}
+
+void Sender::give_up() {
+  if (!accepted_.empty() && prng_.one_in(4)) {
+    done_ = true;
+    return prng_.one_in(2) ? reset() : close();
+  }
+  step_ = Step::kReset;
+  write("RSET\r\n");
+}
+
+void Sender::next_message() {
+  if (left_ == 0) {
+    step_ = Step::kQuit;
+    return write("QUIT\r\n");
+  }
+  --left_;
+  id_ = book_.create(prng_);
+  recipients_.clear();
+  accepted_.clear();
+  answered_ = 0;
+  const uint64_t count = prng_.one_in(3) ? prng_.between(2, 5) : 1;
+  for (uint64_t i = 0; i < count; ++i) {
+    std::string recipient(prng_.one_in(8) ? kNobody : std::string_view("user"));
+    recipient += std::to_string(id_) + '-' + std::to_string(i) + "@far.example";
+    recipients_.push_back(std::move(recipient));
+  }
+  step_ = Step::kMail;
+  std::string text = "MAIL FROM:<sender@contoso.example>\r\n";
+  for (const std::string& recipient : recipients_) {
+    if (habits_.pipelined) text += "RCPT TO:<" + recipient + ">\r\n";
+  }
+  write(text);
+}
+
+void Sender::send_content() {
+  const std::string& content = book_.at(id_).content;
+  const bool half = prng_.one_in(habits_.gives_up);
+  if (!habits_.chunks) {
+    step_ = Step::kContent;
+    const std::string wire = stuffed(content) + ".\r\n";
+    write(half ? wire.substr(0, prng_.below(wire.size())) : wire);
+  } else {
+    const size_t cut = prng_.one_in(2) ? content.size() : prng_.below(content.size() + 1);
+    chunks_left_ = cut == content.size() ? 0 : 1;
+    step_ = chunks_left_ > 0 ? Step::kChunk : Step::kContent;
+    std::string text;
+    if (chunks_left_ > 0) text += "BDAT " + std::to_string(cut) + "\r\n" + content.substr(0, cut);
+    const std::string rest = chunks_left_ > 0 ? content.substr(cut) : content;
+    text += "BDAT " + std::to_string(rest.size()) + " LAST\r\n" + rest;
+    write(half ? text.substr(0, prng_.below(text.size())) : text);
+  }
+  if (!half) return;
+  done_ = true;
+  prng_.one_in(2) ? reset() : close();
+}
+
+}  // namespace relais::straight_test
