@@ -384,6 +384,7 @@ void Front::on_completion(const ring::Completion& completion) {
 }
 
 void Front::end_of_turn() {
+  shake_hands();
   MilterEvent of_milter;
   upstream::Event of_upstream;
   for (;;) {

@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <list>
 #include <memory>
 #include <optional>
@@ -174,6 +175,8 @@ class Front {
   void on_start_tls(Session& session);
   [[nodiscard]] bool begin_with_tls(Session& session);
   [[nodiscard]] bool feed_plaintext(Session& session);
+  [[nodiscard]] bool may_shake_hands(Session& session);
+  void shake_hands();
   void recognize_partner(Session& session);
   void end_tls(Session& session);
   void encrypt(Session& session, size_t octets);
@@ -312,6 +315,10 @@ class Front {
   uint64_t next_id_ = 1;
   uint32_t accepts_ = 0;  // multishot accepts that have not ended
   bool draining_ = false;
+  static constexpr uint32_t kHandshakesATurn = 1;  // steps of them
+  uint32_t handshakes_left_ = kHandshakesATurn;    // in this turn
+  std::deque<Handle> shaking_;                     // sessions whose handshake waits
+  const Session* shakes_now_ = nullptr;
   std::string scratch_;
 };
 

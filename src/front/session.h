@@ -66,6 +66,7 @@ struct SessionTls {
   std::unique_ptr<char[]> memory;  // plaintext that the server reads: kRecordMax octets, or none
   bool fed = false;                // input[0] is lent to the stream
   bool ended = false;              // nothing more comes, or it has failed
+  bool queued = false;             // its handshake waits for its turn (Front::shaking_)
 };
 
 struct Session {

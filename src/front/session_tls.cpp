@@ -63,6 +63,8 @@ bool Front::feed_plaintext(Session& session) {
           tls.memory.reset();  // an idle session is small
           return false;
         }
+        if (tls.stream.state() == Stream::State::kHandshake && !may_shake_hands(session))
+          return false;  // its turn comes
         tls.fed = true;
         tls.stream.feed(front_of(session));
         break;
@@ -72,6 +74,36 @@ bool Front::feed_plaintext(Session& session) {
         return false;
     }
   }
+}
+
+// A step of a handshake may cost as much as some messages, and hundreds may come in one turn: those
+// beyond kHandshakesATurn wait, in order, while everybody else goes on.
+bool Front::may_shake_hands(Session& session) {
+  SessionTls& tls = *session.tls;
+  if (tls.queued) return false;
+  const bool is_its_turn = &session == shakes_now_ || shaking_.empty();
+  if (is_its_turn && handshakes_left_ > 0) {
+    --handshakes_left_;
+    return true;
+  }
+  tls.queued = true;
+  shaking_.push_back(sessions_.handle_of(&session));
+  return false;
+}
+
+void Front::shake_hands() {
+  handshakes_left_ = kHandshakesATurn;
+  while (handshakes_left_ > 0 && !shaking_.empty()) {
+    Session* session = sessions_.get(shaking_.front());
+    shaking_.pop_front();
+    if (session == nullptr) continue;
+    session->tls->queued = false;
+    if (session->closing) continue;
+    shakes_now_ = session;
+    step(*session);
+    shakes_now_ = nullptr;
+  }
+  if (!shaking_.empty()) loop_.do_not_wait();
 }
 
 // A trusted certificate of a listed domain makes the session a partner's.

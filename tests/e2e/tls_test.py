@@ -244,6 +244,48 @@ class Tls(harness.EndToEnd):
         client.socket = self.context().wrap_socket(client.socket, server_hostname=NAME)
         client.expect("EHLO client.example", 250)
 
+    def test_hellos_that_come_together_take_turns(self):
+        """Most of them wait for their turn; some are gone, or say that they are, when it comes."""
+        self.serve()
+        context = self.context()
+        waiting = []
+        for number in range(90):
+            client = Client(self.port)
+            self.addCleanup(client.close)
+            client.expect("EHLO client.example", 250)
+            client.expect("STARTTLS", 220)
+            incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+            tls = context.wrap_bio(incoming, outgoing, server_hostname=NAME)
+            with self.assertRaises(ssl.SSLWantReadError):
+                tls.do_handshake()
+            waiting.append((client, tls, incoming, outgoing))
+        for number, (client, _, _, outgoing) in enumerate(waiting):
+            client.send(outgoing.read())
+            if number % 3 == 1:
+                client.reset()
+            if number % 3 == 2:
+                client.socket.shutdown(socket.SHUT_WR)
+        with Client(self.port) as other:
+            other.expect("NOOP", 250)
+        for client, tls, incoming, outgoing in waiting[::3]:
+            while True:
+                incoming.write(client.socket.recv(65536))
+                try:
+                    tls.do_handshake()
+                    break
+                except ssl.SSLWantReadError:
+                    pass
+            tls.write(b"EHLO client.example\r\n")
+            client.send(outgoing.read())
+            answer = b""
+            while b"250 " not in answer:
+                incoming.write(client.socket.recv(65536))
+                try:
+                    answer += tls.read()
+                except ssl.SSLWantReadError:
+                    pass
+        self.assertEqual(self.relais.process.poll(), None)
+
     def test_many_at_once(self):
         """Messages of many clients in TLS over both cores, each byte for byte."""
         self.serve()
