@@ -177,7 +177,7 @@ void Front::rest(Session& session) {
   if (session.finishing) {
     drop_input(session);
     if (!nothing_to_send) return;
-    if (session.tls != nullptr && session.tls->stream.state() == tls::Stream::State::kOpen) {
+    if (session.tls != nullptr && session.tls->stream.writable()) {
       session.tls->stream.close();
       return flush(session);
     }
@@ -197,8 +197,12 @@ void Front::rest(Session& session) {
     }
     if (session.auth_gone != nullptr) *session.auth_gone = true;
     const bool waits = session.server.awaits_answer() || session.waits();
-    if (!waits && session.input.empty() && nothing_to_send) return begin_close(session);
-    return;
+    if (waits || !session.input.empty() || !nothing_to_send) return;
+    if (session.tls != nullptr && session.tls->stream.state() == tls::Stream::State::kPeerEnded) {
+      session.tls->stream.close();
+      return flush(session);
+    }
+    return begin_close(session);
   }
   if (session.parked) return;
   if (!session.receiving) {

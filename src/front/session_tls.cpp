@@ -123,7 +123,9 @@ void Front::recognize_partner(Session& session) {
   if (session.dialogue != nullptr) note_rights(session);
 }
 
-// Nothing is read any more, and nothing said but TLS's own farewell (smtp-rules.md 7).
+// Nothing is read any more. After a failure nothing is said but TLS's own farewell (smtp-rules.md
+// 7); after the client's close_notify it still hears, in TLS, the answers to what it had said
+// before: Exim sends the end of its last message and that in one go.
 void Front::end_tls(Session& session) {
   const bool told = std::exchange(session.tls->ended, true);
   if (!told && session.tls->stream.state() == Stream::State::kFailed) {

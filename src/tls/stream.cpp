@@ -70,6 +70,7 @@ Event Stream::next(std::span<char> memory) {
       return shake_hands();
     case State::kOpen:
       return read(memory);
+    case State::kPeerEnded:
     case State::kClosed:
       wire_.input = {};
       return {Event::Kind::kEnded};
@@ -121,7 +122,7 @@ Event Stream::stopped(int result) {
       if (!wire_.input.empty()) break;  // it has not looked at what there is
       return {Event::Kind::kNeedInput};
     case SSL_ERROR_ZERO_RETURN:
-      close();
+      state_ = State::kPeerEnded;
       wire_.input = {};
       return {Event::Kind::kEnded};
     default:
@@ -143,7 +144,7 @@ void Stream::fail(std::string why) {
 }
 
 bool Stream::write(std::string_view plaintext) {
-  if (state_ != State::kOpen) return false;
+  if (!writable()) return false;
   if (plaintext.empty()) return true;
   const size_t records = (plaintext.size() + kRecordMax - 1) / kRecordMax;
   const size_t needed = wire_.output.size() + plaintext.size() + records * kRecordOverhead;
@@ -165,7 +166,7 @@ bool Stream::write(std::string_view plaintext) {
 
 void Stream::close() {
   if (state_ == State::kFailed || state_ == State::kClosed) return;
-  if (state_ == State::kOpen) {
+  if (writable()) {
     ERR_clear_error();
     SSL_shutdown(ssl_.get());
     ERR_clear_error();

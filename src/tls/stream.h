@@ -13,9 +13,10 @@
 //
 // Input is lent and never copied outside of OpenSSL; plaintext lands in memory of the caller, where
 // kRecordMax octets hold any record. A peer can make a stream fail, never an ASSERT. After kFailed
-// and kEnded nothing is written any more, and input is thrown away; what output() then still has is
-// TLS's own farewell (an alert), never plaintext. The end of the connection without close_notify is
-// the caller's to see.
+// and close() nothing is written any more, and input is thrown away; what output() then still has
+// is TLS's own farewell (an alert), never plaintext. The peer's close_notify ends its direction
+// alone (RFC 8446 6.1): we may go on writing, and say ours by close(). The end of the connection
+// without close_notify is the caller's to see.
 //
 // Limits: beyond Wire::kUnaskedMax octets that a peer has provoked and not read, the stream fails.
 // An idle stream holds no buffers; in the middle of a record it holds one of 16 KiB. It may move
@@ -47,7 +48,7 @@ struct Event {
     kNeedInput,  // all fed bytes are used up, and no plaintext is left
     kOpened,     // the handshake is done (once)
     kPlaintext,  // `octets` at the beginning of the caller's memory
-    kEnded,      // close_notify from the peer, answered; or close() was called
+    kEnded,      // close_notify from the peer, which waits for ours; or close() was called
     kFailed,     // failure() says why
   };
   Kind kind = Kind::kNeedInput;
@@ -56,7 +57,13 @@ struct Event {
 
 class Stream {
  public:
-  enum class State : uint8_t { kHandshake, kOpen, kClosed, kFailed };
+  enum class State : uint8_t {
+    kHandshake,
+    kOpen,
+    kPeerEnded,  // nothing more comes, but write() still works
+    kClosed,
+    kFailed,
+  };
 
   // As the server.
   explicit Stream(std::shared_ptr<const ServerContext> context);
@@ -76,10 +83,13 @@ class Stream {
   // records as are there and fit.
   [[nodiscard]] Event next(std::span<char> memory);
 
-  // Encrypts it all, behind what is in output(). False: the stream is not open, nothing was
+  // Encrypts it all, behind what is in output(). False: the stream is not writable(), nothing was
   // written.
   [[nodiscard]] bool write(std::string_view plaintext);
-  // Queues close_notify, if the stream is open; then next() says kEnded.
+  [[nodiscard]] bool writable() const {
+    return state_ == State::kOpen || state_ == State::kPeerEnded;
+  }
+  // Queues close_notify, if the stream is writable(); then next() says kEnded.
   void close();
 
   // Ciphertext that waits to be sent, oldest first. The caller may also take the string by swap.

@@ -130,6 +130,41 @@ class Tls(harness.EndToEnd):
         client.expect("QUIT", 221)
         self.assertEqual(client.socket.recv(100), b"")  # an SSLEOFError without it
 
+    def test_half_closed_with_a_farewell_in_one_go(self):
+        """As Exim ends a connection: message, QUIT and close_notify without waiting. Replies still come."""
+        self.serve()
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            client = self.client()
+            client.expect("STARTTLS", 220)
+            coming, going = ssl.MemoryBIO(), ssl.MemoryBIO()
+            context = self.context(minimum_version=version, maximum_version=version)
+            tls = context.wrap_bio(coming, going, server_hostname=NAME)
+            while True:
+                try:
+                    tls.do_handshake()
+                    break
+                except ssl.SSLWantReadError:
+                    client.send(going.read())
+                    coming.write(client.socket.recv(65536))
+            tls.write(b"EHLO x\r\nMAIL FROM:<a@contoso.com>\r\nRCPT TO:<b@fabrikam.com>\r\n"
+                      b"BDAT %d LAST\r\n" % len(BODY) + BODY)
+            tls.write(b"QUIT\r\n")
+            with self.assertRaises(ssl.SSLWantReadError):
+                tls.unwrap()
+            client.send(going.read())
+            client.socket.shutdown(socket.SHUT_WR)
+            while data := client.socket.recv(65536):
+                coming.write(data)
+            said = b""
+            try:
+                while data := tls.read(65536):
+                    said += data
+            except (ssl.SSLZeroReturnError, ssl.SSLWantReadError):
+                pass
+            self.assertRegex(said, rb"250 2\.6\.0 <[^>]+> Queued mail for delivery\r\n"
+                             rb"221 2\.0\.0 [^\r]*\r\n\Z")
+        harness.wait_until(lambda: len(self.hop.messages) == 2, 20, "two messages")
+
     def test_required(self):
         self.serve(require_tls=True)
         plain = self.client()

@@ -196,6 +196,29 @@ TEST(Close, AnswersTheFarewellOnceAndThenNothing) {
   EXPECT_EQ(both.server.heard, "");
 }
 
+TEST(Close, OfThePeerLeavesItsAnswersToUs) {
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    Stream stream(make_server());
+    Side server(stream);
+    server.answers_end = false;
+    RawClient client;
+    client.version(version);
+    ASSERT_TRUE(client.connect(server));
+    client.send("QUIT\r\n");
+    EXPECT_EQ(SSL_shutdown(client.ssl()), 0);
+    server.hear(client.take());
+    EXPECT_EQ(server.heard, "QUIT\r\n");
+    EXPECT_EQ(server.log, "opened ended ");
+    EXPECT_TRUE(stream.writable());
+    EXPECT_TRUE(stream.write("221 2.0.0 Bye\r\n"));
+    stream.close();
+    EXPECT_FALSE(stream.write("more"));
+    client.give(server.take());
+    EXPECT_EQ(client.heard(), "221 2.0.0 Bye\r\n");
+    EXPECT_EQ(SSL_get_shutdown(client.ssl()), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+  }
+}
+
 TEST(Close, OfOursLeavesNothingToRead) {
   Connection both;
   both.open();

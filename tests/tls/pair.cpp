@@ -56,6 +56,7 @@ void Side::drain() {
         break;
       case Event::Kind::kEnded:
         if (!log.ends_with("ended ")) log += "ended ";
+        if (answers_end) stream.close();
         return;
       case Event::Kind::kFailed:
         if (!log.ends_with("failed ")) log += "failed ";

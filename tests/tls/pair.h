@@ -51,6 +51,7 @@ struct Side {
   std::string log;    // "opened ", "ended ", "failed "
   std::string heard;  // plaintext
   size_t memory = kRecordMax;
+  bool answers_end = true;  // the peer's close_notify is answered by ours at once
 
  private:
   void drain();
