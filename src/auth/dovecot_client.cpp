@@ -9,6 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <utility>
@@ -27,11 +28,13 @@ DovecotDialogue fresh_dialogue() { return DovecotDialogue(static_cast<uint32_t>(
 
 }  // namespace
 
-DovecotClient::DovecotClient(std::string socket, Tell tell)
+DovecotClient::DovecotClient(std::string socket, Tell tell, int connection_age_ms)
     : path_(std::move(socket)),
       tell_(std::move(tell)),
+      connection_age_ms_(connection_age_ms),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      dialogue_(fresh_dialogue()),
+      link_{.dialogue = fresh_dialogue()},
+      former_{.dialogue = fresh_dialogue()},
       thread_([this](const std::stop_token& stop) { work(stop); }) {}
 
 DovecotClient::~DovecotClient() {
@@ -39,8 +42,10 @@ DovecotClient::~DovecotClient() {
   eventfd_write(wake_, 1);
   thread_.join();
   for (Request& request : waiting_) request.finish(Outcome::kUnavailable);
-  for (auto& [id, asked] : asked_) asked.request.finish(Outcome::kUnavailable);
-  if (fd_ >= 0) close(fd_);
+  for (Link* link : {&link_, &former_}) {
+    for (auto& [id, asked] : link->asked) asked.request.finish(Outcome::kUnavailable);
+    if (link->fd >= 0) close(link->fd);
+  }
   close(wake_);
 }
 
@@ -56,11 +61,24 @@ bool DovecotClient::submit(Request request) {
 void DovecotClient::work(const std::stop_token& stop) {
   pthread_setname_np(pthread_self(), "auth");
   while (!stop.stop_requested()) {
+    renew();
     take_requests();
-    if (fd_ < 0 && !asked_.empty() && !connect()) continue;
-    if (fd_ >= 0 && !send()) continue;
-    if (!wait_for_events()) continue;
-    give_up_late_ones();
+    if (link_.fd < 0 && !link_.asked.empty()) connect();
+    for (Link* link : {&link_, &former_}) send(*link);
+    wait_for_events();
+    for (Link* link : {&link_, &former_}) give_up_late_ones(*link);
+  }
+}
+
+// An old connection is left: at once where it owes nothing, else when it has answered. There are
+// two at most; so while a former one still owes something, the newer one may grow old.
+void DovecotClient::renew() {
+  if (former_.fd >= 0 && former_.asked.empty()) close(std::exchange(former_.fd, -1));
+  if (link_.fd < 0 || now_ms() - link_.since_ms < connection_age_ms_) return;
+  if (link_.asked.empty()) {
+    close(std::exchange(link_.fd, -1));
+  } else if (former_.fd < 0) {
+    former_ = std::exchange(link_, Link{.dialogue = fresh_dialogue()});
   }
 }
 
@@ -73,35 +91,33 @@ void DovecotClient::take_requests() {
   for (Request& request : fresh) {
     const uint32_t id = next_id_;
     next_id_ = next_id_ == INT32_MAX ? 1 : next_id_ + 1;
-    if (fd_ >= 0 && dialogue_.ready()) dialogue_.ask(id, request);
-    asked_.insert_or_assign(id, Asked{std::move(request), now_ms() + kAnswerWithinMs});
+    if (link_.fd >= 0 && link_.dialogue.ready()) link_.dialogue.ask(id, request);
+    link_.asked.insert_or_assign(id, Asked{std::move(request), now_ms() + kAnswerWithinMs});
   }
 }
 
-bool DovecotClient::connect() {
+void DovecotClient::connect() {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (path_.size() >= sizeof address.sun_path) {
-    disconnect("the path is too long for a socket");
-    return false;
-  }
+  if (path_.size() >= sizeof address.sun_path)
+    return disconnect(link_, "the path is too long for a socket");
   memcpy(address.sun_path, path_.data(), path_.size());
-  fd_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  dialogue_ = fresh_dialogue();
-  if (fd_ < 0 || ::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    disconnect(strerror(errno));
-    return false;
-  }
-  return true;
+  link_.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  link_.since_ms = now_ms();
+  link_.dialogue = fresh_dialogue();
+  if (link_.fd < 0 ||
+      ::connect(link_.fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    disconnect(link_, strerror(errno));
 }
 
 // All that wait are answered: SMTP clients come again, and do not wait for minutes.
-void DovecotClient::disconnect(const std::string& why) {
-  if (fd_ >= 0) close(std::exchange(fd_, -1));
-  wipe(dialogue_.output());
+void DovecotClient::disconnect(Link& link, const std::string& why) {
+  if (link.fd >= 0) close(std::exchange(link.fd, -1));
+  wipe(link.dialogue.output());
+  auto lost = std::exchange(link.asked, {});
+  if (lost.empty()) return;  // nobody has noticed; who comes next makes a new one
   if (told_ != why) tell_(path_ + ": " + why + "; AUTH is answered 454 until it works");
   told_ = why;
-  auto lost = std::exchange(asked_, {});
   for (auto& [id, asked] : lost) asked.request.finish(Outcome::kUnavailable);
   const std::lock_guard lock(mutex_);
   pending_ -= lost.size();
@@ -109,71 +125,65 @@ void DovecotClient::disconnect(const std::string& why) {
 
 // Written as one: a socket's buffer is larger than what kWaitMax requests take, or Dovecot does not
 // read, and is as good as gone.
-bool DovecotClient::send() {
-  std::string& output = dialogue_.output();
+void DovecotClient::send(Link& link) {
+  if (link.fd < 0) return;
+  std::string& output = link.dialogue.output();
   while (!output.empty()) {
-    const ssize_t sent = ::send(fd_, output.data(), output.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent < 0) {
-      disconnect(strerror(errno));
-      return false;
-    }
+    const ssize_t sent = ::send(link.fd, output.data(), output.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0) return disconnect(link, strerror(errno));
     const auto octets = static_cast<size_t>(sent);
     explicit_bzero(output.data(), octets);
     output.erase(0, octets);
   }
-  return true;
 }
 
-// False: the connection is gone.
-bool DovecotClient::wait_for_events() {
-  std::array<pollfd, 2> fds{{{wake_, POLLIN, 0}, {fd_, POLLIN, 0}}};
+void DovecotClient::wait_for_events() {
+  // A negative descriptor is passed over.
+  std::array<pollfd, 3> fds{{{wake_, POLLIN, 0}, {link_.fd, POLLIN, 0}, {former_.fd, POLLIN, 0}}};
   constexpr int kTickMs = 1000;
-  const int ready = poll(fds.data(), fd_ >= 0 ? 2 : 1, asked_.empty() ? -1 : kTickMs);
-  if (ready <= 0) return true;
+  const bool nothing = link_.fd < 0 && former_.fd < 0;
+  if (poll(fds.data(), fds.size(), nothing ? -1 : std::min(kTickMs, connection_age_ms_)) <= 0)
+    return;
   eventfd_t count = 0;
   if (fds[0].revents != 0) eventfd_read(wake_, &count);
-  return fd_ < 0 || fds[1].revents == 0 || receive();
+  if (fds[1].revents != 0) receive(link_);
+  if (fds[2].revents != 0) receive(former_);
 }
 
-bool DovecotClient::receive() {
+void DovecotClient::receive(Link& link) {
   std::array<char, 4096> bytes;
-  const ssize_t got = recv(fd_, bytes.data(), bytes.size(), 0);
-  if (got <= 0) {
-    disconnect(got == 0 ? "Dovecot has closed the connection" : strerror(errno));
-    return false;
-  }
-  const bool was_ready = dialogue_.ready();
+  const ssize_t got = recv(link.fd, bytes.data(), bytes.size(), 0);
+  if (got <= 0)
+    return disconnect(link, got == 0 ? "Dovecot has closed the connection" : strerror(errno));
+  const bool was_ready = link.dialogue.ready();
   std::vector<DovecotDialogue::Answer> answers;
-  if (!dialogue_.feed({bytes.data(), static_cast<size_t>(got)}, answers)) {
-    disconnect(dialogue_.problem());
-    return false;
-  }
-  if (!was_ready && dialogue_.ready()) {
+  if (!link.dialogue.feed({bytes.data(), static_cast<size_t>(got)}, answers))
+    return disconnect(link, link.dialogue.problem());
+  if (!was_ready && link.dialogue.ready()) {
     told_.clear();
-    for (const auto& [id, asked] : asked_) dialogue_.ask(id, asked.request);
+    for (const auto& [id, asked] : link.asked) link.dialogue.ask(id, asked.request);
   }
-  for (const auto& each : answers) answer(each);
-  return true;
+  for (const auto& each : answers) answer(link, each);
 }
 
-void DovecotClient::answer(const DovecotDialogue::Answer& answer) {
-  const auto found = asked_.find(answer.id);
-  if (found == asked_.end()) return;  // it was too late
+void DovecotClient::answer(Link& link, const DovecotDialogue::Answer& answer) {
+  const auto found = link.asked.find(answer.id);
+  if (found == link.asked.end()) return;  // it was too late
   found->second.request.finish(answer.outcome);
-  asked_.erase(found);
+  link.asked.erase(found);
   const std::lock_guard lock(mutex_);
   --pending_;
 }
 
-void DovecotClient::give_up_late_ones() {
+void DovecotClient::give_up_late_ones(Link& link) {
   const int64_t now = now_ms();
-  for (auto at = asked_.begin(); at != asked_.end();) {
+  for (auto at = link.asked.begin(); at != link.asked.end();) {
     if (at->second.until_ms > now) {
       ++at;
       continue;
     }
     at->second.request.finish(Outcome::kUnavailable);
-    at = asked_.erase(at);
+    at = link.asked.erase(at);
     const std::lock_guard lock(mutex_);
     --pending_;
   }

@@ -113,11 +113,13 @@ class PlayedDovecot {
     unlink(path_.c_str());
   }
   [[nodiscard]] const std::string& path() const { return path_; }
+  std::atomic<int> connections = 0;
 
  private:
   void serve() {
     for (int fd; (fd = accept(listener_, nullptr, nullptr)) >= 0; close(fd)) {
       connection_ = fd;
+      ++connections;
       (void)!write(fd, kGreeting.data(), kGreeting.size());
       std::string got;
       char byte = 0;
@@ -174,6 +176,17 @@ TEST(dovecot_client, one_that_is_not_there_is_told_once_and_found_again) {
                                                   "454 until it works"});
   const PlayedDovecot dovecot("OK");
   EXPECT_EQ(ask(client), Outcome::kYes);
+}
+
+// A reloaded Dovecot leaves its old process, and the old settings, to whoever stays connected.
+TEST(dovecot_client, no_connection_grows_old) {
+  const PlayedDovecot dovecot("OK");
+  DovecotClient client(
+      dovecot.path(), [](const std::string&) {}, 50);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (dovecot.connections < 3 && std::chrono::steady_clock::now() < end)
+    EXPECT_EQ(ask(client), Outcome::kYes);
+  EXPECT_EQ(dovecot.connections, 3);
 }
 
 TEST(dovecot_client, one_that_hangs_up_is_no_verdict) {

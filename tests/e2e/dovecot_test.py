@@ -114,6 +114,25 @@ class RealDovecot(harness.EndToEnd):
         self.serve(program=program)
         self.assertEqual(self.attempt("kate", PASSWORD), LATER)
 
+    def test_dead_and_back(self):
+        self.serve()
+        client = self.client()
+        self.assertEqual(client.command(plain("kate", "wrong")), WRONG)
+        self.dovecot.stop()
+        # Its old process serves on whom it knows, but nobody asks it for long.
+        self.until(LATER, 15)
+        for _ in range(5):
+            began = time.monotonic()
+            self.assertEqual(client.command(plain("kate", PASSWORD)), LATER)
+            self.assertLess(time.monotonic() - began, 2)
+        self.assertEqual(len(self.relais.said("AUTH is answered 454")), 1, self.relais.tail())
+        self.dovecot.start()
+        self.assertEqual(client.command(plain("kate", PASSWORD)), GOOD)
+        # Killed without a farewell, while a connection of ours is open
+        self.dovecot.kill()
+        self.dovecot.start()
+        self.until(GOOD)
+
     def test_it_does_not_answer(self):
         self.serve()
         self.assertEqual(self.attempt("kate", PASSWORD), GOOD)
@@ -132,6 +151,64 @@ class RealDovecot(harness.EndToEnd):
         self.assertGreater(took, 25)
         self.assertLess(took, 40 * harness.PATIENCE)
         self.until(GOOD)
+
+    def test_a_reload(self):
+        """New settings hold within seconds, whoever keeps Dovecot busy."""
+        self.serve(max_inbound_connection_per_source=100)
+        stop = threading.Event()
+
+        def guess():
+            while not stop.is_set():
+                self.attempt("kate", "wrong")
+
+        guesser = threading.Thread(target=guess)
+        guesser.start()
+        try:
+            self.until(GOOD)
+            config = self.dovecot.config.read_text()
+            self.dovecot.config.write_text(config.replace(str(self.dovecot.users), "/dev/null"))
+            self.dovecot.process.send_signal(signal.SIGHUP)
+            self.until(WRONG, 20)
+        finally:
+            stop.set()
+            guesser.join(60)
+
+    def test_restarts_under_load(self):
+        """The right password is never called wrong, the wrong one never right, and no session is lost."""
+        self.serve(max_inbound_connection_per_source=100)
+        stop = threading.Event()
+        replies = {"right": [], "wrong": []}
+        problems = []
+
+        def work(kind):
+            password = PASSWORD if kind == "right" else "wrong"
+            while not stop.is_set():
+                try:
+                    replies[kind].append(self.attempt("kate", password))
+                except (AssertionError, OSError) as problem:
+                    problems.append(problem)
+                time.sleep(0.002)
+
+        threads = [threading.Thread(target=work, args=(kind,)) for kind in replies for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        try:
+            for end in (self.dovecot.stop, self.dovecot.kill, self.dovecot.stop):
+                seen = len(replies["right"])
+                harness.wait_until(lambda n=seen: GOOD in replies["right"][n:], 20, GOOD)
+                end()
+                harness.wait_until(lambda n=seen: LATER in replies["right"][n:], 20, LATER)
+                self.dovecot.start()
+            self.until(GOOD)
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join(60)
+        self.assertEqual(problems, [])
+        self.assertLessEqual(set(replies["right"]), {GOOD, LATER})
+        self.assertLessEqual(set(replies["wrong"]), {WRONG, LATER})
+        print({kind: {reply[:3]: found.count(reply) for reply in set(found)}
+               for kind, found in replies.items()})
 
 
 if __name__ == "__main__":

@@ -218,7 +218,8 @@ begin authenticators
 
 
 class Dovecot(Process):
-    """Its authentication alone. Users are lines `name:{SCHEME}password:::::: extra`."""
+    """Its authentication alone, without what it does to addresses that have failed before. Users are
+    lines `name:{SCHEME}password:::::: extra`."""
 
     CONFIG = """
 base_dir = {folder}/run
@@ -236,6 +237,11 @@ passdb {{
 userdb {{
   driver = static
   args = uid=nobody gid=nogroup home=/nonexistent
+}}
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service auth {{
   unix_listener {socket} {{
