@@ -185,6 +185,15 @@ class SendingRelays(harness.EndToEnd):
         self.arrived()
         self.check_dialogues("BDAT", "PLAIN", len(BODIES))
 
+    def test_exim_many_messages_a_connection(self):
+        """It hands a connection in TLS from one of its processes to the next."""
+        self.serve_users()
+        self.secure_exim("LOGIN", queue_only=True)
+        self.submit()
+        self.sender.queue_run()
+        self.arrived()
+        self.check_dialogues("BDAT", "LOGIN", 5)
+
     def straight_through(self):
         self.serve_users(delivery="proxy", upstreams=[f"127.0.0.1:{self.hop.port}"])
 
