@@ -66,6 +66,58 @@ class Clients(harness.EndToEnd):
         harness.wait_until(lambda: len(self.hop.messages) == 4, 20, "four messages")
         self.assertEqual(self.hop.violations, [])
 
+    def swaks(self, *options, status=0):
+        done = subprocess.run(
+            ["swaks", "--from", "kate@contoso.com", "--to", "bob@example.net", "--ehlo",
+             "client.example", "--data", f"@{self.mail}", *map(str, options)],
+            capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        return done.stdout
+
+    def test_transports_and_protocols_of_swaks(self):
+        """IPv4, IPv6 and a pipe (a UNIX socket is nothing that relais serves); HELO, EHLO, all at once."""
+        harness.need("swaks")
+        connector = harness.relay_connector(
+            self.port, bindings=[f"127.0.0.1:{self.port}", f"[::1]:{self.port}",
+                                 f"127.0.0.1:{self.secure_port};tls=implicit"],
+            remote_ip_ranges=["127.0.0.1", "::1"],
+            permission_groups=["AnonymousUsers", "ExchangeUsers"],
+            auth_mechanism=["Tls", "BasicAuth", "BasicAuthRequireTLS"])
+        self.relais.stop()
+        self.relais.configure(receive=[connector], send=[harness.smart_host(self.hop.port)],
+                              tls={"certificate": self.authority, "key": self.folder / "key.pem"},
+                              auth={"password_file": "users"})
+        self.relais.start()
+        logon = ["--auth-user", "kate", "--auth-password", PASSWORD]
+        here = ["--server", "127.0.0.1", "--port", self.port]
+        implicit = ["--server", "127.0.0.1", "--port", self.secure_port]
+        pipe = f"openssl s_client -quiet -connect 127.0.0.1:{self.secure_port}"
+        for options, protocol in (
+                ([*here, "--protocol", "SMTP"], "SMTP"),
+                ([*here, "--protocol", "ESMTP"], "ESMTP"),
+                ([*here, "--protocol", "ESMTP", "--pipeline"], "ESMTP"),
+                (["--server", "::1", "-6", "--port", self.port], "ESMTP"),
+                (["--server", "::1", "-6", "--port", self.port, "--tls", *logon], "ESMTPSA"),
+                ([*here, "--protocol", "ESMTPS"], "ESMTPS"),
+                ([*here, "--protocol", "ESMTPSA", *logon, "--pipeline"], "ESMTPSA"),
+                ([*here, "--tls", "--tls-protocol", "tlsv1_2", *logon], "ESMTPSA"),
+                ([*here, "--tls-optional", "--auth-optional", *logon], "ESMTPSA"),
+                ([*implicit, "--tls-on-connect", "--tls-sni", NAME, "--tls-ca-path", self.authority,
+                  "--tls-verify"], "ESMTPS"),
+                (["--pipe", pipe], "ESMTPS"),
+                (["--pipe", pipe, "--pipeline", "--protocol", "ESMTPA", *logon], "ESMTPSA")):
+            with self.subTest(options):
+                seen = len(self.hop.messages)
+                self.swaks(*options)
+                harness.wait_until(lambda n=seen: len(self.hop.messages) > n, 20, "the message")
+                message = self.hop.messages[-1].content
+                self.assertIn(f" with {protocol} ".encode(), message.replace(b"\r\n", b"")[:400])
+                self.assertIn(b"of some length\r\n" * 2000, message)
+        # What swaks ends with where nobody lets it in, and where nobody shakes its hand
+        self.swaks(*here, "--tls", "--auth-user", "kate", "--auth-password", "wrong", status=28)
+        self.swaks(*here, "--tls", "--tls-protocol", "tlsv1_1", status=29)
+        self.assertEqual(self.hop.violations, [])
+
     def test_curl(self):
         for url in (f"smtp://{NAME}:{self.port}", f"smtps://{NAME}:{self.secure_port}"):
             self.run_client(
