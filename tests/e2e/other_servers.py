@@ -19,6 +19,20 @@ def need_root(what):
         raise unittest.SkipTest(f"{what} starts for root only")
 
 
+def family(first):
+    """A process id and all below it, parents first."""
+    parents = {}
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+        except OSError:  # ended meanwhile
+            pass
+    found = [first]
+    for pid in found:  # grows while it is walked
+        found += [child for child, parent in parents.items() if parent == pid]
+    return found
+
+
 class Process:
     """One that stays in the foreground. Its output goes into a file."""
 
@@ -33,20 +47,10 @@ class Process:
                                             stdout=said, stderr=said, **more)
 
     def family(self):
-        """Its process ids, its own first, so that it starts no new ones meanwhile."""
-        parents = {}
-        for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
-            try:
-                parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
-            except OSError:  # ended meanwhile
-                pass
-        found = [self.process.pid]
-        for pid in found:  # grows while it is walked
-            found += [child for child, parent in parents.items() if parent == pid]
-        return found
+        return family(self.process.pid)
 
     def kill(self):
-        for pid in self.family():
+        for pid in self.family():  # the first one first: it starts no new ones meanwhile
             os.kill(pid, signal.SIGKILL)
         self.process.wait(20)
         self.process = None
