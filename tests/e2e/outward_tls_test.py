@@ -111,6 +111,7 @@ class OutwardTls(harness.EndToEnd):
             self.assertIsNone(self.arrived(n + 1)[n].tls)
         commands = [line for _, line in self.hop.commands]
         self.assertEqual(commands.count("STARTTLS"), 1)
+        self.relais.wait_event("no tls")
         events = self.relais.events("no tls")
         self.assertEqual(len(events), 1)
         self.assertEqual(events[0]["host"], f"127.0.0.1:{self.hop.port}")
