@@ -20,8 +20,8 @@ class BenchTools(harness.EndToEnd):
 
     def test_bench_peers(self):
         said = self.run_tool("bench-peers", "--seconds", 0.5, "--rounds", 1, "--scale", 0.02,
-                             "--handshakes", 20, "--folder", self.folder)
-        self.assertEqual(said.count(" at the peak"), 6 + 2 * 2, said)
+                             "--handshakes", 20, "--burst", 10, "--folder", self.folder)
+        self.assertEqual(said.count(" at the peak"), 6 + 2 * 3, said)
         self.assertRegex(said, r"RSA-2048 closed +\d+/s done: delays ")
 
     def test_bench_proxy(self):

@@ -236,9 +236,9 @@ def idle_in_tls(ready, stop, port, count):
         client.close()
 
 
-def shakes_hands(ready, stop, port, rate, done, at_once=8, most=2000):
-    """Whole TLS handshakes with a binding that begins with TLS, so many a second, each when it is due
-    (`most` of them under way); without a rate always so many `at_once`. They are counted in `done`."""
+def shakes_hands(ready, stop, port, rate, done, bunch=1, at_once=8, most=2000):
+    """Whole TLS handshakes with a binding that begins with TLS, so many a second, each `bunch` when it is
+    due (`most` under way); without a rate always so many `at_once`. They are counted in `done`."""
     context = client_context()
     selector = selectors.DefaultSelector()
 
@@ -269,7 +269,7 @@ def shakes_hands(ready, stop, port, rate, done, at_once=8, most=2000):
     while not stop.is_set():
         under_way = len(selector.get_map())
         if rate:
-            due = int((time.monotonic() - began) * rate)
+            due = int((time.monotonic() - began) * rate / bunch) * bunch
             for _ in range(min(due - number, most - under_way)):
                 begin()
             number = due
