@@ -18,9 +18,11 @@ constexpr smtp::Reply kAddressNeeded{550, {5, 7, 1}, "XCLIENT without the addres
 void Front::on_xclient(Session& session, std::string_view arguments) {
   const auto named = smtp::parse_xclient(arguments);
   ASSERT(named.has_value());  // or it is not asked
+  // The log has the client that was named, and by whom.
+  Client client = client_of(session);
   const auto refuse = [&](const smtp::Reply& reply, std::string_view reason, bool close) {
-    observer_.on_refused(client_of(session), smtp::kXclientVerb, session.server.transaction(), {},
-                         reply, reason);
+    observer_.on_refused(client, smtp::kXclientVerb, session.server.transaction(), {}, reply,
+                         reason);
     note(session, reason, "refused");
     session.server.answer({.reply = reply, .close = close});
   };
@@ -33,6 +35,8 @@ void Front::on_xclient(Session& session, std::string_view arguments) {
     const PolicyUse& newest = policies_.back();
     const policy::Selection selection =
         newest.policy->snapshot().select(session.local, remote.address);
+    client = client_at_connect(session.local, remote, selection);
+    client.via = session.remote;
     if (selection.connector == nullptr) {
       return refuse(smtp::replies::kNotAccepting, "no connector serves the address on this binding",
                     true);
@@ -52,9 +56,10 @@ void Front::on_xclient(Session& session, std::string_view arguments) {
   session.server.begin_again(session.client, !session.user.empty());
   become(session, session.user.empty() ? session.receive_connector().session_principal()
                                        : policy::Principal::kAuthenticatedUsers);
-  if (session.dialogue == nullptr) begin_dialogue(session);
+  // Who watches this client sees its session begin; who watched the proxy sees where it went.
   note(session, session.remote.to_string(), "XCLIENT");
-  if (session.dialogue != nullptr) note_rights(session);
+  if (session.dialogue != nullptr) session.dialogue->closed(loop_.wall_now(), true);
+  begin_dialogue(session);
   session.server.greet(rfc5322_date(loop_.wall_now()));
   arm_timer(session, session.times_out_at());
   hold(session, wait, replies_before);

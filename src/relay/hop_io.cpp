@@ -138,7 +138,8 @@ bool SmartHosts::act(HopSession& session, const smtp::ClientEvent& event) {
       Job* job = desk_.jobs.get(session.jobs.front());
       const Fate fate = fate_of(event.reply.code);
       // A positive answer is only half of it: the final dot decides.
-      if (fate != Fate::kDelivered) job->results[event.recipient] = {fate, words(event.reply)};
+      if (fate != Fate::kDelivered)
+        job->results[event.recipient] = {fate, words(event.reply), event.ours};
       return true;
     }
     case Kind::kContentWanted:

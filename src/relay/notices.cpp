@@ -87,8 +87,6 @@ void Notices::write(Active& active) {
   const Job& job = job_of(active);
   const spool::Envelope& envelope = job.work->envelope;
   // RFC 3461 section 4.3: RET is about failures.
-  const bool returns_all = job.ret() == smtp::DsnReturn::kFull && !job.is_about_success() &&
-                           returns_any(job) && job.content_octets <= kReturnedMax;
   std::vector<ReportedRecipient> recipients;
   for (const Outcome& outcome : job.outcomes) {
     recipients.push_back(
@@ -96,28 +94,34 @@ void Notices::write(Active& active) {
          .address = envelope.recipients[outcome.recipient],
          .orcpt = envelope.dsn.empty() ? std::string_view{} : envelope.dsn[outcome.recipient].orcpt,
          .host = outcome.host,
-         .reply = outcome.reply});
+         .reply = outcome.reply,
+         .last = outcome.last});
   }
   active.id = make_guid(options_.guid_salt, options_.core, kFirstNumber + next_id_++);
   const WallTime now = desk_.loop.wall_now();
-  active.text = notification_text(
-      {.id = active.id,
-       .fqdn = options_.fqdn,
-       .from = options_.from,
-       .sender = envelope.sender,
-       .now = now,
-       .received = envelope.received,
-       .envid = envelope.envid,
-       .utf8 = envelope.utf8,
-       .recipients = recipients,
-       .returned = returns_all ? std::string_view(active.content) : header_of(active.content),
-       .returns_all = returns_all});
+  Notification notification{.id = active.id,
+                            .fqdn = options_.fqdn,
+                            .from = options_.from,
+                            .sender = envelope.sender,
+                            .now = now,
+                            .received = envelope.received,
+                            .envid = envelope.envid,
+                            .recipients = recipients,
+                            .returned = {}};
+  // RFC 3461 section 4.3: RET is about failures.
+  const auto is_octet = [](char c) { return c < 0; };
+  notification.returns_all =
+      job.ret() == smtp::DsnReturn::kFull && !job.is_about_success() && returns_any(job) &&
+      job.content_octets <= kReturnedMax &&
+      (notification.utf8() || std::ranges::none_of(active.content, is_octet));
+  notification.returned = notification.returns_all ? std::string_view(active.content)
+                                                   : header_of(active.content, notification.is_cut);
+  active.text = notification_text(notification);
   std::string().swap(active.content);
-  const bool eight_bit = std::ranges::any_of(active.text, [](char c) { return c < 0; });
   active.message = desk_.spool.begin({.guid = active.id,
                                       .received = now,
-                                      .eight_bit = eight_bit,
-                                      .utf8 = envelope.utf8,
+                                      .eight_bit = notification.utf8(),
+                                      .utf8 = notification.utf8(),
                                       .connector = envelope.connector,
                                       .client = envelope.client,
                                       .sender = {},

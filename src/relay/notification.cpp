@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/utf8.h"
 #include "smtp/dsn.h"
 #include "smtp/peer_reply.h"
 
@@ -11,12 +12,59 @@ namespace {
 
 constexpr size_t kFieldMax = 900;  // octets of a value; RFC 5322 allows lines of 998
 
+bool is_ascii(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c >= 0; });
+}
+
 // What others have said goes into one line.
 std::string one_line(std::string_view text) {
   std::string line(text.substr(0, kFieldMax));
   std::ranges::replace_if(
       line, [](char c) { return c >= 0 && (c < ' ' || c == 0x7f); }, ' ');
   return line;
+}
+
+std::string ascii(std::string_view text) {
+  std::string copy(text);
+  std::ranges::replace_if(
+      copy, [](char c) { return c < 0; }, '?');
+  return copy;
+}
+
+uint32_t code_point(std::string_view character) {
+  const auto at = [&](size_t i) {
+    return static_cast<uint32_t>(static_cast<uint8_t>(character[i]));
+  };
+  uint32_t value = at(0) & (0xffU >> (character.size() + 1));
+  for (size_t i = 1; i < character.size(); ++i) value = value << 6 | (at(i) & 0x3f);
+  return value;
+}
+
+// RFC 6533 section 3, utf-8-addr-xtext: "k\x{E4}the@contoso.com".
+std::string embedded(std::string_view address) {
+  std::string out;
+  while (!address.empty()) {
+    const size_t length = std::max<size_t>(utf8_length(address), 1);
+    const std::string_view character = address.substr(0, length);
+    address.remove_prefix(length);
+    const char c = character.front();
+    if (length == 1 && c != '\\' && c != '+' && c != '=') {
+      out += c;
+      continue;
+    }
+    char digits[8];
+    const uint32_t value = length == 1 ? static_cast<uint8_t>(c) : code_point(character);
+    const auto end = std::to_chars(digits, digits + sizeof digits, value, 16).ptr;
+    std::transform(digits, end, digits,
+                   [](char d) { return d >= 'a' ? static_cast<char>(d - 32) : d; });
+    out.append("\\x{").append(digits, end).append("}");
+  }
+  return out;
+}
+
+// As it stands in a notification that is ASCII, or is not (`utf8`).
+std::string shown(std::string_view address, bool utf8) {
+  return utf8 || is_ascii(address) ? std::string(address) : embedded(address);
 }
 
 void append_field(std::string& out, std::string_view name, std::string_view value) {
@@ -53,15 +101,22 @@ void append_text(std::string& out, const Notification& n) {
   out.append(failed ? "Your message could not be delivered to:\r\n\r\n"
                     : "Your message has been delivered to, or passed on for:\r\n\r\n");
   for (const ReportedRecipient& recipient : n.recipients) {
-    out.append("  <").append(recipient.address).append(">\r\n    ");
-    if (!recipient.host.empty()) out.append(recipient.host).append(" said: ");
-    out.append(one_line(recipient.reply)).append("\r\n");
+    out.append("  <").append(shown(recipient.address, n.utf8())).append(">\r\n    ");
+    if (!recipient.host.empty() && recipient.last.empty())
+      out.append(recipient.host).append(" said: ");
+    out.append(ascii(one_line(recipient.reply))).append("\r\n");
+    if (recipient.last.empty()) continue;
+    out.append("    ").append(recipient.host).append(" said at last: ");
+    out.append(ascii(one_line(recipient.last))).append("\r\n");
   }
   out.append(failed ? "\r\nIt is not tried again. " : "\r\n");
   if (n.returned.empty()) {
     out.append("What the message said is not returned.\r\n");
+  } else if (n.returns_all) {
+    out.append("The message is below.\r\n");
   } else {
-    out.append(n.returns_all ? "The message is below.\r\n" : "The message's header is below.\r\n");
+    out.append(n.is_cut ? "The beginning of the message's header is below.\r\n"
+                        : "The message's header is below.\r\n");
   }
 }
 
@@ -69,19 +124,20 @@ void append_recipient(std::string& out, const ReportedRecipient& recipient, bool
   out.append("\r\n");
   const size_t semicolon = recipient.orcpt.find(';');
   if (semicolon != std::string_view::npos) {
+    // That of type utf-8 has a form of its own, in which it may stay.
+    const std::string_view address = recipient.orcpt.substr(semicolon + 1);
     std::string original(recipient.orcpt.substr(0, semicolon + 1));
-    append_field(out, "Original-Recipient",
-                 original += decoded(recipient.orcpt.substr(semicolon + 1)));
+    original += is_ascii(address) ? decoded(address) : shown(address, utf8);
+    append_field(out, "Original-Recipient", original);
   }
-  std::string final_recipient(utf8 ? "utf-8;" : "rfc822;");
-  append_field(out, "Final-Recipient", final_recipient += recipient.address);
+  std::string final_recipient(is_ascii(recipient.address) ? "rfc822;" : "utf-8;");
+  append_field(out, "Final-Recipient", final_recipient += shown(recipient.address, utf8));
   append_field(out, "Action", name_of(recipient.action));
   append_field(out, "Status", status_of(recipient.reply));
-  if (recipient.host.empty() || recipient.action == Action::kDelivered) return;
-  std::string host("dns;");
-  append_field(out, "Remote-MTA", host += recipient.host);
-  std::string words("smtp;");
-  append_field(out, "Diagnostic-Code", words += recipient.reply);
+  if (recipient.host.empty()) return;
+  const std::string_view words = recipient.last.empty() ? recipient.reply : recipient.last;
+  append_field(out, "Remote-MTA", "dns;" + std::string(recipient.host));
+  append_field(out, "Diagnostic-Code", "smtp;" + ascii(words));
 }
 
 void begin_part(std::string& out, std::string_view boundary, std::string_view type,
@@ -108,18 +164,22 @@ std::string status_of(std::string_view words) {
          std::to_string(status.detail);
 }
 
-std::string_view header_of(std::string_view content) {
+std::string_view header_of(std::string_view content, bool& is_cut) {
   const size_t end = content.find("\r\n\r\n");
+  is_cut = false;
   if (end != std::string_view::npos && end + 2 <= kReturnedMax) return content.substr(0, end + 2);
+  is_cut = content.size() > kReturnedMax;
   content = content.substr(0, std::min<size_t>(content.size(), kReturnedMax));
   const size_t line = content.rfind("\r\n");
   return line == std::string_view::npos ? std::string_view{} : content.substr(0, line + 2);
 }
 
+bool Notification::utf8() const { return !is_ascii(sender); }
+
 std::string notification_text(const Notification& n) {
   const Guid::Text id = n.id.text();
   const std::string boundary = "report-" + std::string(view(id));
-  const bool eight_bit = n.utf8 || std::ranges::any_of(n.returned, [](char c) { return c < 0; });
+  const bool eight_bit = n.utf8();
   const std::string date = rfc5322_date(n.now);
   std::string out;
   append_field(out, "From", "Mail Delivery System <" + std::string(n.from) + '>');
@@ -135,23 +195,24 @@ std::string notification_text(const Notification& n) {
       .append(boundary)
       .append("\"\r\n");
   if (eight_bit) append_field(out, "Content-Transfer-Encoding", "8bit");
-  begin_part(out, boundary, n.utf8 ? "text/plain; charset=utf-8" : "text/plain; charset=us-ascii",
-             n.utf8);
+  begin_part(out, boundary, n.utf8() ? "text/plain; charset=utf-8" : "text/plain; charset=us-ascii",
+             n.utf8());
   append_text(out, n);
 
-  begin_part(out, boundary, n.utf8 ? "message/global-delivery-status" : "message/delivery-status",
-             n.utf8);
+  begin_part(out, boundary, n.utf8() ? "message/global-delivery-status" : "message/delivery-status",
+             n.utf8());
   append_field(out, "Reporting-MTA", "dns;" + std::string(n.fqdn));
   if (!n.envid.empty()) append_field(out, "Original-Envelope-Id", decoded(n.envid));
   append_field(out, "Arrival-Date", rfc5322_date(n.received));
-  for (const ReportedRecipient& recipient : n.recipients) append_recipient(out, recipient, n.utf8);
+  for (const ReportedRecipient& recipient : n.recipients)
+    append_recipient(out, recipient, n.utf8());
 
   if (!n.returned.empty()) {
-    const std::string_view type = n.returns_all ? (n.utf8 ? "message/global" : "message/rfc822")
-                                  : n.utf8      ? "message/global-headers"
+    const std::string_view type = n.returns_all ? (n.utf8() ? "message/global" : "message/rfc822")
+                                  : n.utf8()    ? "message/global-headers"
                                                 : "text/rfc822-headers";
     begin_part(out, boundary, type, eight_bit);
-    out.append(n.returned);
+    out.append(n.utf8() ? std::string(n.returned) : ascii(n.returned));
   }
   out.append("\r\n--").append(boundary).append("--\r\n");
   return out;

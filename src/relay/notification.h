@@ -22,9 +22,10 @@ enum class Action : uint8_t { kFailed, kDelivered, kRelayed };
 struct ReportedRecipient {
   Action action = Action::kFailed;
   std::string_view address;
-  std::string_view orcpt;  // "rfc822;kate@fabrikam.com" in xtext, as it came; empty: none
-  std::string_view host;   // the next hop, or the Maildir; empty: nobody was asked
-  std::string_view reply;  // its words, or ours in its form: "550 5.1.1 User unknown"
+  std::string_view orcpt;      // "rfc822;kate@fabrikam.com" in xtext, as it came; empty: none
+  std::string_view host;       // the next hop, or the Maildir; empty: nobody was asked
+  std::string_view reply;      // its words, or ours in its form: "550 5.1.1 User unknown"
+  std::string_view last = {};  // what the host said at the last of many attempts; empty: `reply`
 };
 
 struct Notification {
@@ -33,13 +34,17 @@ struct Notification {
   std::string_view from;    // the address that it comes from
   std::string_view sender;  // of the message: to whom it goes
   WallTime now;
-  WallTime received;       // the message
-  std::string_view envid;  // in xtext, as it came; empty: none
-  bool utf8 = false;       // of the message: its addresses and header may be UTF-8 (RFC 6533)
+  WallTime received;                              // the message
+  std::string_view envid;                         // in xtext, as it came; empty: none
   std::span<const ReportedRecipient> recipients;  // all of them failed, or none has
   // Of the message, in wire form and whole lines: its header, or (`returns_all`) everything.
   std::string_view returned;
   bool returns_all = false;
+  bool is_cut = false;  // the header is longer
+
+  // Its sender's address is no ASCII, so whoever takes mail for it takes UTF-8 (RFC 6533). All
+  // other notifications are ASCII from end to end, whatever the message was, and pass any next hop.
+  [[nodiscard]] bool utf8() const;
 };
 
 [[nodiscard]] std::string notification_text(const Notification& notification);
@@ -48,6 +53,6 @@ struct Notification {
 [[nodiscard]] std::string status_of(std::string_view reply);
 // The header at the front of content in wire form, with the empty line behind it or as much of it
 // as there is, cut at kReturnedMax behind a whole line.
-[[nodiscard]] std::string_view header_of(std::string_view content);
+[[nodiscard]] std::string_view header_of(std::string_view content, bool& is_cut);
 
 }  // namespace relais::relay

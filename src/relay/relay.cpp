@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 #include "base/assert.h"
 
@@ -10,6 +11,9 @@ namespace {
 
 // Readmitted at once when a route opens; the rest follows as these are finished.
 constexpr size_t kReadmitted = JobQueue::kMax / 2;
+
+constexpr std::string_view kExpired =
+    "550 4.4.7 message expired: it could not be delivered in time";
 
 }  // namespace
 
@@ -193,22 +197,20 @@ void Relay::dispatch(Handle handle) {
   Work& work = *desk_.works.get(handle);
   const bool is_expired = expired(work.envelope.received);
   const Claim claim = claim_of(desk_.spool, *desk_.spool.find(work.message));
-  if (is_expired && (work.attempts > 0 || work.open.empty())) {
-    fail(work, work.open, {}, "550 4.4.7 message expired: it could not be delivered in time");
-    return finish(handle);
-  }
   std::map<uint32_t, std::vector<uint32_t>> routes;
   for (const uint32_t index : work.open) {
     routes[routing_.route_of(domain_of(work.envelope.recipients[index]))].push_back(index);
   }
   for (auto& [route, recipients] : routes) {
-    if (route == kNoRoute) {
+    if (route == kNoRoute && is_expired) {
+      fail(work, recipients, "550 4.4.7 message expired: no send connector takes the domain");
+    } else if (route == kNoRoute) {
       work.deferred = true;
       work.deferred_why = "no send connector has an address space for the domain";
       report(work, nullptr, recipients, Fate::kDeferred, {}, work.deferred_why);
     } else if (!route_takes(route, claim) || desk_.jobs.size() + 1 >= desk_.jobs.capacity()) {
       if (is_expired) {
-        fail(work, recipients, {}, why_unreachable(route));
+        fail(work, recipients, why_unreachable(route));
       } else {
         work.parked_on = route;
       }
@@ -286,42 +288,57 @@ void Relay::on_finished(Job& job) {
 }
 
 void Relay::take_results(Work& work, Job& job) {
+  if (!job.outcomes.empty()) return take_kept(work, job);
   // Recipients with the same fate and words are told in one line.
   std::map<std::pair<Fate, std::string>, std::vector<uint32_t>> groups;
   std::vector<uint32_t> settled;
+  const bool is_expired = expired(work.envelope.received);
   for (size_t i = 0; i < job.recipients.size(); ++i) {
     const RecipientResult& result = job.results[i];
     const uint32_t index = job.recipients[i];
     ASSERT(result.fate != Fate::kOpen);
-    if (!job.outcomes.empty()) {
-      // A notification or copy that cannot be written is tried again, for ever: nothing is dropped
-      // but the news of a success, for which nobody should get the message twice.
-      const bool done = result.fate == Fate::kDelivered || job.is_about_success();
-      if (done) settled.push_back(index);
-      if (!done) work.deferred = true;
-      continue;
-    }
     if (result.fate == Fate::kParked) {
       work.parked_on = job.route;
-      continue;
-    }
-    groups[{result.fate, result.reply}].push_back(index);
-    if (result.fate == Fate::kDelivered && !note_success(work, job, result, index))
-      settled.push_back(index);
-    if (result.fate == Fate::kDeferred) {
-      work.deferred = true;
-      work.deferred_why = result.reply;
-    }
-  }
-  for (const auto& [key, recipients] : groups) {
-    if (key.first == Fate::kFailed) {
-      fail(work, recipients, job.host, key.second, &job);
+    } else if (result.fate == Fate::kFailed) {
+      work.failed.push_back({.recipient = index,
+                             .reply = result.reply,
+                             .host = result.ours ? std::string{} : job.host,
+                             .route = job.route});
+    } else if (result.fate == Fate::kDeferred && is_expired) {
+      work.failed.push_back({.recipient = index,
+                             .reply = std::string(kExpired),
+                             .host = job.host,
+                             .last = result.reply,
+                             .route = job.route});
     } else {
-      report(work, &job, recipients, key.first, job.host, key.second);
+      groups[{result.fate, result.reply}].push_back(index);
+      if (result.fate == Fate::kDelivered && !note_success(work, job, result, index))
+        settled.push_back(index);
+      if (result.fate == Fate::kDeferred) {
+        work.deferred = true;
+        work.deferred_why = result.reply;
+      }
     }
   }
-  if (job.notified_by != Guid{}) report_notified(work, job);
+  for (const auto& [key, recipients] : groups)
+    report(work, &job, recipients, key.first, job.host, key.second);
   if (!settled.empty()) desk_.spool.settle(work.message, settled);
+}
+
+// A notification is kept, or a copy in the failed folder; or it could not be, and is tried again,
+// for ever: nothing is dropped but the news of a success, for which nobody should get the message
+// twice.
+void Relay::take_kept(Work& work, Job& job) {
+  const RecipientResult& result = job.results.front();  // one for all
+  const bool is_kept = result.fate == Fate::kDelivered;
+  if (!is_kept && !job.is_about_success()) {
+    work.deferred = true;
+    work.deferred_why = result.reply;
+    return report(work, nullptr, job.recipients, Fate::kDeferred, job.host, result.reply);
+  }
+  if (!job.is_about_success()) report_failed(work, job);
+  if (is_kept && job.notified_by != Guid{}) report_notified(work, job);
+  desk_.spool.settle(work.message, job.recipients);
 }
 
 // True: its sender is told before it is settled.
@@ -332,7 +349,7 @@ bool Relay::note_success(Work& work, const Job& job, const RecipientResult& resu
   work.succeeded.push_back({.recipient = recipient,
                             .action = is_final ? Action::kDelivered : Action::kRelayed,
                             .reply = result.reply,
-                            .host = job.host});
+                            .host = is_final ? std::string{} : job.host});
   return true;
 }
 
@@ -382,24 +399,29 @@ void Relay::report(const Work& work, const Job* job, const std::vector<uint32_t>
   }
 }
 
-// Given up; `finish` sees to the rest.
-void Relay::fail(Work& work, const std::vector<uint32_t>& recipients, std::string_view host,
-                 std::string_view why, const Job* job) {
-  figures_.failed += recipients.size();
-  std::vector<uint32_t> told;
-  std::vector<uint32_t> kept;
-  for (const uint32_t index : recipients) {
-    (is_told(work, index) ? told : kept).push_back(index);
-    work.failed.push_back(
-        {.recipient = index, .reply = std::string(why), .host = std::string(host)});
+// Given up by ourselves; `finish` sees to the rest.
+void Relay::fail(Work& work, const std::vector<uint32_t>& recipients, std::string_view why) {
+  for (const uint32_t index : recipients)
+    work.failed.push_back({.recipient = index, .reply = std::string(why)});
+}
+
+// The recipients' end, once it is durable what became of them.
+void Relay::report_failed(const Work& work, const Job& job) {
+  figures_.failed += job.outcomes.size();
+  std::map<std::tuple<std::string, std::string, uint32_t>, std::vector<uint32_t>> groups;
+  for (const Outcome& outcome : job.outcomes) {
+    std::string words = outcome.reply;
+    if (!outcome.last.empty()) (words += ": ") += outcome.last;
+    groups[{words, outcome.host, outcome.route}].push_back(outcome.recipient);
   }
-  const auto say = [&](const std::vector<uint32_t>& some, std::string_view kept_in) {
-    if (some.empty()) return;
-    const auto names = names_of(work, some);
-    desk_.observer.on_failed(delivery_of(work, job, names, host, why), kept_in);
-  };
-  say(told, {});
-  say(kept, options_.failed_folder);
+  const bool is_told = job.notified_by != Guid{};
+  for (const auto& [key, recipients] : groups) {
+    const auto& [words, host, route] = key;
+    const auto names = names_of(work, recipients);
+    Delivery delivery = delivery_of(work, nullptr, names, host, words);
+    if (route < connectors_.size()) delivery.send_connector = connectors_[route].name;
+    desk_.observer.on_failed(delivery, is_told ? std::string_view{} : options_.failed_folder);
+  }
 }
 
 void Relay::report_notified(const Work& work, const Job& job) {

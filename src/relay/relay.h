@@ -85,8 +85,9 @@ class Relay {
   void enqueue(Work& work, Handle handle, uint32_t route, std::vector<uint32_t> recipients);
   void enqueue_failures(Work& work, Handle handle);
   void on_chunk(const spool::Event& event);
-  void fail(Work& work, const std::vector<uint32_t>& recipients, std::string_view host,
-            std::string_view why, const Job* job = nullptr);
+  void fail(Work& work, const std::vector<uint32_t>& recipients, std::string_view why);
+  void take_kept(Work& work, Job& job);
+  void report_failed(const Work& work, const Job& job);
   void report_notified(const Work& work, const Job& job);
   [[nodiscard]] static std::vector<std::string_view> names_of(
       const Work& work, const std::vector<uint32_t>& recipients);

@@ -8,7 +8,7 @@ Claim claim_of(const spool::Spool& spool, const spool::Message& message) {
 
 void Job::conclude(Fate fate, std::string_view reply) {
   for (RecipientResult& result : results) {
-    if (result.fate == Fate::kOpen) result = {fate, std::string(reply)};
+    if (result.fate == Fate::kOpen) result = {fate, std::string(reply), false};
   }
 }
 

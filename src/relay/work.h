@@ -34,6 +34,7 @@ enum class Fate : uint8_t {
 struct RecipientResult {
   Fate fate = Fate::kOpen;
   std::string reply;
+  bool ours = false;  // the next hop was not asked
 };
 
 // Who carries a job just now; told when a chunk that it asked for has been read.
@@ -53,7 +54,9 @@ struct Outcome {
   uint32_t recipient = 0;  // index into the envelope
   Action action = Action::kFailed;
   std::string reply;
-  std::string host;  // that said so; empty: nobody was asked
+  std::string host = {};        // that said so; empty: nobody was asked
+  std::string last = {};        // what the host said at the last of many attempts; empty: `reply`
+  uint32_t route = UINT32_MAX;  // whose host that is; none: UINT32_MAX
 };
 
 struct Work {

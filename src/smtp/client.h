@@ -91,6 +91,7 @@ struct ClientEvent {
   Kind kind = Kind::kNeedInput;
   uint32_t recipient = 0;
   bool empty = false;
+  bool ours = false;  // kRecipientResult: nothing was said; the server cannot take the message
   PeerReply reply{};
   Stage stage = Stage::kSession;
 };

@@ -184,7 +184,10 @@ ClientEvent Client::next_given_up() {
   Flight& flight = flights_[0];
   if (!flight.refused_here.empty()) keep_refusal({554, flight.refused_here});
   if (flight.recipient < flight.envelope->recipient_count()) {
-    return {.kind = Kind::kRecipientResult, .recipient = flight.recipient++, .reply = refusal()};
+    return {.kind = Kind::kRecipientResult,
+            .recipient = flight.recipient++,
+            .ours = !flight.refused_here.empty(),
+            .reply = refusal()};
   }
   // One that was due before this transaction still is.
   reset_due_ |= !flight.mail_refused;

@@ -53,13 +53,15 @@ constexpr bool is_type_octet(char c) { return is_alpha(c) || is_digit(c) || c ==
 
 bool is_xtext(std::string_view text) { return is_xtext_of(text, false); }
 
-std::optional<std::string> from_xtext(std::string_view text) {
+std::optional<std::string> from_xtext(std::string_view text, bool eight_bit) {
   std::string out;
   while (!text.empty()) {
-    const size_t length = xtext_length(text, false);
+    const int high = text.size() > 2 ? hex_digit(text[1]) : -1;
+    const int low = text.size() > 2 ? hex_digit(text[2]) : -1;
+    const bool is_octet = eight_bit && text.front() == '+' && high >= 8 && low >= 0;
+    const size_t length = is_octet ? 3 : xtext_length(text, false);
     if (length == 0) return std::nullopt;
-    out += length == 1 ? text.front()
-                       : static_cast<char>(hex_digit(text[1]) * 16 + hex_digit(text[2]));
+    out += length == 1 ? text.front() : static_cast<char>(high * 16 + low);
     text.remove_prefix(length);
   }
   return out;

@@ -33,8 +33,9 @@ struct RecipientDsn {
 // "%21-%7E but + and =, or + and two upper-case hex digits", none of which stands for a control or
 // an 8-bit octet.
 [[nodiscard]] bool is_xtext(std::string_view text);
-// What it stands for: printable ASCII. Nothing: it is not xtext.
-[[nodiscard]] std::optional<std::string> from_xtext(std::string_view text);
+// What it stands for: printable ASCII, and where `eight_bit` any octet above it. Nothing: it is not
+// xtext, or hides something else.
+[[nodiscard]] std::optional<std::string> from_xtext(std::string_view text, bool eight_bit = false);
 
 [[nodiscard]] bool parse_ret(std::string_view text, DsnReturn& ret);
 [[nodiscard]] bool is_envid(std::string_view text);

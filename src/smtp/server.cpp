@@ -168,6 +168,7 @@ void Server::begin_again(std::string_view client, bool authenticated) {
   ASSERT(question_ == Event::Kind::kXclient);
   question_ = Event::Kind::kNeedInput;
   client_ = client;
+  takes_xclient_ = false;
   authenticated_ = authenticated;
   esmtp_ = false;
   hello_.clear();

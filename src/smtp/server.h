@@ -128,7 +128,8 @@ class Server {
 
   // Queues the 220. `now_text`: RFC 5322 date of the default banner.
   void greet(std::string_view now_text);
-  // XCLIENT is offered, and taken; else it is no command.
+  // XCLIENT is offered, and taken once; else it is no command. A proxy may pass on what its client
+  // says behind it, so the second one would be the client's.
   void trust_with_xclient() { takes_xclient_ = true; }
   // At kXclient: from here on it is the session of `client`, borrowed as before, who has said
   // nothing yet, and has authenticated elsewhere or not. greet() is the answer. TLS stays.

@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "smtp/ascii.h"
+#include "smtp/command_line.h"
 #include "smtp/dsn.h"
 
 namespace relais::smtp {
@@ -38,7 +39,7 @@ bool take_port(std::string_view value, Xclient& out) {
 
 bool take_login(std::string_view value, Xclient& out) {
   if (!is_unknown(value)) out.login = value;
-  return true;
+  return is_clean_utf8(value);
 }
 
 bool take_protocol(std::string_view value, Xclient& /*out*/) {
@@ -74,7 +75,7 @@ std::optional<Xclient> parse_xclient(std::string_view arguments) {
     const uint32_t bit = 1U << (row - std::begin(kAttributes));
     if (row == std::end(kAttributes) || (seen & bit) != 0) return std::nullopt;
     seen |= bit;
-    const auto value = from_xtext(word.substr(sign + 1));
+    const auto value = from_xtext(word.substr(sign + 1), true);
     if (!value || value->empty() || value->size() > kValueMax) return std::nullopt;
     if (!row->take(*value, out)) return std::nullopt;
   }

@@ -1,6 +1,6 @@
 // XCLIENT (Postfix's XCLIENT_README): a client that is trusted with it, such as a proxy that looked
-// at the mail before, says for whom it speaks. Pure. Values are xtext; one that hides a control or
-// an 8-bit octet makes the whole command bad.
+// at the mail before, says for whom it speaks. Pure. Values are xtext; one that hides a control, or
+// a LOGIN that is no UTF-8, makes the whole command bad.
 #pragma once
 
 #include <cstdint>

@@ -179,7 +179,50 @@ class Notification(harness.EndToEnd):
         [report] = self.told()
         recipient = list(report.iter_parts())[1].get_payload()[1]
         self.assertEqual(recipient["Status"], "4.4.7")
+        self.assertEqual(recipient["Diagnostic-Code"], "smtp;450 4.2.1 busy")
+        self.assertIn(f"127.0.0.1:{self.hop.port} said at last: 450 4.2.1 busy",
+                      list(report.iter_parts())[0].get_content())
+        self.assertIn("450 4.2.1 busy", self.relais.wait_event("failed")["reply"])
+
+    def test_any_next_hop_takes_it(self):
+        """One that knows neither 8BITMIME nor SMTPUTF8, for mail of those who do."""
+        plain = NextHop(self.ports.take(), extensions=("PIPELINING",)).start()
+        self.addCleanup(plain.stop)
+        self.hop.extensions += ["SMTPUTF8"]
+        self.relais.configure(
+            send=[harness.smart_host(self.hop.port),
+                  {"name": "Back", "address_spaces": ["contoso.com"],
+                   "smart_hosts": [f"127.0.0.1:{plain.port}"]}],
+            notifications={"enabled": True})
+        self.relais.start()
+        body = "Subject: k\u00e4se\r\n\r\nk\u00e4se\r\n".encode()
+        self.send(["b@fabrikam.com"], body=body, mail=" BODY=8BITMIME RET=FULL")
+        self.send(["b@fabrikam.com"], body=body)
+        self.refused["k\u00e4the@fabrikam.com"] = "550 5.1.1 nor this one"
+        with Client(self.port) as client:
+            client.expect("EHLO x", 250)
+            client.expect(f"MAIL FROM:<{SENDER}> SMTPUTF8", 250)
+            client.send("RCPT TO:<k\u00e4the@fabrikam.com>\r\n".encode())
+            self.assertTrue(client.reply().startswith("250"))
+            harness.guid_of(client.content(body))
+        harness.wait_until(lambda: len(plain.messages) == 3, 20, "three notifications")
+        self.assertEqual(plain.violations, [])
+        for message in plain.messages:
+            self.assertTrue(message.content.isascii())
+            self.assertIn(b"Subject: k??se", message.content)
+        self.assertIn(rb"Final-Recipient: utf-8;k\x{E4}the@fabrikam.com",
+                      b"".join(m.content for m in plain.messages))
+        self.assertEqual(self.kept(), [])
+
+    def test_our_own_verdict_is_nobody_else_s(self):
+        self.hop.extensions = ["PIPELINING", "DSN"]
+        self.start()
+        self.send(["a@fabrikam.com"], mail=" BODY=8BITMIME")
+        [report] = self.told()
+        recipient = list(report.iter_parts())[1].get_payload()[1]
+        self.assertEqual(recipient["Status"], "5.6.3")
         self.assertNotIn("Remote-MTA", recipient)
+        self.assertNotIn("said", list(report.iter_parts())[0].get_content())
 
     def test_a_notification_that_cannot_be_delivered(self):
         self.refused[SENDER] = "550 5.1.1 the sender does not exist"

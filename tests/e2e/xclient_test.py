@@ -47,9 +47,12 @@ class Xclient(harness.EndToEnd):
                              r"\A220 printers\.contoso\.com ")
             self.assertIn("printers.contoso.com Hello [127.0.0.2]", client.command("EHLO printer"))
             client.message("a@contoso.com", ["b@fabrikam.com"], BODY)
-            # And again, as another.
+            # Once: behind it may come what the printer says.
+            client.expect("XCLIENT ADDR=127.0.0.4", 500)
+            client.quit()
+        with self.proxy() as client:
             client.expect("XCLIENT ADDR=127.0.0.4", 220)
-            client.expect("EHLO web", 250)
+            self.assertNotIn("XCLIENT", client.command("EHLO web"))
             client.expect("MAIL FROM:<a@contoso.com>", 250)
             self.assertEqual(client.command("RCPT TO:<b@fabrikam.com>"),
                              "550 5.7.1 Unable to relay")
@@ -68,7 +71,8 @@ class Xclient(harness.EndToEnd):
             client.expect("XCLIENT ADDR=127.0.0.4 LOGIN=chris+40contoso.com", 220)
             self.assertNotIn("AUTH", client.command("EHLO web"))
             client.message("chris@contoso.com", ["b@fabrikam.com"], BODY)
-            client.expect("XCLIENT LOGIN=[UNAVAILABLE]", 220)
+        with self.proxy() as client:
+            client.expect("XCLIENT ADDR=127.0.0.4 LOGIN=[UNAVAILABLE]", 220)
             client.expect("EHLO web", 250)
             client.expect("MAIL FROM:<a@contoso.com>", 250)
             client.expect("RCPT TO:<b@fabrikam.com>", 550)
@@ -92,6 +96,7 @@ class Xclient(harness.EndToEnd):
         refused = self.relais.wait_event("refused", command="XCLIENT",
                                          reply="421 4.3.2 System not accepting network messages")
         self.assertIn("no connector serves", refused["reason"])
+        self.assertTrue(refused["client"].startswith("192.0.2.1:"), refused)
 
     def test_the_limits_are_those_of_the_client(self):
         self.start(max_inbound_connection_per_source=2)
@@ -99,8 +104,10 @@ class Xclient(harness.EndToEnd):
         first.expect("XCLIENT ADDR=127.0.0.2", 220)
         second.expect("XCLIENT ADDR=127.0.0.2", 220)
         third.expect("XCLIENT ADDR=127.0.0.2", 421)
-        # A place is free as soon as the session is somebody else's.
-        first.expect("XCLIENT ADDR=127.0.0.4", 220)
+        refused = self.relais.wait_event("refused", command="XCLIENT", connector="printers")
+        self.assertTrue(refused["client"].startswith("127.0.0.2:"), refused)
+        self.assertTrue(refused["via"].startswith("127.0.0.5:"), refused)
+        first.quit()
         with self.proxy() as fourth:
             fourth.expect("XCLIENT ADDR=127.0.0.2", 220)
         for client in (first, second, third):
@@ -115,6 +122,7 @@ class Xclient(harness.EndToEnd):
             self.assertEqual(harness.run([harness.BINARY, "reload", "--config",
                                           str(self.relais.config_dir)]).returncode, 0)
             client.expect("XCLIENT ADDR=127.0.0.9", 220)
+        with self.proxy() as client:
             client.expect("XCLIENT ADDR=127.0.0.4", 421)
 
     def test_in_tls(self):

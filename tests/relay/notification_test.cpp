@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -88,7 +89,7 @@ TEST(Notification, TellsOfSuccess) {
                                                      {.action = Action::kDelivered,
                                                       .address = "bob@contoso.com",
                                                       .orcpt = {},
-                                                      .host = "/var/mail/bob",
+                                                      .host = {},
                                                       .reply = "250 written"}};
   const std::string text = notification_text({.id = {},
                                               .fqdn = "relay.contoso.com",
@@ -119,22 +120,29 @@ TEST(Notification, TakesTheStatusFromTheReply) {
 }
 
 TEST(Notification, ReturnsTheHeader) {
-  EXPECT_EQ(header_of("A: b\r\nC: d\r\n\r\ntext\r\n"), "A: b\r\nC: d\r\n");
-  EXPECT_EQ(header_of("A: b\r\n"), "A: b\r\n");
-  EXPECT_EQ(header_of("A: b\r\nC:"), "A: b\r\n");
-  EXPECT_EQ(header_of("no line end"), "");
-  EXPECT_EQ(header_of(""), "");
+  bool is_cut = true;
+  EXPECT_EQ(header_of("A: b\r\nC: d\r\n\r\ntext\r\n", is_cut), "A: b\r\nC: d\r\n");
+  EXPECT_FALSE(is_cut);
+  EXPECT_EQ(header_of("A: b\r\n", is_cut), "A: b\r\n");
+  EXPECT_FALSE(is_cut);
+  EXPECT_EQ(header_of("A: b\r\nC:", is_cut), "A: b\r\n");
+  EXPECT_EQ(header_of("no line end", is_cut), "");
+  EXPECT_EQ(header_of("", is_cut), "");
   std::string large = "A: " + std::string(900, 'x') + "\r\n";
   while (large.size() < 2 * kReturnedMax) large += large;
-  const std::string_view cut = header_of(large);
+  const std::string_view cut = header_of(large, is_cut);
+  EXPECT_TRUE(is_cut);
   EXPECT_LE(cut.size(), kReturnedMax);
   EXPECT_GT(cut.size(), kReturnedMax - 1000);
   EXPECT_TRUE(cut.ends_with("x\r\n"));
 }
 
-TEST(Notification, DeclaresWhatIsMoreThanAscii) {
+TEST(Notification, IsAsciiUnlessItsReaderIsNot) {
   const std::vector<ReportedRecipient> recipients = {
-      {.address = "k\xc3\xa4the@fabrikam.com", .orcpt = {}, .host = {}, .reply = "550 5.1.1 no"}};
+      {.address = "k\xc3\xa4t+\xf0\x9f\x98\x80@fabrikam.com",
+       .orcpt = "utf-8;k\xc3\xa4the@fabrikam.com",
+       .host = {},
+       .reply = "550 5.1.1 n\xc3\xb6"}};
   Notification n{.id = {},
                  .fqdn = "relay.contoso.com",
                  .from = "postmaster@contoso.com",
@@ -142,21 +150,46 @@ TEST(Notification, DeclaresWhatIsMoreThanAscii) {
                  .now = {},
                  .received = {},
                  .envid = {},
-                 .utf8 = true,
                  .recipients = recipients,
                  .returned = "Subject: \xc3\xa4\r\n"};
+  const std::string ascii = notification_text(n);
+  EXPECT_TRUE(std::ranges::all_of(ascii, [](char c) { return c >= 0; })) << ascii;
+  for (const char* line : {"Final-Recipient: utf-8;k\\x{E4}t\\x{2B}\\x{1F600}@fabrikam.com\r\n",
+                           "Original-Recipient: utf-8;k\\x{E4}the@fabrikam.com\r\n",
+                           "Content-Type: message/delivery-status\r\n", "Subject: ??\r\n"})
+    EXPECT_NE(ascii.find(line), std::string::npos) << line << ascii;
+  n.sender = "chr\xc3\xads@contoso.com";
   const std::string utf8 = notification_text(n);
-  for (const char* line : {"Content-Type: message/global-delivery-status\r\n",
-                           "Content-Type: message/global-headers\r\n",
-                           "Final-Recipient: utf-8;k\xc3\xa4the@fabrikam.com\r\n",
-                           "charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n"})
-    EXPECT_NE(utf8.find(line), std::string::npos) << line;
-  n.utf8 = false;
-  n.recipients = {};
-  n.returns_all = true;
-  const std::string eight = notification_text(n);
-  EXPECT_NE(eight.find("Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n"),
-            std::string::npos);
+  for (const char* line :
+       {"Content-Type: message/global-delivery-status\r\n",
+        "Content-Type: message/global-headers\r\n",
+        "Final-Recipient: utf-8;k\xc3\xa4t+\xf0\x9f\x98\x80@fabrikam.com\r\n",
+        "Subject: \xc3\xa4\r\n", "charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n"})
+    EXPECT_NE(utf8.find(line), std::string::npos) << line << utf8;
+}
+
+TEST(Notification, SaysWhatWasSaidLast) {
+  const std::vector<ReportedRecipient> recipients = {{.address = "kate@fabrikam.com",
+                                                      .orcpt = {},
+                                                      .host = "10.0.0.20:25",
+                                                      .reply = "550 4.4.7 message expired",
+                                                      .last = "451 4.2.1 try later"}};
+  const std::string text = notification_text({.id = {},
+                                              .fqdn = "relay.contoso.com",
+                                              .from = "postmaster@contoso.com",
+                                              .sender = "chris@contoso.com",
+                                              .now = {},
+                                              .received = {},
+                                              .envid = {},
+                                              .recipients = recipients,
+                                              .returned = "A: b\r\n",
+                                              .is_cut = true});
+  for (const char* line :
+       {"    550 4.4.7 message expired\r\n    10.0.0.20:25 said at last: 451 4.2.1 try later\r\n",
+        "Status: 4.4.7\r\nRemote-MTA: dns;10.0.0.20:25\r\n"
+        "Diagnostic-Code: smtp;451 4.2.1 try later\r\n",
+        "The beginning of the message's header is below.\r\n"})
+    EXPECT_NE(text.find(line), std::string::npos) << line << text;
 }
 
 }  // namespace

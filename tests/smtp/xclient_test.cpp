@@ -25,6 +25,7 @@ TEST(Xclient, SaysWhoseSessionItIs) {
   EXPECT_EQ(shown("ADDR=[UNAVAILABLE]"), "?");
   EXPECT_EQ(shown("ADDR=[tempunavail] PORT=[UNAVAILABLE]"), "?");
   EXPECT_EQ(shown("LOGIN=chris+40contoso.com"), "- chris@contoso.com");
+  EXPECT_EQ(shown("LOGIN=k+C3+A4the"), "- k\xc3\xa4the");
   EXPECT_EQ(shown("LOGIN=[UNAVAILABLE]"), "-");
   EXPECT_EQ(shown("NAME=spike.example HELO=spike PROTO=smtp"), "-");
 }
@@ -50,6 +51,8 @@ TEST(Xclient, RefusesWhatIsNotQuiteThat) {
                                      "LOGIN=a+00b",
                                      "LOGIN=a+0Ab",
                                      "LOGIN=a+4",
+                                     "LOGIN=k+E4the",
+                                     "LOGIN=a+C2+85",
                                      "LOGIN=a=b",
                                      "LOGIN=\xc3\xa4",
                                      "PROTO=LMTP",
