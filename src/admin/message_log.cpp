@@ -116,7 +116,9 @@ void MessageLog::on_refused(const front::Client& client, std::string_view comman
   if (transaction.has_sender() || command == "MAIL")
     line.text("from", transaction.has_sender() ? transaction.sender() : client.asked_sender);
   if (!recipient.empty()) line.text("to", recipient);
-  line.text("reply", reply_text(reply)).text("reason", reason);
+  // None was said where TLS failed.
+  if (reply.code != 0) line.text("reply", reply_text(reply));
+  line.text("reason", reason);
   if (!client.upstream.empty()) line.text("upstream", client.upstream);
 }
 

@@ -39,6 +39,7 @@ Refusal classify(std::string_view connector, std::string_view command, const smt
   if (command == "connect") return reply.status.subject == 3 ? kConnections : kLimit;
   if (command == "timeout") return kTimeout;
   if (reason.starts_with("limit ")) return kLimit;
+  if (command == "TLS") return kProtocol;
   if (reason.find("milter") != std::string_view::npos) return kMilter;
   if (reason.starts_with("upstream ") || reason.starts_with("no upstream")) return kUpstream;
   if (reply.code == 530 || reply.code == 535) return kAuthentication;

@@ -34,6 +34,7 @@ std::string no_connector(const std::string& name, const std::vector<std::string>
   const std::string_view near =
       config::nearest(name, std::vector<std::string_view>(connectors.begin(), connectors.end()));
   if (!near.empty()) text += fmt::format("; did you mean \"{}\"?", near);
+  if (near.empty()) text += '.';
   return text + fmt::format(" There {}: \"{}\"", connectors.size() == 1 ? "is" : "are",
                             fmt::join(connectors, "\", \""));
 }

@@ -99,8 +99,10 @@ void Usage::on_refused(const front::Client& client, std::string_view command,
                        const smtp::Transaction& /*transaction*/, std::string_view /*recipient*/,
                        const smtp::Reply& reply, std::string_view reason) {
   std::string text;
-  append_reply(text, reply, true);
-  text.resize(text.size() - 2);  // without CRLF
+  if (reply.code != 0) {
+    append_reply(text, reply, true);
+    text.resize(text.size() - 2);  // without CRLF
+  }
   count_refusal(client, classify(client.connector, command, reply, reason), text, reason);
 }
 

@@ -8,9 +8,9 @@ namespace relais::auth {
 
 Request::~Request() { wipe(password); }
 
-void Request::finish(Outcome outcome) {
+void Request::finish(Outcome outcome, const std::string& account) {
   wipe(password);
-  if (answer) std::exchange(answer, nullptr)(outcome);
+  if (answer) std::exchange(answer, nullptr)(outcome, account);
 }
 
 }  // namespace relais::auth

@@ -27,14 +27,16 @@ struct Request {
   IpAddress local;
   bool in_tls = false;
   std::shared_ptr<std::atomic<bool>> gone;  // true: nobody waits for the answer any more; or null
-  std::function<void(Outcome)> answer;      // called once, from any thread
+  // Called once, from any thread. `user`: whose account it is, where that is known by another name
+  // than the one that was tried; else empty.
+  std::function<void(Outcome, const std::string& user)> answer;
 
   Request() = default;
   Request(Request&&) = default;
   Request& operator=(Request&&) = default;
   ~Request();
   // Wipes the password first.
-  void finish(Outcome outcome);
+  void finish(Outcome outcome, const std::string& account = {});
 };
 
 // What an operator should know, in one line: called from any thread.

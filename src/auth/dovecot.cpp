@@ -34,6 +34,16 @@ bool is_temporary(std::string_view fields) {
   return false;
 }
 
+// The account, which may have another name than the one that was typed (username_format).
+std::string user_in(std::string_view fields) {
+  constexpr std::string_view kUser = "user=";
+  while (!fields.empty()) {
+    const std::string_view field = take_field(fields);
+    if (field.starts_with(kUser)) return std::string(field.substr(kUser.size()));
+  }
+  return {};
+}
+
 }  // namespace
 
 DovecotDialogue::DovecotDialogue(uint32_t process_id) {
@@ -74,7 +84,7 @@ bool DovecotDialogue::take(std::string_view line, std::vector<Answer>& answers) 
   uint32_t id = 0;
   if (!parse_number(take_field(line), id)) return fail("sent an answer without a number");
   const Outcome refused = more || is_temporary(line) ? Outcome::kUnavailable : Outcome::kNo;
-  answers.push_back({id, yes ? Outcome::kYes : refused});
+  answers.push_back({id, yes ? Outcome::kYes : refused, yes ? user_in(line) : std::string{}});
   return true;
 }
 

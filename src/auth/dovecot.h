@@ -17,6 +17,7 @@ class DovecotDialogue {
   struct Answer {
     uint32_t id = 0;
     Outcome outcome = Outcome::kNo;
+    std::string user = {};  // as Dovecot knows it, of a yes; empty: it did not say
   };
 
   explicit DovecotDialogue(uint32_t process_id);

@@ -169,7 +169,7 @@ void DovecotClient::receive(Link& link) {
 void DovecotClient::answer(Link& link, const DovecotDialogue::Answer& answer) {
   const auto found = link.asked.find(answer.id);
   if (found == link.asked.end()) return;  // it was too late
-  found->second.request.finish(answer.outcome);
+  found->second.request.finish(answer.outcome, answer.user);
   link.asked.erase(found);
   const std::lock_guard lock(mutex_);
   --pending_;

@@ -209,7 +209,9 @@ bool is_chosen_by_client(const Limit& limit) {
 // Somebody who has proved nothing takes another sender for each message, unless another limit
 // counts all of them together.
 void check_senders(const ReceiveDraft& connector, const Place& file) {
-  if (connector.session_principal() != policy::Principal::kAnonymous) return;
+  const auto principal = connector.session_principal();
+  const bool may_send = has(connector.rights_of(principal), policy::Right::kSubmit);
+  if (principal != policy::Principal::kAnonymous || !may_send) return;
   const auto all = policy::limits_of(connector);
   for (size_t i = 0; i < all.size(); ++i) {
     const Limit& limit = all[i];

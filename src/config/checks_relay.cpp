@@ -129,10 +129,25 @@ void check_auth_mechanism(const ReceiveDraft& connector, const Place& place) {
         .error(Rule::kAuthMechanism, "TLS is required and auth_mechanism does not contain Tls",
                "Add \"Tls\" to auth_mechanism");
   }
-  if (connector.domain_secure && connector.domain_secure_domains.empty()) {
+  const bool lists = connector.lines.has("domain_secure_domains");
+  if (connector.domain_secure && !lists) {
     key_of(place, connector.lines, "domain_secure_enabled")
         .error(Rule::kAuthMechanism, "domain security of no domain",
                "Write domain_secure_domains = [\"partner.com\"], whose certificates count");
+  }
+  if (!connector.domain_secure && !connector.domain_secure_domains.empty()) {
+    key_of(place, connector.lines, "domain_secure_domains")
+        .warning(Rule::kAuthMechanism, "has no effect without domain_secure_enabled = true",
+                 "Write domain_secure_enabled = true, or take the list away");
+  }
+  const bool submits =
+      policy::has(connector.rights_of(policy::Principal::kPartnerServers), policy::Right::kSubmit);
+  if (connector.domain_secure && !submits) {
+    key_of(place, connector.lines, "domain_secure_enabled")
+        .warning(Rule::kAuthMechanism,
+                 "whoever shows its certificate runs as MS Exchange\\Partner Servers, who may not "
+                 "send mail here",
+                 "Add \"Partners\" to permission_groups");
   }
   if (connector.domain_secure && !has(AuthMechanism::kTls)) {
     key_of(place, connector.lines, "domain_secure_enabled")

@@ -209,8 +209,12 @@ void read_trusted_proxies(const Value& value, const Place& place, ReceiveDraft& 
 void read_secure_domains(const Value& value, const Place& place, ReceiveDraft& connector) {
   const bool is_list =
       for_each_string(value, place, [&](const std::string& text, auto, auto, auto at) {
-        auto domain = parse_domain_name(text);
-        if (domain) {
+        auto domain = parse_domain_name(text.starts_with("*.") ? text.substr(2) : text);
+        if (domain && domain->find('.') == std::string::npos) {
+          at().wrong(fmt::format("'{}': certificates of a whole top-level domain", text));
+        } else if (domain && text.starts_with("*.")) {
+          at().wrong(fmt::format("'{}': '{}' stands for all below it already", text, *domain));
+        } else if (domain) {
           connector.domain_secure_domains.push_back(std::move(*domain));
         } else {
           at().wrong(fmt::format("'{}': {}", text, domain.error()));

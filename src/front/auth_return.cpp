@@ -4,11 +4,11 @@
 
 namespace relais::front {
 
-std::function<void(auth::Outcome)> AuthReturn::answer_to(Handle session) {
-  return [self = shared_from_this(), session](auth::Outcome outcome) {
+std::function<void(auth::Outcome, const std::string&)> AuthReturn::answer_to(Handle session) {
+  return [self = shared_from_this(), session](auth::Outcome outcome, const std::string& user) {
     const std::lock_guard lock(self->mutex_);
     if (self->mailbox_ == nullptr) return;
-    auto answer = std::make_shared<AuthAnswer>(AuthAnswer{session, outcome});
+    auto answer = std::make_shared<AuthAnswer>(AuthAnswer{session, outcome, user});
     self->mailbox_->post({.kind = ring::Letter::Kind::kAuth, .object = std::move(answer)});
   };
 }

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 
 #include "auth/authenticator.h"
 #include "base/slab.h"
@@ -16,6 +17,7 @@ namespace relais::front {
 struct AuthAnswer {
   Handle session;
   auth::Outcome outcome = auth::Outcome::kUnavailable;
+  std::string user = {};  // as the authenticator knows it, where that is another name
 };
 
 class AuthReturn : public std::enable_shared_from_this<AuthReturn> {
@@ -23,7 +25,7 @@ class AuthReturn : public std::enable_shared_from_this<AuthReturn> {
   // Null: answers are lost.
   explicit AuthReturn(ring::Mailbox* mailbox) : mailbox_(mailbox) {}
   // For any thread, now or later.
-  [[nodiscard]] std::function<void(auth::Outcome)> answer_to(Handle session);
+  [[nodiscard]] std::function<void(auth::Outcome, const std::string&)> answer_to(Handle session);
   // From here on answers are lost.
   void close();
 

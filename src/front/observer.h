@@ -42,7 +42,8 @@ class Observer : public upstream::Observer {
   // 250 has been said: the message is durable, or client.upstream has it.
   virtual void on_taken(const Client& client, const smtp::Transaction& transaction, const Guid& id,
                         uint64_t octets, const smtp::Reply& reply, Duration since_mail) = 0;
-  // A command (or a whole message, or the connection) was refused. `recipient`: of a RCPT.
+  // A command (or a whole message, or the connection) was refused. `recipient`: of a RCPT. `reply`:
+  // code 0 when nobody was answered (a TLS handshake that failed).
   virtual void on_refused(const Client& client, std::string_view command,
                           const smtp::Transaction& transaction, std::string_view recipient,
                           const smtp::Reply& reply, std::string_view reason) = 0;

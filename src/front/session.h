@@ -61,8 +61,9 @@ struct SessionTls {
   explicit SessionTls(std::shared_ptr<const tls::ServerContext> context)
       : stream(std::move(context)) {}
   tls::Stream stream;
-  bool implicit = false;  // from the first octet on: the greeting comes behind the handshake
-  std::string plain;      // what was said before, and still goes out in the clear
+  bool implicit = false;   // from the first octet on: the greeting comes behind the handshake
+  std::string plain;       // what was said before, and still goes out in the clear
+  std::string no_partner;  // why the client is none, where certificates are asked for
   std::unique_ptr<char[]> memory;  // plaintext that the server reads: kRecordMax octets, or none
   bool fed = false;                // input[0] is lent to the stream
   bool ended = false;              // nothing more comes, or it has failed

@@ -71,9 +71,11 @@ void Front::answer(Session& session, const policy::Decision& decision, const smt
                    std::string_view command, std::string_view recipient) {
   const smtp::Reply reply = reply_of(decision, accepted);
   if (!decision.allowed) {
+    std::string reason(decision.reason);
+    if (decision.needs_proof && session.tls != nullptr) (reason += ": ") += session.tls->no_partner;
     observer_.on_refused(client_of(session), command, session.server.transaction(), recipient,
-                         reply, decision.reason);
-    note(session, decision.reason, "refused");
+                         reply, reason);
+    note(session, reason, "refused");
   }
   const size_t replies_before = session.server.output().size();
   session.server.answer({reply});

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "front/auth_return.h"
 #include "front/front.h"
+#include "smtp/command_line.h"
 
 namespace relais::front {
 
@@ -64,6 +65,8 @@ void Front::on_auth_answer(const AuthAnswer& answer) {
   // Gone, or told in the meantime that it takes too long.
   if (session == nullptr || session->closing || !session->server.awaits_answer()) return;
   session->auth_gone.reset();
+  // One account counts as one, by whatever name it was called.
+  if (!answer.user.empty() && smtp::is_clean_utf8(answer.user)) session->user = answer.user;
   on_auth_outcome(*session, answer.outcome, "nobody can say whether the password is right");
   step(*session);
 }

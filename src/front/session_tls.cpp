@@ -111,13 +111,22 @@ void Front::recognize_partner(Session& session) {
   const policy::ReceiveConnector& connector = session.receive_connector();
   if (!connector.domain_secure) return;
   const auto shown = session.tls->stream.peer_certificate();
-  if (!shown) return note(session, "no certificate was shown", "domain security");
-  if (!shown->trusted) return note(session, shown->problem, "domain security");
-  for (const std::string& name : shown->dns_names) {
-    session.partner = policy::secure_domain_of(connector.domain_secure_domains, name);
-    if (!session.partner.empty()) break;
+  std::string& problem = session.tls->no_partner;
+  if (!shown) {
+    problem = "it has shown no certificate";
+  } else if (!shown->trusted) {
+    problem = "its certificate is not trusted: " + shown->problem;
+  } else if (shown->not_after <= loop_.wall_now()) {
+    problem = "its certificate has expired";  // a ticket may be younger than that
+  } else {
+    for (const std::string& name : shown->dns_names) {
+      session.partner = policy::secure_domain_of(connector.domain_secure_domains, name);
+      if (!session.partner.empty()) break;
+    }
+    if (session.partner.empty())
+      problem = "its certificate is of no domain in domain_secure_domains: " + shown->subject;
   }
-  if (session.partner.empty()) return note(session, shown->subject, "domain security: not listed");
+  if (!problem.empty()) return note(session, problem, "domain security");
   become(session, policy::Principal::kPartnerServers);
   note(session, session.partner, "domain security");
   if (session.dialogue != nullptr) note_rights(session);
@@ -129,8 +138,8 @@ void Front::recognize_partner(Session& session) {
 void Front::end_tls(Session& session) {
   const bool told = std::exchange(session.tls->ended, true);
   if (!told && session.tls->stream.state() == Stream::State::kFailed) {
-    observer_.on_refused(client_of(session), "TLS", session.server.transaction(), {},
-                         smtp::replies::kTlsUnavailable, session.tls->stream.failure());
+    observer_.on_refused(client_of(session), "TLS", session.server.transaction(), {}, {},
+                         session.tls->stream.failure());  // nobody is answered
     note(session, session.tls->stream.failure(), "TLS handshake failed");
   }
   drop_input(session);

@@ -15,17 +15,12 @@
 namespace relais {
 namespace {
 
-constexpr int kReloadWait = 60'000;  // milliseconds; a million ranges take some seconds
+constexpr int kReloadWait = 30'000;  // milliseconds; a million ranges take some seconds
 
 std::optional<admin::ServerState> server_of(std::string_view command, const std::string& folder,
                                             const std::string& data_dir) {
   auto server = shell::running_server(data_dir, folder);
-  if (!server) {
-    admin::say(
-        "relais {}: no server runs with the configuration in {} (data_dir {}). Has data_dir been "
-        "edited, or --config forgotten?\n",
-        command, folder, data_dir);
-  }
+  if (!server) admin::say("relais {}: {}\n", command, shell::why_no_server(data_dir, folder));
   return server;
 }
 
@@ -44,8 +39,8 @@ int reload(const std::string& folder) {
   }
   if (!reloaded.answered) {
     admin::say(
-        "relais reload: the running server (process {}) has not answered for {} s; its standard "
-        "error says what became of it\n",
+        "relais reload: the running server (process {}) has not answered for {} s: it is draining, "
+        "or has much to read; its standard error says what became of it\n",
         server->pid, kReloadWait / 1000);
     return 1;
   }

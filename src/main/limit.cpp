@@ -184,9 +184,9 @@ int limit(const LimitArguments& arguments) {
   const auto server = shell::running_server(settings.data_dir, arguments.folder);
   if (!server) {
     return no_limit(
-        fmt::format("no server runs with the configuration in {} (data_dir {}); a limit is "
-                    "overridden on a running server. For good, edit the connector's file",
-                    arguments.folder, settings.data_dir));
+        fmt::format("{}; a limit is overridden on a running server. For good, edit the connector's "
+                    "file",
+                    shell::why_no_server(settings.data_dir, arguments.folder)));
   }
   return lists ? list_limits(arguments, settings.data_dir, *server)
                : change_limit(arguments, *request, settings, *server);

@@ -89,7 +89,7 @@ int run(int argc, char** argv) {
   stats
       ->add_option("--top", stats_options.top,
                    "so many ranges and clients a connector (10; all of them with --json)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(0, 1'000'000));
   stats->add_flag("--json", stats_options.json, "for machines");
   CLI::App* explain = with_config(app.add_subcommand(
       "explain", "what would happen to a client, and why; exit status 1 if it is refused"));
@@ -144,7 +144,7 @@ int run(int argc, char** argv) {
       ->check(CLI::Range(1, 3600));
   top->add_option("--top", top_options.top, "so many sources of each limit")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(0, 1'000'000));
   top->add_flag("--once", top_options.once, "one frame, without escapes");
   top->add_flag("--json", top_options.json, "a JSON object a line; with --once one");
   CLI::App* trace = with_config(app.add_subcommand(
@@ -154,7 +154,7 @@ int run(int argc, char** argv) {
       ->required();
   trace->add_option("--connector", trace_options.connector, "of this Receive connector only");
   trace->add_option("--count", trace_options.count, "end when so many sessions have ended")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 1'000'000'000));
   trace->add_option("--seconds", trace_options.seconds, "end after so long")
       ->check(CLI::Range(1, 86'400));
   trace->add_flag("--json", trace_options.json, "one JSON object a line");
@@ -165,7 +165,7 @@ int run(int argc, char** argv) {
       ->required();
   replay->add_option("--top", replayed.top, "so many sources of each limit")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(0, 1'000'000));
   replay->add_flag("--json", replayed.json, "as one JSON object");
   const CLI::App* version = app.add_subcommand("version", "print the version");
   app.set_version_flag("--version", "relais " RELAIS_VERSION, "print the version");

@@ -67,8 +67,9 @@ std::optional<std::string> ask_for(const char* prompt) {
 std::optional<std::string> read_password(bool from_stdin) {
   std::string password;
   if (from_stdin) {
-    if (!std::getline(std::cin, password)) return std::nullopt;
-    return password;
+    if (std::getline(std::cin, password)) return password;
+    (void)fail("there is no password on standard input; nothing was changed");
+    return std::nullopt;
   }
   const SilentTerminal silent;
   const auto first = ask_for("New password: ");

@@ -124,8 +124,10 @@ Decision Snapshot::mail(uint32_t connector_index, Principal principal,
             550,
             {5, 7, 1},
             "A certificate of the sender's domain is required",
-            "the sender's domain is one of domain_secure_domains, and the client has shown no "
-            "trusted certificate of it"};
+            "the sender's domain is one of domain_secure_domains, and the client has not proved "
+            "that it is of it",
+            0,
+            true};
   }
   const AcceptedDomain* domain = domains_.find(sender_domain);
   if (domain == nullptr) {

@@ -23,9 +23,10 @@ struct Decision {
   bool allowed = false;
   uint16_t code = 0;
   uint8_t enhanced[3] = {0, 0, 0};
-  std::string_view text;    // static
-  std::string_view reason;  // static, for people: "recipient domain is accepted (Authoritative)"
-  Rights missing = 0;       // the right with which it would have been allowed
+  std::string_view text;     // static
+  std::string_view reason;   // static, for people: "recipient domain is accepted (Authoritative)"
+  Rights missing = 0;        // the right with which it would have been allowed
+  bool needs_proof = false;  // or the certificate
 };
 
 // What a session has shown of itself beside its principal.

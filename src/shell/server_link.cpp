@@ -68,6 +68,19 @@ std::optional<admin::ServerState> running_server(const std::string& data_dir,
   return state;
 }
 
+std::string why_no_server(const std::string& data_dir, const std::string& config_folder) {
+  std::error_code failed;
+  if (!std::filesystem::is_directory(config_folder, failed))
+    return fmt::format("there is no folder {}", config_folder);
+  const std::string lock = data_dir + "/lock";
+  if (access(lock.c_str(), R_OK) != 0 && errno == EACCES) {
+    return fmt::format("{}: {}: only the server's own user and root can ask it", lock,
+                       std::strerror(EACCES));
+  }
+  return fmt::format("no server runs with the configuration in {} (data_dir {})", config_folder,
+                     data_dir);
+}
+
 Reloaded ask_to_reload(const std::string& data_dir, const admin::ServerState& server,
                        int milliseconds) {
   Reloaded reloaded;
@@ -75,11 +88,15 @@ Reloaded ask_to_reload(const std::string& data_dir, const admin::ServerState& se
     reloaded.problem = std::strerror(errno);
     return reloaded;
   }
-  reloaded.answered = wait_for(milliseconds, [&] {
+  (void)wait_for(milliseconds, [&] {
     const auto state = read_state(data_dir);
-    if (!state || state->pid != server.pid || state->generation <= server.generation) return false;
-    reloaded.state = *state;
-    return true;
+    if (state && state->pid == server.pid && state->generation > server.generation) {
+      reloaded.answered = true;
+      reloaded.state = *state;
+    } else if (kill(static_cast<pid_t>(server.pid), 0) != 0 && errno == ESRCH) {
+      reloaded.problem = "it has ended";
+    }
+    return reloaded.answered || !reloaded.problem.empty();
   });
   return reloaded;
 }

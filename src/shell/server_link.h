@@ -15,10 +15,15 @@ namespace relais::shell {
 [[nodiscard]] std::optional<admin::ServerState> running_server(const std::string& data_dir,
                                                                const std::string& config_folder);
 
+// Why running_server() finds none, in words that follow a command's name: "no server runs with the
+// configuration in ...", or what keeps us from knowing.
+[[nodiscard]] std::string why_no_server(const std::string& data_dir,
+                                        const std::string& config_folder);
+
 struct Reloaded {
   bool answered = false;  // in time
   admin::ServerState state;
-  std::string problem;  // why it was not even asked
+  std::string problem;  // why it was not even asked, or that it has ended since
 };
 // Asks it to reload and waits for its word.
 [[nodiscard]] Reloaded ask_to_reload(const std::string& data_dir, const admin::ServerState& server,

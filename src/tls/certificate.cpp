@@ -155,6 +155,8 @@ std::string subject_of(const X509& certificate) {
   return {text, static_cast<size_t>(std::max(octets, 0L))};
 }
 
+WallTime not_after(const X509& certificate) { return wall_time(X509_get0_notAfter(&certificate)); }
+
 std::optional<Identity> load_identity(const std::string& certificate_file,
                                       const std::string& key_file, WallTime now,
                                       std::vector<Finding>& findings) {

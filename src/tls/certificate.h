@@ -31,6 +31,8 @@ struct Identity {
 [[nodiscard]] std::vector<std::string> dns_names(const X509& certificate);
 // The same for the mail addresses, without the common name.
 [[nodiscard]] std::vector<std::string> mail_addresses(const X509& certificate);
+// Its own end; far away where it has none.
+[[nodiscard]] WallTime not_after(const X509& certificate);
 // RFC 4514 text, UTF-8; controls are escaped.
 [[nodiscard]] std::string subject_of(const X509& certificate);
 

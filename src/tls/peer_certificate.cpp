@@ -30,6 +30,7 @@ PeerCertificate describe_peer(const x509_st& certificate, long verify_result) {
   peer.subject = subject_of(certificate);
   peer.dns_names = dns_names(certificate);
   peer.mail_addresses = mail_addresses(certificate);
+  peer.not_after = not_after(certificate);
   peer.sha256 = fingerprint(certificate);
   return peer;
 }

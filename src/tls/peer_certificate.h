@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
+
 struct x509_st;
 
 namespace relais::tls {
@@ -15,6 +17,7 @@ struct PeerCertificate {
   std::string subject;                 // "CN=app17.contoso.com,O=Contoso" (RFC 4514)
   std::vector<std::string> dns_names;  // subject alternative names, else the common name
   std::vector<std::string> mail_addresses;
+  WallTime not_after;
   std::string sha256;  // fingerprint: 64 hexadecimal digits in lower case
 };
 

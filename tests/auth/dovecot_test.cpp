@@ -147,7 +147,7 @@ class PlayedDovecot {
 Outcome ask(DovecotClient& client) {
   std::promise<Outcome> answered;
   Request request = request_of("kate", "secret");
-  request.answer = [&](Outcome outcome) { answered.set_value(outcome); };
+  request.answer = [&](Outcome outcome, const std::string&) { answered.set_value(outcome); };
   EXPECT_TRUE(client.submit(std::move(request)));
   return answered.get_future().get();
 }

@@ -38,7 +38,7 @@ std::future<Outcome> ask(PasswordAuthenticator& authenticator, const std::string
   request.user = user;
   request.password = password;
   request.client = IpAddress::v4(client);
-  request.answer = [answered](Outcome outcome) { answered->set_value(outcome); };
+  request.answer = [answered](Outcome outcome, const std::string&) { answered->set_value(outcome); };
   EXPECT_TRUE(authenticator.submit(std::move(request)));
   return answered->get_future();
 }
@@ -119,7 +119,7 @@ TEST_F(password_authenticator, nothing_is_hashed_for_those_who_have_gone) {
   request.user = "kate";
   request.password = "secret";
   request.gone = std::make_shared<std::atomic<bool>>(true);
-  request.answer = [&](Outcome outcome) { answered.set_value(outcome); };
+  request.answer = [&](Outcome outcome, const std::string&) { answered.set_value(outcome); };
   ASSERT_TRUE(authenticator->submit(std::move(request)));
   EXPECT_EQ(answered.get_future().get(), Outcome::kUnavailable);
 }

@@ -15,6 +15,10 @@ constexpr const char* kServerKeys =
     "fqdn, cores, data_dir, log_file, audit_log, drain_timeout, watch_config, "
     "max_connection_rate_per_minute, max_sessions, receive_buffers, message_memory";
 
+const std::string kPartnersMaySend =
+    "[[permission]]\nuser = 'MS Exchange\\Partner Servers'\n"
+    "extended_rights = [\"ms-Exch-SMTP-Submit\"]";
+
 TEST(Mistakes, InTheSectionsOfTheMainFile) {
   const std::string known = std::string("Known here: ") + kServerKeys + '.';
   const std::pair<const char*, std::string> cases[] = {
@@ -404,11 +408,15 @@ TEST(Mistakes, InWhatTheConnectorDoes) {
        "auth_mechanism."},
       {"domain_secure_enabled",
        "domain_secure_enabled = true\nauth_mechanism = [\"None\"]\n"
-       "domain_secure_domains = [\"partner.com\"]",
+       "domain_secure_domains = [\"partner.com\"]\n" +
+           kPartnersMaySend,
        "5: domain_secure_enabled: domain security needs Tls in auth_mechanism. Add \"Tls\" to "
        "auth_mechanism."},
-      {"domain_secure_domains", "domain_secure_domains = [\"partner\", \"10.0.0.1\"]",
-       "5: domain_secure_domains[1]: '10.0.0.1': an IP address, not a domain name. Write a list "
+      {"domain_secure_domains", "domain_secure_domains = [\"partner.com\"]",
+       "5: warning: domain_secure_domains: has no effect without domain_secure_enabled = true. "
+       "Write domain_secure_enabled = true, or take the list away."},
+      {"domain_secure_domains", "domain_secure_domains = [\"10.0.0.1\"]\n" + kPartnersMaySend,
+       "5: domain_secure_domains[0]: '10.0.0.1': an IP address, not a domain name. Write a list "
        "of domains, such as [\"partner.com\"]."},
       {"chunking_enabled", "chunking_enabled = false",
        "5: chunking_enabled: BINARYMIME cannot be offered without CHUNKING (RFC 3030). Write "

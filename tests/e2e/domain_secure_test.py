@@ -91,6 +91,12 @@ class DomainSecure(harness.EndToEnd):
         self.refused(self.client(self.issue("mx.contoso.org")))      # trusted, and another's
         self.refused(self.client(self.issue("notpartner.com")))
         self.refused(self.client(self.issue("mx.partner.com", trusted=False)))
+        harness.wait_until(lambda: len(self.relais.events("refused")) >= 12, 10, "refusals")
+        reasons = " ".join(event["reason"] for event in self.relais.events("refused"))
+        for words in ("it has shown no certificate",
+                      "its certificate is of no domain in domain_secure_domains: O=Partner",
+                      "its certificate is not trusted: self-signed certificate"):
+            self.assertIn(words, reasons)
         with Client(self.port) as clear:
             clear.expect("EHLO x", 250)
             self.refused(clear)
