@@ -38,7 +38,9 @@ std::future<Outcome> ask(PasswordAuthenticator& authenticator, const std::string
   request.user = user;
   request.password = password;
   request.client = IpAddress::v4(client);
-  request.answer = [answered](Outcome outcome, const std::string&) { answered->set_value(outcome); };
+  request.answer = [answered](Outcome outcome, const std::string&) {
+    answered->set_value(outcome);
+  };
   EXPECT_TRUE(authenticator.submit(std::move(request)));
   return answered->get_future();
 }
