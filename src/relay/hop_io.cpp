@@ -122,7 +122,7 @@ bool SmartHosts::act(HopSession& session, const smtp::ClientEvent& event) {
       session.ready = true;
       if (session.tls != nullptr) keep_tickets(session);
       --routes_[session.route].connecting;
-      host_answered(session);
+      host_ready(session);
       arm_timer(session, kIdle);
       if (draining_) {
         session.quitting = true;
@@ -135,6 +135,7 @@ bool SmartHosts::act(HopSession& session, const smtp::ClientEvent& event) {
       begin_close(session, obstacle(session, event));
       return false;
     case Kind::kRecipientResult: {
+      if (!event.ours) mail_answered(session);
       Job* job = desk_.jobs.get(session.jobs.front());
       const Fate fate = fate_of(event.reply.code);
       // A positive answer is only half of it: the final dot decides.
@@ -353,6 +354,11 @@ void SmartHosts::begin_close(HopSession& session, std::string_view why) {
   if (!session.ready) {
     --route.connecting;
     if (!draining_) give_up(session, why);
+  } else if (!session.answered && !session.quitting && !draining_) {
+    // Once is no matter: a connection may have been idle for too long. What was begun on it is
+    // tried again at once.
+    Host& host = host_of(session);
+    if (++host.fruitless > 1) mark_down(route, host, why);
   }
   bool oldest = true;
   while (!session.jobs.empty()) {

@@ -53,7 +53,8 @@ struct HopSession {
   bool receiving = false;
   bool parked = false;
   bool sending = false;
-  bool ready = false;  // hello is done
+  bool ready = false;     // hello is done
+  bool answered = false;  // and a command of a transaction was answered
   bool quitting = false;
   bool closing = false;
   bool peer_gone = false;      // whatever is sent, nobody reads it

@@ -211,16 +211,24 @@ void SmartHosts::mark_down(Route& route, Host& host, std::string_view why, Durat
                          desk_.loop.wall_now() + wait);
 }
 
-void SmartHosts::host_answered(HopSession& session) {
+void SmartHosts::host_ready(HopSession& session) {
   Host& host = host_of(session);
   Route& route = routes_[session.route];
-  if (host.failures > 0) desk_.observer.on_host(route.connector->name, host.name, true, {}, {});
-  host.failures = 0;
   host.retry_at = {};
-  host.why.clear();
   host.proven = true;
   route.down = false;
   desk_.loop.cancel_timer(route.timer);
+}
+
+// Only that shows that it is well: one that says hello and hangs up is not.
+void SmartHosts::mail_answered(HopSession& session) {
+  if (session.answered) return;
+  session.answered = true;
+  Host& host = host_of(session);
+  if (host.failures > 0)
+    desk_.observer.on_host(routes_[session.route].connector->name, host.name, true, {}, {});
+  host.failures = host.fruitless = 0;
+  host.why.clear();
 }
 
 // No host can be used: what waits in memory goes back to the log, and one timer waits for the first

@@ -65,10 +65,11 @@ class SmartHosts {
     Endpoint endpoint;
     std::string name;
     uint32_t connections = 0;
-    uint32_t failures = 0;  // in a row
-    Instant retry_at;       // not before; 0: usable
-    std::string why;        // of the last failure; empty: it has answered since
-    bool proven = false;    // one connection has become ready since the last failure
+    uint32_t failures = 0;   // in a row
+    uint32_t fruitless = 0;  // connections in a row that were ready and answered no command of mail
+    Instant retry_at;        // not before; 0: usable
+    std::string why;         // of the last failure; empty: it has answered since
+    bool proven = false;     // one connection has become ready since the last failure
     Instant in_clear_until;
     tls::Session tickets;  // what the next handshake may resume
   };
@@ -91,7 +92,8 @@ class SmartHosts {
   [[nodiscard]] Host* choose_host(Route& route);
   [[nodiscard]] bool connect(uint32_t route);
   void mark_down(Route& route, Host& host, std::string_view why, Duration at_least = {});
-  void host_answered(HopSession& session);
+  void host_ready(HopSession& session);
+  void mail_answered(HopSession& session);
   void park_all(uint32_t route);
   Job* take_pending(Route& route);
 

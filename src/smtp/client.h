@@ -198,6 +198,7 @@ class Client {
   ClientEvent next_given_up();
   ClientEvent finish(const PeerReply& reply);
   ClientEvent stop(Kind kind, const PeerReply& reply, Stage stage = Stage::kSession);
+  ClientEvent unasked(const PeerReply& reply);
   void keep_refusal(const PeerReply& reply);
   [[nodiscard]] PeerReply refusal() const { return {refusal_code_, refusal_text_}; }
 

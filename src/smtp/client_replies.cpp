@@ -60,7 +60,7 @@ ClientEvent Client::on_reply(const PeerReply& reply) {
     default:
       break;
   }
-  if (in_flight_ == 0) return stop(Kind::kUnusable, reply);  // nobody asked
+  if (in_flight_ == 0) return unasked(reply);
   return on_transaction_reply(reply);
 }
 
@@ -106,7 +106,7 @@ ClientEvent Client::on_transaction_reply(const PeerReply& reply) {
     case Await::kContent:
       return finish(reply);
     default:
-      return stop(Kind::kUnusable, reply);  // a reply while the content is still on its way
+      return unasked(reply);  // while the content is still on its way
   }
 }
 
@@ -210,6 +210,13 @@ ClientEvent Client::stop(Kind kind, const PeerReply& reply, Stage stage) {
   input_ = {};
   lines_.reset();
   return {.kind = kind, .reply = reply, .stage = stage};
+}
+
+// The server is out of step, and no reply of it can be taken for the answer to anything.
+ClientEvent Client::unasked(const PeerReply& reply) {
+  refusal_text_ = "a reply that nobody asked for: " + std::to_string(reply.code) + ' ';
+  refusal_text_ += reply.text;
+  return stop(Kind::kUnusable, {0, refusal_text_});
 }
 
 void Client::keep_refusal(const PeerReply& reply) {

@@ -55,6 +55,46 @@ class Trouble(harness.EndToEnd):
         self.hop.start()
         self.settle([f"u{n}@fabrikam.com" for n in range(20)])
 
+    def test_says_hello_and_one_reply_too_many_or_hangs_up(self):
+        """It is as good as down: left alone for a growing time, and told so."""
+        for name, behind in (("a reply that nobody asked for: 250 more", b"250 more\r\n"),
+                             ("421 timeout", b"421 timeout\r\n"), ("closed the connection", b"")):
+            with self.subTest(name):
+                connections = []
+                listener = socket.create_server(("127.0.0.1", self.hop.port))
+
+                def serve():
+                    while True:
+                        try:
+                            connection, _ = listener.accept()
+                        except OSError:
+                            return
+                        connections.append(time.monotonic())
+                        connection.sendall(b"220 hop\r\n")
+                        connection.recv(1000)
+                        connection.sendall(b"250 hop\r\n" + behind)
+                        connection.shutdown(socket.SHUT_WR)
+                        connection.recv(1000)
+                        connection.close()
+
+                thread = threading.Thread(target=serve, daemon=True)
+                thread.start()
+                self.relais.log_file.unlink(missing_ok=True)
+                self.relais.configure(send=[harness.smart_host(self.hop.port)],
+                                      retry={"first": "200ms", "max": "1s", "expire_after": "6s"})
+                self.relais.start()
+                for n in range(3):
+                    self.send([f"u{n}@fabrikam.com"])
+                down = self.relais.wait_event("host down")
+                self.assertIn(name, down["reply"])
+                harness.wait_until(lambda: len(self.relais.events("failed")) == 3, 30, "the end")
+                self.assertIn(name, self.relais.events("failed")[0]["reply"])
+                self.assertLess(len(connections), 25)
+                self.relais.stop()
+                listener.shutdown(socket.SHUT_RDWR)
+                listener.close()
+                thread.join()
+
     def test_hangs_up_before_its_hello(self):
         # As a load balancer without a backend does. The host is left alone for a growing time.
         connections = []

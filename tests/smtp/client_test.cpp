@@ -125,7 +125,8 @@ TEST(Client, FindsAServerUnusable) {
       {"220 hop\r\n354 go\r\n", "unusable 354 go"},
       {"SSH-2.0-OpenSSH_9.2\r\n", "unusable 0 malformed reply"},
       {"220 hop\r\n250-a\r\n220 b\r\n", "unusable 0 malformed reply"},
-      {"220 hop\r\n250 hop\r\n250 one too many\r\n", "unusable 250 one too many"},
+      {"220 hop\r\n250 hop\r\n250 one too many\r\n",
+       "unusable 0 a reply that nobody asked for: 250 one too many"},
   };
   for (const Case& c : kCases) {
     for (size_t cut = 0; cut <= c.replies.size(); ++cut) {
@@ -299,7 +300,8 @@ TEST(Client, FindsAReplyBeforeItsContentUnusable) {
   session.client.feed(replies);
   EXPECT_EQ(show(session.client.next()), "rcpt 0: 250 b");
   EXPECT_EQ(show(session.client.next()), "content");
-  EXPECT_EQ(show(session.client.next()), "unusable 250 already queued");
+  EXPECT_EQ(show(session.client.next()),
+            "unusable 0 a reply that nobody asked for: 250 already queued");
   session.client.content_sent();  // the caller may learn of it late
   EXPECT_EQ(session.client.in_flight(), 1U);
 }

@@ -58,6 +58,9 @@ TEST_P(ClientCertificates, AreKnownAndTrustedAlsoWhenResumed) {
   const Issued& issued = issued_for("DNS:app17.contoso.com,email:app@contoso.com");
   const Outcome result = outcome(ClientCertificate::kAsked, &issued, GetParam());
   ASSERT_TRUE(result.connected) << result.failure;
+  // A ticket does not make it last longer.
+  EXPECT_GT(result.peer->not_after, now());
+  EXPECT_EQ(result.peer_of_resumed->not_after, result.peer->not_after);
   for (const auto& peer : {result.peer, result.peer_of_resumed}) {
     ASSERT_TRUE(peer);
     EXPECT_TRUE(peer->trusted) << peer->problem;
