@@ -5,7 +5,9 @@
 #include <cstring>
 #include <map>
 #include <memory>
+#include <optional>
 #include <unordered_map>
+#include <utility>
 
 #include "base/assert.h"
 #include "spool/envelope.h"
@@ -143,6 +145,22 @@ Result<std::vector<Scan>> scan_folder(ring::Kernel& kernel, const std::string& f
   return scans;
 }
 
+// By epoch. Of two with one epoch (a file was put back beside itself, or a disk wrote to the wrong
+// place) only the one that holds more is of the log; the others are free.
+void sort_and_drop_copies(std::vector<Scan>& scans, std::vector<Segment>& free) {
+  std::ranges::sort(scans, [](const Scan& a, const Scan& b) {
+    if (a.segment.epoch != b.segment.epoch) return a.segment.epoch < b.segment.epoch;
+    return a.records.size() > b.records.size();
+  });
+  std::optional<uint64_t> before;
+  std::erase_if(scans, [&](Scan& scan) {
+    if (std::exchange(before, scan.segment.epoch) != scan.segment.epoch) return false;
+    scan.segment.used = 0;
+    free.push_back(scan.segment);
+    return true;
+  });
+}
+
 // In the newest segment nothing behind a gap was ever acknowledged: the flush that left the gap did
 // not complete.
 void drop_torn_end(Scan& newest) {
@@ -250,7 +268,7 @@ Result<Recovered> recover(ring::Kernel& kernel, const std::string& folder, uint6
     if (scan.segment.used == 0) free.push_back(scan.segment);
     return scan.segment.used == 0;
   });
-  std::ranges::sort(*scans, {}, [](const Scan& scan) { return scan.segment.epoch; });
+  sort_and_drop_copies(*scans, free);
   uint64_t tail = 0;
   for (const Scan& scan : *scans) {
     tail = std::max(tail, scan.start.tail_epoch);

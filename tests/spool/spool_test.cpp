@@ -226,6 +226,32 @@ TEST(spool, damage_in_an_old_segment_costs_the_damaged_message_only_and_is_repor
   EXPECT_EQ(rig.spool().report().lost_records, 1U);
 }
 
+TEST(spool, a_segment_that_lies_there_twice_counts_once) {
+  SimWorld world(14);
+  {
+    Rig rig(world);
+    rig.keep(text(100, 'a'));
+    world.kill();
+  }
+  // An older copy of the file, as a backup that was put back beside it.
+  const std::string early = world.disk().read_file("/spool/segment-000001.log").value_or("");
+  {
+    Rig rig(world);
+    rig.keep(text(100, 'b'));
+    world.kill();
+  }
+  for (const char* name : {"/spool/segment-000000.log", "/spool/segment-000009.log"})
+    world.disk().write_file(name, early);
+  for (int life = 0; life < 2; ++life) {
+    Rig rig(world);
+    std::string all;
+    for (const Handle message : rig.spool().recovered()) all += rig.content(message).front();
+    EXPECT_EQ(all, "ab");
+    EXPECT_EQ(rig.spool().report().lost_records, 0U);
+    rig.spool().invariants();
+  }
+}
+
 TEST(spool, one_stuck_message_does_not_pin_the_disk) {
   SimWorld world(5);
   {
