@@ -56,11 +56,11 @@ void Bound::set(const ParameterSpec& parameter, Value value) {
 
 void Call::fail(std::string_view what) const {
   session.failed = true;
-  session.console.say(fmt::format("{} : {}\n", spec.name, what));
+  session.console.say(without_controls(fmt::format("{} : {}\n", spec.name, what)));
 }
 
 void Call::warn(std::string_view what) const {
-  session.console.say(fmt::format("WARNING: {}\n", what));
+  session.console.say(without_controls(fmt::format("WARNING: {}\n", what)));
 }
 
 void Call::warn_once(const std::string& what) const {

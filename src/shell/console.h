@@ -2,6 +2,7 @@
 // strings.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -18,5 +19,12 @@ class Console {
   [[nodiscard]] virtual bool is_interactive() const = 0;
   [[nodiscard]] virtual bool confirm(const std::string& question) = 0;
 };
+
+// What quotes a line or a file: nothing in it may move the cursor of a terminal.
+[[nodiscard]] inline std::string without_controls(std::string text) {
+  std::ranges::replace_if(
+      text, [](char c) { return (c >= 0 && c < ' ' && c != '\n') || c == 127; }, '?');
+  return text;
+}
 
 }  // namespace relais::shell

@@ -6,6 +6,7 @@
 
 #include "policy/ascii.h"
 #include "shell/condition_parser.h"
+#include "shell/console.h"
 #include "shell/scanner.h"
 
 namespace relais::shell {
@@ -257,7 +258,8 @@ std::string show(const SyntaxError& error, std::string_view text) {
   const auto before = std::string_view(line).substr(0, at - begin);
   const size_t column =
       before.size() - static_cast<size_t>(std::ranges::count_if(before, is_continued));
-  return fmt::format("{}\n{:>{}}\ncolumn {}: {}\n", line, '^', column + 1, column + 1, error.what);
+  return fmt::format("{}\n{:>{}}\ncolumn {}: {}\n", line, '^', column + 1, column + 1,
+                     without_controls(error.what));
 }
 
 }  // namespace relais::shell

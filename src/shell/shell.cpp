@@ -113,7 +113,8 @@ void Shell::run_pipeline(const Pipeline& pipeline, std::string_view line) {
   } catch (const std::exception& error) {
     // Out of memory, or a file system that does what none should.
     session_.failed = true;
-    session_.console.say(fmt::format("{} : {}\n", pipeline.commands.front().name, error.what()));
+    session_.console.say(
+        without_controls(fmt::format("{} : {}\n", pipeline.commands.front().name, error.what())));
   }
 }
 
@@ -121,7 +122,7 @@ void Shell::run_pipeline(const Pipeline& pipeline, std::string_view line) {
 bool Shell::run_command(const Command& command, Flow& flow, bool is_first, std::string_view line) {
   const auto refuse = [&](std::string_view what) {
     session_.failed = true;
-    session_.console.say(fmt::format("{} : {}\n", command.name, what));
+    session_.console.say(without_controls(fmt::format("{} : {}\n", command.name, what)));
     return false;
   };
   const CmdletSpec* cmdlet = find_cmdlet(command.name);

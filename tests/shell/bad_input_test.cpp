@@ -134,6 +134,18 @@ TEST(BadInput, ANewConnectorWithABadValueLeavesNoFile) {
   EXPECT_TRUE(folder.tree().empty());
 }
 
+TEST(BadInput, NothingThatIsSaidMovesTheCursor) {
+  TestFolder folder;
+  for (const std::string_view line :
+       {"Get-ReceiveConnector a b\x1b[2J", "Get-\x1b[2JX", "Get-ReceiveConnector -\x1b[2J x",
+        "Set-SendConnector 'O\x1b[2J' -SmartHosts 192.0.2.1",
+        "Set-SendConnector Out -SmartHosts 'a\x1b[2J'"}) {
+    const std::string said = folder.run(line);
+    EXPECT_FALSE(said.empty()) << line;
+    EXPECT_EQ(said.find('\x1b'), std::string::npos) << said;
+  }
+}
+
 TEST(BadInput, Commands) {
   struct Refused {
     std::string_view line;

@@ -196,5 +196,15 @@ TEST(Parser, TheCaretStandsUnderThePlace) {
             "Where-Object\n");
 }
 
+TEST(Parser, NoControlIsShown) {
+  const std::string_view text("Get-X -\x1b[2J (\0)", 16);
+  for (const std::string_view line : {text, std::string_view("Get-X (\0)", 9)}) {
+    const auto statement = parse_statement(line);
+    ASSERT_FALSE(statement);
+    for (const char c : show(statement.error(), line))
+      EXPECT_TRUE(c == '\n' || c < 0 || c >= ' ') << show(statement.error(), line);
+  }
+}
+
 }  // namespace
 }  // namespace relais::shell
