@@ -34,19 +34,21 @@ if(CMAKE_UNITY_BUILD)
   endif()
 endif()
 if(RELAIS_SANITIZE)
-  target_compile_options(relais_flags INTERFACE -fsanitize=${RELAIS_SANITIZE} -fno-sanitize-recover=all)
   # vptr checks need RTTI, which the rooms are built without. GCC 12 sees uninitialized values in
   # the instrumented standard library that are none.
-  target_compile_options(relais_flags INTERFACE -fno-sanitize=vptr)
+  set(sanitize -fsanitize=${RELAIS_SANITIZE} -fno-sanitize-recover=all -fno-sanitize=vptr)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     target_compile_options(relais_flags INTERFACE -Wno-maybe-uninitialized)
   endif()
+  if(RELAIS_FUZZ)
+    # Which ways the program went is what libFuzzer is led by. It brings main(), so it is linked by
+    # tests/fuzz alone.
+    list(APPEND sanitize -fsanitize=fuzzer-no-link)
+  endif()
+  # A target with RELAIS_PLAIN is left as it is.
+  target_compile_options(relais_flags INTERFACE
+    "$<$<NOT:$<BOOL:$<TARGET_PROPERTY:RELAIS_PLAIN>>>:${sanitize}>")
   target_link_options(relais_flags INTERFACE -fsanitize=${RELAIS_SANITIZE})
-endif()
-if(RELAIS_FUZZ)
-  # Which ways the program went is what libFuzzer is led by. It brings main(), so it is linked by
-  # tests/fuzz alone.
-  target_compile_options(relais_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
 # relais_room(NAME SOURCES a.cpp ... ROOMS base ... [LIBRARIES lib ...] [EXCEPTIONS])

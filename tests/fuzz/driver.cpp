@@ -6,8 +6,8 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <numeric>
 
+#include "base/prng.h"
 #include "fuzz/fuzzer.h"
 
 namespace relais::fuzz {
@@ -103,6 +103,28 @@ extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
   if (*argc != 3 || std::strcmp((*argv)[1], "--seeds") != 0) return 0;
   relais::fuzz::write_material((*argv)[2]);
   std::exit(0);
+}
+
+extern "C" size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t size_max);
+
+// libFuzzer knows no choices: left alone it would move text into them. A third of the changes are
+// to a choice, mostly to a small number; the others to the text alone.
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t size_max,
+                                          unsigned int number) {
+  constexpr size_t kChoices = relais::fuzz::Input::kChoices;
+  if (size < kChoices) return LLVMFuzzerMutate(data, size, size_max);
+  relais::Prng prng(number);
+  const size_t text = size - kChoices;
+  if (prng.one_in(3)) {
+    const size_t some = prng.one_in(4) ? kChoices : kChoices / 4;  // those in front are all used
+    data[text + prng.below(some)] = static_cast<uint8_t>(prng.below(prng.one_in(3) ? 256 : 4));
+    return size;
+  }
+  uint8_t choices[kChoices];
+  std::copy_n(data + text, kChoices, choices);
+  const size_t changed = LLVMFuzzerMutate(data, text, size_max - kChoices);
+  std::copy_n(choices, kChoices, data + changed);
+  return changed + kChoices;
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

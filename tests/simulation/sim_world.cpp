@@ -25,9 +25,23 @@ void print_world(const SimWorld& world, SimTrace& trace) {
   trace.print("RELAIS_SEED=" + std::to_string(world.seed()) + " replays this");
 }
 
-void on_abort(int /*signal*/) {
+// What was there before, such as a fuzzer's, has its turn when abort() raises the signal again.
+struct sigaction earlier {};
+
+void on_abort(int signal) {
   if (newest_world != nullptr) print_world(*newest_world, newest_world->trace());
-  std::signal(SIGABRT, SIG_DFL);
+  sigaction(signal, &earlier, nullptr);
+  raise(signal);
+}
+
+void watch_aborts() {
+  static const int kOnce = [] {
+    struct sigaction ours {};
+    ours.sa_handler = on_abort;
+    ours.sa_flags = SA_NODEFER;
+    return sigaction(SIGABRT, &ours, &earlier);
+  }();
+  ASSERT(kOnce == 0);
 }
 
 }  // namespace
@@ -40,7 +54,7 @@ SimWorld::SimWorld(uint64_t seed, Faults faults)
       wall_offset_(kWallStart - kStart),
       network_(std::make_unique<SimNetwork>(*this)) {
   newest_world = this;
-  std::signal(SIGABRT, on_abort);
+  watch_aborts();
 }
 
 SimWorld::~SimWorld() {
