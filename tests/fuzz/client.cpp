@@ -184,8 +184,11 @@ class Streamed {  // stream_client.h: a message that is still coming in
   }
 
   void on(const StreamEvent& event) {
-    story.heard += std::to_string(static_cast<int>(event.kind)) + ' ' +
-                   std::to_string(event.reply.code) + ' ' + std::string(event.reply.text) + '\n';
+    story.heard +=
+        std::to_string(static_cast<int>(event.kind)) + ' ' + std::to_string(event.reply.code) + ' ';
+    // Of what violates the protocol it quotes as much as has come.
+    if (event.reply.code != 0) story.heard += event.reply.text;
+    story.heard += '\n';
     switch (event.kind) {
       case Kind::kRecipient:
         must(begun_ > 0 && accepted_.size() < recipients_, "there is one result a recipient");
@@ -250,6 +253,17 @@ std::vector<int> codes_in(std::string_view replies) {
     codes.push_back(std::atoi(std::string(line.substr(0, 3)).c_str()));
   }
   return codes;
+}
+
+// Behind each reply.
+std::vector<size_t> ends_of_replies(std::string_view replies) {
+  std::vector<size_t> ends;
+  for (size_t at = 0, end = 0; (end = replies.find("\r\n", at)) != std::string_view::npos;) {
+    const bool goes_on = end > at + 3 && replies[at + 3] == '-';
+    at = end + 2;
+    if (!goes_on) ends.push_back(at);
+  }
+  return ends;
 }
 
 // Greeting, EHLO (and HELO, if that was refused), MAIL, each RCPT.
@@ -324,9 +338,15 @@ void try_one(Input& input) {
     if ((kind & 1) != 0) return told(std::make_unique<Streamed>(options.chunking, recipients), at);
     return told(std::make_unique<Whole>(options, recipients), at);
   };
-  const Story cut = tell(cuts);
+  // A stream client takes nothing for an answer that has come before its question, so replies come
+  // one by one to it.
+  std::vector<size_t> apart;
+  if ((kind & 1) != 0) apart = ends_of_replies(replies);
+  std::vector<size_t> both;
+  std::ranges::merge(apart, cuts, std::back_inserter(both));
+  const Story cut = tell(both);
   if (secures && (kind & 1) == 0) return;
-  const Story whole = tell({});
+  const Story whole = tell(apart);
   must_equal(cut.heard, whole.heard, "what is heard does not depend on the cuts");
   // Who gives up says nothing more, and has said less the more it heard at once.
   const std::string_view said = cut.said;
