@@ -171,6 +171,16 @@ void MessageLog::on_upstream(std::string_view host, bool usable, std::string_vie
   if (!usable) line.text("reason", why).text("next_attempt", iso8601(next_attempt));
 }
 
+void MessageLog::on_upstream_in_clear(std::string_view host, std::string_view why, WallTime until) {
+  if (!room()) return;
+  JsonLine line(waiting_);
+  line.text("time", iso8601(loop_.wall_now()))
+      .text("event", "no tls")
+      .text("upstream", host)
+      .text("reason", why)
+      .text("in_the_clear_until", iso8601(until));
+}
+
 void MessageLog::on_upstream_violation(std::string_view host, std::string_view what) {
   if (!room()) return;
   JsonLine line(waiting_);

@@ -36,6 +36,7 @@ class MessageLog final : public front::Observer, public relay::Observer {
                    std::string_view reason) override;
   void on_upstream(std::string_view host, bool usable, std::string_view why,
                    WallTime next_attempt) override;
+  void on_upstream_in_clear(std::string_view host, std::string_view why, WallTime until) override;
   void on_upstream_violation(std::string_view host, std::string_view what) override;
   void on_limited(const front::Client& client, const smtp::Transaction& transaction,
                   const policy::LiveLimit& limit, const policy::LimitLevel& level, Duration wait,

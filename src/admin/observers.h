@@ -52,6 +52,10 @@ class Observers final : public front::Observer {
     first_.on_upstream(host, usable, why, next_attempt);
     second_.on_upstream(host, usable, why, next_attempt);
   }
+  void on_upstream_in_clear(std::string_view host, std::string_view why, WallTime until) override {
+    first_.on_upstream_in_clear(host, why, until);
+    second_.on_upstream_in_clear(host, why, until);
+  }
   void on_upstream_violation(std::string_view host, std::string_view what) override {
     first_.on_upstream_violation(host, what);
     second_.on_upstream_violation(host, what);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "config/checks.h"
+#include "config/parameter_units.h"
 
 namespace relais::config {
 namespace {
@@ -35,10 +36,50 @@ void check_loops(const ModelDraft& model, const Place& main_file,
   }
 }
 
-void check_upstreams(const std::vector<ConnectorFile>& files) {
+// upstream_send_connector against upstreams, and against the Send connectors.
+void check_upstream_connector(const ModelDraft& model, const std::vector<ConnectorFile>& files,
+                              const ConnectorFile& file) {
+  const ReceiveDraft& connector = file.draft;
+  if (connector.upstream_send_connector.empty()) return;
+  const Place at = key_of(file.place, connector.lines, "upstream_send_connector");
+  if (connector.lines.has("upstreams")) {
+    at.error(Rule::kUpstreamConnector, "stands beside upstreams", "Keep one of the two");
+    return;
+  }
+  const auto found =
+      std::ranges::find(model.send_connectors, connector.upstream_send_connector, &SendDraft::name);
+  if (found == model.send_connectors.end()) {
+    at.error(Rule::kUpstreamConnector,
+             fmt::format("there is no [[send_connector]] with the name '{}'",
+                         connector.upstream_send_connector),
+             "Write the name of one that has smart_hosts");
+    return;
+  }
+  if (found->kind == DeliveryKind::kMaildir) {
+    at.error(Rule::kUpstreamConnector,
+             fmt::format("'{}' writes into a Maildir, and has no smart hosts", found->name),
+             "Write the name of one that has smart_hosts");
+  }
+  if (found->smart_hosts.size() > kUpstreamsMax) {
+    at.error(Rule::kUpstreamConnector,
+             fmt::format("'{}' has more than {} smart hosts", found->name, kUpstreamsMax),
+             "Make two connectors of it");
+  }
+  const bool loops =
+      connector.enabled && std::ranges::any_of(found->smart_hosts, [&](const Endpoint& host) {
+        return is_ours(files, host);
+      });
+  if (loops)
+    at.error(Rule::kMailLoop, "its smart hosts are our own bindings: mail would go round in a loop",
+             "Name the next server");
+}
+
+void check_upstreams(const ModelDraft& model, const std::vector<ConnectorFile>& files) {
   for (const ConnectorFile& file : files) {
     const ReceiveDraft& connector = file.draft;
-    if (connector.delivery == policy::Delivery::kProxy && !connector.lines.has("upstreams")) {
+    check_upstream_connector(model, files, file);
+    if (connector.delivery == policy::Delivery::kProxy && !connector.lines.has("upstreams") &&
+        !connector.lines.has("upstream_send_connector")) {
       file.place.key("upstreams", connector.lines.of("delivery"))
           .error(Rule::kMissing, "is missing, and delivery is \"proxy\"",
                  "Write the servers that take its mail, such as [\"10.0.0.20:25\"]");
@@ -49,8 +90,8 @@ void check_upstreams(const std::vector<ConnectorFile>& files) {
           .error(Rule::kMailLoop, fmt::format(kLoop, host.to_string()), "Name the next server");
     }
     if (connector.delivery == policy::Delivery::kProxy) continue;
-    for (const char* key :
-         {"upstreams", "proxy_fallback", "upstream_timeout", "upstream_max_connections"}) {
+    for (const char* key : {"upstreams", "upstream_send_connector", "proxy_fallback",
+                            "upstream_timeout", "upstream_max_connections"}) {
       if (!connector.lines.has(key)) continue;
       key_of(file.place, connector.lines, key)
           .warning(Rule::kUpstreamWithoutProxy, "has no effect without delivery = \"proxy\"",
@@ -118,7 +159,7 @@ void check_relaying_hops(const ModelDraft& model, const std::vector<ConnectorFil
 void check_next_hops(const ModelDraft& model, const Place& main_file,
                      const std::vector<ConnectorFile>& files) {
   check_loops(model, main_file, files);
-  check_upstreams(files);
+  check_upstreams(model, files);
   check_relaying_hops(model, files);
 }
 

@@ -118,9 +118,16 @@ constexpr Parameter<ReceiveDraft> kReceiveConnector[] = {
      .is_list = true,
      .allowed = "a list of 1 to 64 IP addresses with an optional port, such as "
                 "[\"10.0.0.20\", \"10.0.0.21:2525\"]",
-     .default_text = "none; required with delivery = \"proxy\"",
+     .default_text = "none; this or upstream_send_connector is required with delivery = \"proxy\"",
      .doc = "The servers that take the mail of this connector; each message goes to the one with "
             "the fewest under way."},
+    {.key = "upstream_send_connector",
+     .target =
+         read_checked<ReceiveDraft, &ReceiveDraft::upstream_send_connector, check_connector_name>,
+     .allowed = "the name of a [[send_connector]] with smart_hosts",
+     .default_text = "none",
+     .doc = "Instead of upstreams: the smart hosts of this Send connector, spoken to as it says "
+            "about TLS, logging on and chunking."},
     {.key = "proxy_fallback",
      .target = read_proxy_fallback,
      .allowed = "\"none\" or \"queue\"",

@@ -285,6 +285,10 @@ constexpr RuleText kRules[] = {
      "sits in between can take the offer away. (Smart hosts on loopback addresses do not count.)",
      "Write smart_host_auth_mechanism = \"BasicAuthRequireTLS\", best with tls_auth_level = "
      "\"DomainValidation\"."},
+    {Rule::kUpstreamConnector, "upstream_send_connector names no Send connector that could serve.",
+     "A connector with delivery = \"proxy\" sends to upstreams, or to the smart hosts of one "
+     "[[send_connector]], as that says.",
+     "Write the name of a [[send_connector]] with smart_hosts, or upstreams."},
 };
 
 constexpr bool in_order() {

@@ -79,6 +79,8 @@ enum class Rule : uint16_t {
   kNextHopTls,
   kNextHopLogon,
   kHopPasswordInClear,
+  // The Send connector of delivery = "proxy".
+  kUpstreamConnector,
 };
 
 struct RuleText {

@@ -115,6 +115,7 @@ std::string special_text(const ReceiveConnector& c, std::string_view key) {
   if (key == "limit") return list_of(limit_texts(c));
   if (key == "delivery") return in_quotes(name_of(c.delivery));
   if (key == "upstreams") return list_of(host_texts(c.upstreams));
+  if (key == "upstream_send_connector") return in_quotes(c.upstream_send_connector);
   if (key == "proxy_fallback") return in_quotes(c.proxy_fallback ? "queue" : "none");
   if (key == "fqdn") return in_quotes(c.fqdn);
   if (key == "banner") return in_quotes(c.banner);

@@ -105,14 +105,24 @@ ServingPolicy::ServingPolicy(std::vector<policy::ReceiveConnector> connectors,
                               .auth = offers.auth,
                               .require_tls = offers.require_tls});
     };
-    targets_.push_back({.hosts = connector.upstreams,
-                        .ehlo_name = connector.fqdn.empty() ? fqdn : connector.fqdn,
-                        .timeout = connector.upstream_timeout,
-                        .connections_max = connector.upstream_max_connections});
+    targets_.push_back(target_of(connector, fqdn));
     options_.push_back(options(connector.session_principal()));
     user_options_.push_back(options(policy::Principal::kAuthenticatedUsers));
     partner_options_.push_back(options(policy::Principal::kPartnerServers));
   }
+}
+
+upstream::Target ServingPolicy::target_of(const policy::ReceiveConnector& connector,
+                                          const std::string& fqdn) const {
+  upstream::Target target{.hosts = connector.upstreams,
+                          .ehlo_name = connector.fqdn.empty() ? fqdn : connector.fqdn,
+                          .timeout = connector.upstream_timeout,
+                          .connections_max = connector.upstream_max_connections};
+  const auto route = services_.upstream_routes.find(connector.upstream_send_connector);
+  if (route == services_.upstream_routes.end()) return target;
+  target.hosts = route->second.hosts;
+  target.way = route->second.way;
+  return target;
 }
 
 const std::shared_ptr<const tls::ServerContext>& ServingPolicy::tls(uint32_t connector) const {

@@ -43,6 +43,8 @@ struct Services {
   // and whether clients are asked for one (domain_secure).
   std::map<std::pair<std::string, bool>, std::shared_ptr<const tls::ServerContext>> tls;
   std::shared_ptr<auth::Authenticator> authenticator;
+  // Has those that the connectors name, where they are served.
+  upstream::Routes upstream_routes{};
 };
 
 class ServingPolicy {
@@ -92,6 +94,9 @@ class ServingPolicy {
   policy::Snapshot snapshot_;
   Services services_;
   Names names_;
+  [[nodiscard]] upstream::Target target_of(const policy::ReceiveConnector& connector,
+                                           const std::string& fqdn) const;
+
   std::vector<smtp::ServerOptions> options_;
   std::vector<upstream::Target> targets_;
   std::vector<smtp::ServerOptions> user_options_;

@@ -49,4 +49,32 @@ std::expected<relay::HopSecurities, std::string> load_hop_security(
   return all;
 }
 
+upstream::Routes upstream_routes(const std::vector<config::SendConnector>& connectors,
+                                 const relay::HopSecurities& securities) {
+  upstream::Routes routes;
+  for (size_t i = 0; i < connectors.size(); ++i) {
+    const config::SendConnector& connector = connectors[i];
+    if (connector.kind != config::DeliveryKind::kSmartHost) continue;
+    const bool implicit = connector.tls_start == config::TlsStart::kImplicit;
+    smtp::StartTls start = smtp::StartTls::kNever;
+    if (!implicit && connector.requires_tls()) {
+      start = smtp::StartTls::kRequired;
+    } else if (!implicit && !connector.ignore_starttls) {
+      start = smtp::StartTls::kIfOffered;
+    }
+    const bool names = connector.tls_auth_level == config::TlsAuthLevel::kDomainValidation;
+    routes[connector.name] = {
+        .hosts = connector.smart_hosts,
+        .way = {.chunking = connector.chunking,
+                .start_tls = start,
+                .implicit_tls = implicit,
+                .proves_itself = names,
+                .tls = securities[i].tls,
+                .tls_name = connector.tls_domain,
+                .credentials = securities[i].credentials,
+                .auth_in_clear = connector.auth == config::SmartHostAuth::kBasicAuth}};
+  }
+  return routes;
+}
+
 }  // namespace relais

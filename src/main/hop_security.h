@@ -7,6 +7,7 @@
 
 #include "config/model.h"
 #include "relay/hop_security.h"
+#include "upstream/target.h"
 
 namespace relais {
 
@@ -14,5 +15,9 @@ namespace relais {
 // which and why.
 [[nodiscard]] std::expected<relay::HopSecurities, std::string> load_hop_security(
     const std::vector<config::SendConnector>& connectors);
+
+// The same for upstreams: Send connectors with smart hosts.
+[[nodiscard]] upstream::Routes upstream_routes(const std::vector<config::SendConnector>& connectors,
+                                               const relay::HopSecurities& securities);
 
 }  // namespace relais

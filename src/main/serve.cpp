@@ -95,6 +95,8 @@ class Server {
   void core_thread(uint16_t index, uint64_t salt, std::promise<Started>& started,
                    std::shared_future<bool> go);
   [[nodiscard]] front::Services services_of(const config::Model& model);
+  [[nodiscard]] std::string unknown_route(
+      const std::vector<policy::ReceiveConnector>& connectors) const;
   [[nodiscard]] front::Offers offers() const;
   void post_policy(std::shared_ptr<const front::ServingPolicy> policy, uint32_t connection_rate);
   void post_limits();
@@ -128,6 +130,7 @@ class Server {
   Certificates certificates_;
   Authentication authentication_;
   relay::HopSecurities hop_security_;
+  upstream::Routes upstream_routes_;  // as hop_security_ of the start
   Listeners listeners_;
   admin::UsageKeeper usage_;
   std::unique_ptr<admin::MetricsServer> metrics_;  // null: [admin] listen is not written
@@ -196,6 +199,7 @@ bool Server::prepare() {
     return false;
   }
   hop_security_ = std::move(*security);
+  upstream_routes_ = upstream_routes(model_.send_connectors, hop_security_);
   std::string problem;
   if (listeners_.prepare(model_.receive_connectors, problem)) return start_metrics();
   admin::say("relais: cannot start: {}\n", problem);
@@ -283,6 +287,7 @@ front::Offers Server::offers() const {
 front::Services Server::services_of(const config::Model& model) {
   front::Services services;
   certificates_.load(model, services);
+  services.upstream_routes = upstream_routes_;
   services.authenticator = authentication_.load(model.auth, model_.server.cores.size());
   return services;
 }
@@ -383,6 +388,19 @@ std::string needs_restart(const config::Model& fresh, const config::Model& runni
   return names;
 }
 
+// Send connectors are those of the start. Empty: there is no problem.
+std::string Server::unknown_route(const std::vector<policy::ReceiveConnector>& connectors) const {
+  for (const policy::ReceiveConnector& connector : connectors) {
+    const std::string& name = connector.upstream_send_connector;
+    if (name.empty() || upstream_routes_.contains(name)) continue;
+    return fmt::format(
+        "connector \"{}\": the Send connector \"{}\" is new, and takes effect at "
+        "the next start",
+        connector.name, name);
+  }
+  return {};
+}
+
 void Server::reload() {
   using std::chrono::steady_clock;
   const auto begin = steady_clock::now();
@@ -395,8 +413,8 @@ void Server::reload() {
                                          &config::Finding::severity);
     return tell_state(config::to_string(*error), {}, loaded.findings);
   }
-  std::string problem;
-  if (!listeners_.prepare(loaded.model.receive_connectors, problem)) {
+  std::string problem = unknown_route(loaded.model.receive_connectors);
+  if (!problem.empty() || !listeners_.prepare(loaded.model.receive_connectors, problem)) {
     notice("reload: {}; the last good configuration stays in force", problem);
     return tell_state(problem, {}, loaded.findings);
   }

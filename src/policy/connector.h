@@ -62,8 +62,9 @@ struct ReceiveConnector {
 
   // ---- where its mail goes
   Delivery delivery = Delivery::kQueue;
-  std::vector<Endpoint> upstreams;  // of kProxy
-  bool proxy_fallback = false;      // to the queue, when no upstream answers
+  std::vector<Endpoint> upstreams;      // of kProxy
+  std::string upstream_send_connector;  // instead of upstreams: whose smart hosts they are
+  bool proxy_fallback = false;          // to the queue, when no upstream answers
   Duration upstream_timeout = minutes(5);
   uint32_t upstream_max_connections = 100;  // to one upstream, on one core
 

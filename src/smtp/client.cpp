@@ -4,7 +4,6 @@
 
 #include "base/assert.h"
 #include "smtp/ascii.h"
-#include "smtp/auth_exchange.h"
 
 namespace relais::smtp {
 namespace {
@@ -23,22 +22,14 @@ MailCommand mail_of(const ClientEnvelope& envelope) {
 }  // namespace
 
 Client::Client(const ClientOptions& options)
-    : ehlo_name_(options.ehlo_name),
-      chunking_(options.chunking),
-      start_tls_(options.start_tls),
-      in_tls_(options.in_tls),
-      credentials_(options.credentials),
-      auth_in_clear_(options.auth_in_clear),
-      proves_itself_(options.proves_itself) {
+    : ehlo_name_(options.ehlo_name), chunking_(options.chunking), opening_(options) {
   ASSERT(!ehlo_name_.empty() && std::ranges::all_of(ehlo_name_, is_printable));
-  ASSERT(credentials_ == nullptr ||
-         (!credentials_->user.empty() && !credentials_->password.empty()));
 }
 
 void Client::feed(std::span<const char> bytes) {
   if (over_ != Kind::kNeedInput) return;
   ASSERT(input_.empty());
-  ASSERT(session_ != Await::kHandshake);  // until tls_started() nobody speaks SMTP
+  ASSERT(!opening_.in_handshake());  // until tls_started() nobody speaks SMTP
   input_ = {bytes.data(), bytes.size()};
 }
 

@@ -29,27 +29,10 @@
 #include "smtp/dsn.h"
 #include "smtp/hop_commands.h"
 #include "smtp/line_reader.h"
+#include "smtp/opening.h"
 #include "smtp/peer_reply.h"
 
 namespace relais::smtp {
-
-struct Credentials;  // auth_exchange.h
-
-enum class StartTls : uint8_t {
-  kNever,
-  kIfOffered,  // in the clear where it is not offered or refused
-  kRequired,   // kUnusable there
-};
-
-struct ClientOptions {
-  std::string ehlo_name = "localhost";
-  bool chunking = true;  // BDAT for all content, where it is offered; else only for what needs it
-  StartTls start_tls = StartTls::kNever;
-  bool in_tls = false;                       // already in front of the greeting (port 465)
-  const Credentials* credentials = nullptr;  // outlive the client; null: no AUTH
-  bool auth_in_clear = false;                // AUTH also without TLS, where the server offers it
-  bool proves_itself = false;  // there is no TLS but with the server that is meant (REQUIRETLS)
-};
 
 // Borrowed until its kFinished or the end of the connection.
 class ClientEnvelope {
@@ -82,12 +65,7 @@ struct ClientEvent {
                 // accepted
     kClosing,   // 421 or our QUIT was answered: close; what is in flight is not delivered
   };
-  // What a server was unusable for.
-  enum class Stage : uint8_t {
-    kSession,
-    kTls,   // it does not do STARTTLS, and must
-    kAuth,  // it does not let us log on; the reply never repeats our password
-  };
+  using Stage = OpeningStage;
   Kind kind = Kind::kNeedInput;
   uint32_t recipient = 0;
   bool empty = false;
@@ -137,14 +115,9 @@ class Client {
     kGreeting,
     kEhlo,
     kHelo,
-    kStartTls,
-    kHandshake,     // no reply: tls_started() is due
-    kAuthPlain,     // session: the prompt for name and password
-    kAuthUser,      // ... of LOGIN, for the name
-    kAuthPassword,  // ... for the password
-    kAuth,          // session: whether we are who we say
-    kNothing,       // session: what comes belongs to the oldest transaction
-    kReset,         // transaction: of the RSET in front of it
+    kOpening,  // session: TLS and AUTH
+    kNothing,  // session: what comes belongs to the oldest transaction
+    kReset,    // transaction: of the RSET in front of it
     kMail,
     kRecipient,
     kData,
@@ -177,13 +150,8 @@ class Client {
   void quit_if_due();
 
   // client_security.cpp: TLS and AUTH, between hello and kReady
-  ClientEvent secure(const PeerReply& reply);
-  ClientEvent on_start_tls(const PeerReply& reply);
-  ClientEvent log_on(const PeerReply& reply);
-  ClientEvent on_auth(const PeerReply& reply);
+  ClientEvent go_on(const Opening::Step& step);
   ClientEvent ready(const PeerReply& reply);
-  [[nodiscard]] std::string plain_response() const;
-  [[nodiscard]] PeerReply without_secrets(const PeerReply& reply) const;
 
   // client_replies.cpp: what it answered
   ClientEvent on_reply(const PeerReply& reply);
@@ -204,11 +172,6 @@ class Client {
 
   std::string ehlo_name_;
   bool chunking_;
-  StartTls start_tls_;
-  bool in_tls_;
-  const Credentials* credentials_;
-  bool auth_in_clear_;
-  bool proves_itself_;
 
   std::string_view input_;
   LineReader lines_;
@@ -217,6 +180,7 @@ class Client {
   Extensions extensions_;
   Flight flights_[2];  // oldest first
   uint32_t in_flight_ = 0;
+  Opening opening_;
   Await session_ = Await::kGreeting;
   Kind over_ = Kind::kNeedInput;  // kUnusable or kClosing: nothing follows
   bool quit_wanted_ = false;

@@ -48,13 +48,8 @@ ClientEvent Client::on_reply(const PeerReply& reply) {
     case Await::kEhlo:
     case Await::kHelo:
       return on_hello(reply);
-    case Await::kStartTls:
-      return on_start_tls(reply);
-    case Await::kAuthPlain:
-    case Await::kAuthUser:
-    case Await::kAuthPassword:
-    case Await::kAuth:
-      return on_auth(reply);
+    case Await::kOpening:
+      return go_on(opening_.on_reply(reply, extensions_, !input_.empty()));
     case Await::kQuit:
       return stop(Kind::kClosing, reply);
     default:
@@ -81,7 +76,7 @@ ClientEvent Client::on_hello(const PeerReply& reply) {
     return {};
   }
   if (!is_positive(reply)) return stop(Kind::kUnusable, reply);
-  return secure(reply);
+  return go_on(opening_.on_hello(reply, extensions_, !input_.empty()));
 }
 
 ClientEvent Client::on_transaction_reply(const PeerReply& reply) {

@@ -23,8 +23,11 @@ constexpr bool is_negative(const PeerReply& reply) { return reply.code >= 400; }
 
 }  // namespace
 
-StreamClient::StreamClient(std::string_view ehlo_name, bool chunking)
-    : ehlo_name_(ehlo_name), chunking_(chunking), awaits_{Await::kGreeting} {
+StreamClient::StreamClient(const ClientOptions& options)
+    : ehlo_name_(options.ehlo_name),
+      chunking_(options.chunking),
+      opening_(options),
+      awaits_{Await::kGreeting} {
   ASSERT(!ehlo_name_.empty() && std::ranges::all_of(ehlo_name_, is_printable));
 }
 
@@ -165,12 +168,12 @@ void StreamClient::add_chunk() {
 
 void StreamClient::feed(std::span<const char> bytes) {
   if (over_) return;
-  ASSERT(input_.empty());
+  ASSERT(input_.empty() && !opening_.in_handshake());  // until tls_started() nobody speaks SMTP
   input_ = {bytes.data(), bytes.size()};
 }
 
 StreamEvent StreamClient::next() {
-  if (over_) return {.kind = Kind::kOver, .reply = refusal()};
+  if (over_) return {.kind = Kind::kOver, .reply = refusal(), .stage = stage_};
   StreamEvent event;
   while (!next_without_reply(event)) {
     if (at_reply_start() && !input_.empty()) {
@@ -246,6 +249,8 @@ std::string_view StreamClient::name_of(Await await) {
       return "EHLO";
     case Await::kHelo:
       return "HELO";
+    case Await::kOpening:
+      return "STARTTLS or AUTH";
     case Await::kForgotten:
       return "MAIL or RCPT";
     case Await::kReset:
@@ -277,6 +282,7 @@ bool StreamClient::answers(Await await, const PeerReply& reply) {
       return reply.code >= kOkay && reply.code <= kCannotVerify;
     case Await::kData:
       return reply.code == kStartInput;
+    case Await::kOpening:  // it judges for itself
     case Await::kQuit:
       return true;
     default:
@@ -326,6 +332,8 @@ StreamEvent StreamClient::on_answer(Await await, const PeerReply& reply) {
     case Await::kEhlo:
     case Await::kHelo:
       return on_hello(await, reply);
+    case Await::kOpening:
+      return go_on(opening_.on_reply(reply, extensions_, !input_.empty()));
     case Await::kQuit:
       return stop(reply);
     case Await::kReset:
@@ -356,8 +364,33 @@ StreamEvent StreamClient::on_hello(Await await, const PeerReply& reply) {
     say(Await::kHelo, "HELO " + ehlo_name_ + "\r\n");
     return {};
   }
-  ready_ = true;
-  return {.kind = Kind::kReady, .reply = reply};
+  return go_on(opening_.on_hello(reply, extensions_, !input_.empty()));
+}
+
+StreamEvent StreamClient::go_on(const Opening::Step& step) {
+  using StepKind = Opening::Step::Kind;
+  switch (step.kind) {
+    case StepKind::kSay:
+      say(Await::kOpening, step.text + "\r\n");
+      return {};
+    case StepKind::kStartTls:
+      return {.kind = Kind::kStartTls, .reply = step.reply};
+    case StepKind::kReady:
+      ready_ = true;
+      return {.kind = Kind::kReady, .reply = step.reply};
+    case StepKind::kUnusable:
+      break;
+  }
+  stage_ = step.stage;
+  return stop(step.reply);
+}
+
+// RFC 3207 section 4.2: what was known of the server is forgotten.
+void StreamClient::tls_started() {
+  if (over_) return;
+  opening_.tls_started();
+  extensions_ = {};
+  say(Await::kEhlo, "EHLO " + ehlo_name_ + "\r\n");
 }
 
 StreamEvent StreamClient::on_mail(const PeerReply& reply) {
@@ -398,7 +431,7 @@ StreamEvent StreamClient::stop(const PeerReply& reply) {
   chunk_.clear();
   held_.clear();
   last_chunk_due_ = false;
-  return {.kind = Kind::kOver, .reply = refusal()};
+  return {.kind = Kind::kOver, .reply = refusal(), .stage = stage_};
 }
 
 // `said`: what was, in its own words, which may be anything.

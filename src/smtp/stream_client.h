@@ -31,6 +31,7 @@
 #include "smtp/dot_unstuffing.h"
 #include "smtp/hop_commands.h"
 #include "smtp/line_reader.h"
+#include "smtp/opening.h"
 #include "smtp/peer_reply.h"
 
 namespace relais::smtp {
@@ -38,28 +39,35 @@ namespace relais::smtp {
 struct StreamEvent {
   enum class Kind : uint8_t {
     kNeedInput,
-    kReady,      // greeting and EHLO (or HELO) are done; extensions() is set
+    kStartTls,   // once: the server has said that TLS begins
+    kReady,      // greeting, EHLO (or HELO), TLS and AUTH are done; extensions() is set
     kRecipient,  // `reply` to the oldest recipient without one (or to MAIL, if that was refused)
     kData,  // `reply` to data(): positive (354), content may come; else the transaction goes on
     kEnd,   // `reply` decides about the message; the transaction is over. May come before end()
     kOver,  // the connection is of no more use: 421, an answer to QUIT, a greeting or hello
-            // that refuses, or a violation (code 0); `reply` says what. Nothing follows
+            // that refuses, what `stage` says, or a violation (code 0); `reply` says what.
+            // Nothing follows
   };
   Kind kind = Kind::kNeedInput;
-  PeerReply reply{};  // valid until the next call of next() or feed()
+  PeerReply reply{};                            // valid until the next call of next() or feed()
+  OpeningStage stage = OpeningStage::kSession;  // of kOver
 };
 
 class StreamClient {
  public:
   // `ehlo_name`: printable, not empty. `chunking`: BDAT where it is offered; else only where
   // content needs it.
-  StreamClient(std::string_view ehlo_name, bool chunking);
+  StreamClient(std::string_view ehlo_name, bool chunking)
+      : StreamClient(ClientOptions{.ehlo_name = std::string(ehlo_name), .chunking = chunking}) {}
+  explicit StreamClient(const ClientOptions& options);
   StreamClient(const StreamClient&) = delete;  // it holds views into itself
   StreamClient& operator=(const StreamClient&) = delete;
 
   // Lends input until next() has returned kNeedInput; only when the last input is used up.
   void feed(std::span<const char> bytes);
   [[nodiscard]] StreamEvent next();
+  // Behind kStartTls: the handshake is done, and from here on plaintext is fed.
+  void tls_started();
 
   [[nodiscard]] bool ready() const { return ready_ && !over_ && !quitting_; }
   // ready(), no transaction, nothing half said that nobody asked for, and the last transaction left
@@ -100,6 +108,7 @@ class StreamClient {
     kGreeting,
     kEhlo,
     kHelo,
+    kOpening,    // STARTTLS, AUTH
     kForgotten,  // a command of a transaction that was abandoned
     kReset,
     kMail,
@@ -141,6 +150,7 @@ class StreamClient {
   StreamEvent on_unasked(const PeerReply& reply);
   StreamEvent on_answer(Await await, const PeerReply& reply);
   StreamEvent on_hello(Await await, const PeerReply& reply);
+  StreamEvent go_on(const Opening::Step& step);
   StreamEvent on_mail(const PeerReply& reply);
   StreamEvent on_chunk(const PeerReply& reply);
   StreamEvent finish(const PeerReply& reply);
@@ -155,6 +165,7 @@ class StreamClient {
   LineReader lines_;
   PeerReplyReader reader_;
   Extensions extensions_;
+  Opening opening_;
 
   std::string output_;         // commands, and content of DATA
   std::string chunk_;          // content of the BDAT to come
@@ -184,6 +195,7 @@ class StreamClient {
   bool chunk_refused_ = false;
   uint32_t owed_ = 0;  // recipients that MAIL's refusal answers
   DotUnstuffing unstuffing_;
+  OpeningStage stage_ = OpeningStage::kSession;
   uint16_t refusal_code_ = 0;  // of MAIL, of a chunk, or what ended it all
   std::string refusal_text_;
 };

@@ -15,12 +15,14 @@ enum class Failure : uint8_t {
   kClosed,    // it was closed, or reset
   kSilent,    // no answer in time
   kProtocol,  // what was said makes no sense there (smtp/stream_client.h)
+  kTls,       // there is none, or not as the connector wants it
+  kLogon,     // it does not let us log on
 };
-inline constexpr size_t kFailures = 5;
+inline constexpr size_t kFailures = 7;
 
 constexpr std::string_view name_of(Failure failure) {
-  constexpr std::array<std::string_view, kFailures> kNames = {"connect", "refused", "closed",
-                                                              "silent", "protocol"};
+  constexpr std::array<std::string_view, kFailures> kNames = {
+      "connect", "refused", "closed", "silent", "protocol", "tls", "logon"};
   return kNames[static_cast<size_t>(failure)];
 }
 

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,17 +15,11 @@
 #include "base/slab.h"
 #include "ring/timer_wheel.h"
 #include "smtp/stream_client.h"
+#include "tls/session.h"
+#include "tls/stream.h"
+#include "upstream/target.h"
 
 namespace relais::upstream {
-
-// Where a connector's mail goes. A value: those that are equal share connections.
-struct Target {
-  std::vector<Endpoint> hosts;  // 1 to Balancer::kHostsMax
-  std::string ehlo_name;
-  Duration timeout = minutes(5);   // for a reply; twice that for the one to the end of data
-  uint32_t connections_max = 100;  // a host, on one core
-  friend bool operator==(const Target&, const Target&) = default;
-};
 
 // What MAIL says. Owned: it may have to wait for a connection, and be said again on another one.
 struct Mail {
@@ -79,14 +74,24 @@ struct Talk {
   ring::TimerId timer;
 };
 
+// TLS of a connection, from the answer to STARTTLS on, or from the first octet.
+struct LinkTls {
+  LinkTls(std::shared_ptr<const tls::ClientContext> context, std::string name,
+          const tls::Session& tickets)
+      : stream(std::move(context), std::move(name), tickets) {}
+  tls::Stream stream;
+  bool answered = false;  // the upstream has said something inside
+};
+
 struct Link {
-  Link(uint32_t pool_index, uint32_t host_index, int descriptor, std::string_view ehlo_name)
-      : pool(pool_index), host(host_index), fd(descriptor), client(ehlo_name, true) {}
+  Link(uint32_t pool_index, uint32_t host_index, int descriptor, const smtp::ClientOptions& options)
+      : pool(pool_index), host(host_index), fd(descriptor), client(options) {}
 
   uint32_t pool;
   uint32_t host;
   int fd;
   smtp::StreamClient client;
+  std::unique_ptr<LinkTls> tls;  // null: in the clear
   sockaddr_storage address{};
 
   // ---- operations under way

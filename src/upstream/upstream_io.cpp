@@ -50,7 +50,7 @@ Link* Upstreams::connect(uint32_t index, uint32_t host_index) {
     buffers_ = *buffers;
   }
   const Result<int> fd = loop_.kernel().socket(host.endpoint.address.family());
-  Link* link = fd ? links_.acquire(index, host_index, *fd, pool.target.ehlo_name) : nullptr;
+  Link* link = fd ? links_.acquire(index, host_index, *fd, client_options(pool, host)) : nullptr;
   if (link == nullptr) {
     if (fd) loop_.kernel().close(*fd);
     mark_failed(index, host_index, Failure::kConnect,
@@ -71,6 +71,7 @@ void Upstreams::on_connect(Link& link, const ring::Completion& completion) {
   if (link.closing) return close_when_quiet(link);
   if (!completion.ok()) return lose(link, Failure::kConnect, describe(completion.error()));
   arm_receive(link);
+  if (pools_[link.pool].target.way.implicit_tls) begin_tls(link);
 }
 
 void Upstreams::arm_receive(Link& link) {
@@ -88,9 +89,14 @@ void Upstreams::on_receive(Link& link, const ring::Completion& completion) {
   if (!completion.more) link.receiving = false;
   if (completion.has_buffer) {
     if (completion.result > 0 && !link.closing) {
-      link.client.feed(
-          buffers_->bytes(completion.buffer, static_cast<uint32_t>(completion.result)));
-      hear(link);
+      const auto bytes =
+          buffers_->bytes(completion.buffer, static_cast<uint32_t>(completion.result));
+      if (link.tls != nullptr) {
+        read_tls(link, bytes);
+      } else {
+        link.client.feed(bytes);
+        hear(link);
+      }
     }
     buffers_->give_back(completion.buffer);
   }
@@ -116,7 +122,10 @@ void Upstreams::hear(Link& link) {
         if (link.greeted && link.talk.is_null() && !link.quitting && !link.client.can_begin())
           return lose(link, Failure::kProtocol, "said something while it was idle");
         return;
+      case Kind::kStartTls:
+        return begin_tls(link);
       case Kind::kReady:
+        if (link.tls != nullptr) keep_tickets(link);
         link.greeted = true;
         link.due = {};
         mark_good(link.pool, link.host);
@@ -131,15 +140,25 @@ void Upstreams::hear(Link& link) {
         answer(link, event);
         break;
       case Kind::kOver:
-        return end_badly(link, event.reply);
+        return end_badly(link, event);
     }
   }
 }
 
 // The connection has no future, and the client says why.
-void Upstreams::end_badly(Link& link, const smtp::PeerReply& reply) {
-  const std::string why = words(reply);
-  lose(link, link.client.violation() ? Failure::kProtocol : Failure::kRefused, why);
+void Upstreams::end_badly(Link& link, const smtp::StreamEvent& event) {
+  std::string why = words(event.reply);
+  if (link.client.violation()) return lose(link, Failure::kProtocol, why);
+  switch (event.stage) {
+    case smtp::OpeningStage::kSession:
+      return lose(link, Failure::kRefused, why);
+    case smtp::OpeningStage::kTls:
+      return lose(link, Failure::kTls, "no TLS: " + why);
+    case smtp::OpeningStage::kAuth:
+      return lose(
+          link, Failure::kLogon,
+          "cannot log on as \"" + pools_[link.pool].target.way.credentials->user + "\": " + why);
+  }
 }
 
 // ---- sending
@@ -162,6 +181,7 @@ void Upstreams::flush() {
 void Upstreams::send(Link& link) {
   if (link.sending || link.connecting || link.closing || !link.send_error.empty()) return;
   link.client.take_output(link.out);
+  if (link.tls != nullptr && !encrypt(link)) return;
   if (link.out.empty()) return;
   link.out_sent = 0;
   link.sending = true;
@@ -260,7 +280,11 @@ void Upstreams::quit(Link& link) {
 // The connection is of no more use.
 void Upstreams::lose(Link& link, Failure failure, std::string_view why, bool again) {
   if (link.closing) return;
-  const std::string reason(why);  // it may be in the link
+  std::string reason(why);  // it may be in the link
+  if (link.tls != nullptr && !link.tls->answered) {
+    failure = Failure::kTls;
+    reason.insert(0, "TLS handshake: ");
+  }
   Talk* talk = talks_.get(link.talk);
   const uint32_t host = link.host;
   const std::string& name = pools_[link.pool].hosts[host].name;
@@ -277,7 +301,9 @@ void Upstreams::lose(Link& link, Failure failure, std::string_view why, bool aga
   const bool may_have_it = talk != nullptr && talk->asked == Talk::Asked::kEnd &&
                            link.client.end_taken() && failure != Failure::kRefused;
   // One that was idle and is gone says nothing about its host.
-  const bool says_nothing = link.greeted && !nonsense && (talk == nullptr || (stale && again));
+  const bool in_clear = goes_on_in_clear(link, reason);
+  const bool says_nothing = (in_clear && talk != nullptr) ||
+                            (link.greeted && !nonsense && (talk == nullptr || (stale && again)));
   if (!says_nothing) mark_failed(link.pool, host, failure, reason);
   begin_close(link);
   if (talk == nullptr) return;
@@ -285,7 +311,7 @@ void Upstreams::lose(Link& link, Failure failure, std::string_view why, bool aga
   talk->begun = false;
   if (again && !answered && !talk->content && talk->asked != Talk::Asked::kNothing) {
     const bool fresh = stale && !std::exchange(talk->retried, true);
-    if (!fresh) talk->tried |= uint64_t{1} << host;
+    if (!fresh && !in_clear) talk->tried |= uint64_t{1} << host;
     if (link.greeted) ++figures_.retries;
     return place(*talk, fresh);
   }

@@ -25,6 +25,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -101,6 +102,8 @@ class Upstreams {
     std::vector<Handle> idle{};  // the last one was used last
     uint32_t connections = 0;
     std::string trouble{};  // the last failure
+    tls::Session tickets{};
+    Instant in_clear_until{};  // TLS has failed, and need not be
   };
   struct Pool {
     explicit Pool(const Target& what);
@@ -133,6 +136,14 @@ class Upstreams {
   void arm_trials(uint32_t pool);
   void try_again(uint32_t pool);
 
+  // upstream_tls.cpp
+  [[nodiscard]] smtp::ClientOptions client_options(const Pool& pool, const Host& host) const;
+  void begin_tls(Link& link);
+  void read_tls(Link& link, std::span<const char> ciphertext);
+  [[nodiscard]] bool encrypt(Link& link);
+  void keep_tickets(Link& link);
+  [[nodiscard]] bool goes_on_in_clear(const Link& link, std::string_view why);
+
   // upstream_io.cpp: one connection
   [[nodiscard]] Link* connect(uint32_t pool, uint32_t host);
   void on_connect(Link& link, const ring::Completion& completion);
@@ -149,7 +160,7 @@ class Upstreams {
   void quit(Link& link);
   // `again`: its message may begin on another connection, if nothing stands against it.
   void lose(Link& link, Failure failure, std::string_view why, bool again = true);
-  void end_badly(Link& link, const smtp::PeerReply& reply);
+  void end_badly(Link& link, const smtp::StreamEvent& event);
   void take_back(const Talk& talk, std::string_view why);
   void begin_close(Link& link);
   void close_when_quiet(Link& link);
@@ -164,6 +175,7 @@ class Upstreams {
   std::deque<Pool> pools_;
   std::vector<Handle> dirty_;
   std::deque<Event> events_;
+  std::vector<char> plaintext_;  // of the record that is being read
   Figures figures_;
   bool draining_ = false;
 };

@@ -166,6 +166,8 @@ std::vector<Example> examples() {
        hop_with("smart_host_auth_mechanism = \"BasicAuth\"\nauth_user = \"x\"\n"
                 "auth_password_file = \"x\"\n"),
        good},
+      {Rule::kUpstreamConnector, true, "",
+       connector(kLan, "delivery = \"proxy\"\nupstream_send_connector = \"Nowhere\"\n")},
   };
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/prng.h"
+#include "smtp/auth_exchange.h"
 
 namespace relais::smtp::test {
 namespace {
@@ -28,6 +29,8 @@ std::string show(const StreamEvent& event) {
   switch (event.kind) {
     case Kind::kNeedInput:
       return "";
+    case Kind::kStartTls:
+      return "starttls";
     case Kind::kReady:
       return "ready";
     case Kind::kRecipient:
@@ -645,6 +648,87 @@ TEST_P(Stream, ParametersAreThoseThatTheServerOffers) {
             "MAIL FROM:<a@contoso.com> SIZE=77 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=x+2B\r\n");
   hear("250 ok\r\n");
   EXPECT_EQ(said(), "RCPT TO:<b@contoso.com> NOTIFY=NEVER ORCPT=rfc822;c@contoso.com\r\n");
+}
+
+// ---- TLS and logging on (client_security_test has the details)
+
+class Secured {
+ public:
+  explicit Secured(const ClientOptions& options) : client(options) {}
+  // What it says next, and what comes of the reply.
+  std::string said() {
+    std::string out;
+    client.take_output(out);
+    return out;
+  }
+  std::string hear(std::string_view reply) {
+    said();
+    client.feed(reply);
+    for (;;) {
+      const StreamEvent event = client.next();
+      client.invariants();
+      if (event.kind == Kind::kNeedInput) return "";
+      if (event.kind == Kind::kStartTls) return "starttls";
+      stage = event.stage;
+      return show(event);
+    }
+  }
+  StreamClient client;
+  OpeningStage stage = OpeningStage::kSession;
+};
+
+constexpr std::string_view kOffersTls = "250-hop\r\n250-PIPELINING\r\n250 STARTTLS\r\n";
+
+TEST(StreamSecurity, StartTlsForgetsWhatWasSaidBeforeAndThenLogsOn) {
+  const Credentials credentials("relay", "secret");
+  Secured hop({.ehlo_name = "relay.contoso.com",
+               .start_tls = StartTls::kRequired,
+               .credentials = &credentials});
+  EXPECT_EQ(hop.hear("220 hop\r\n"), "");
+  EXPECT_EQ(hop.hear(kOffersTls), "");
+  EXPECT_EQ(hop.said(), "STARTTLS\r\n");
+  EXPECT_EQ(hop.hear("220 go\r\n"), "starttls");
+  hop.client.tls_started();
+  EXPECT_EQ(hop.said(), "EHLO relay.contoso.com\r\n");
+  EXPECT_EQ(hop.hear("250-hop\r\n250-CHUNKING\r\n250 AUTH PLAIN\r\n"), "");
+  EXPECT_EQ(hop.said(), "AUTH PLAIN AHJlbGF5AHNlY3JldA==\r\n");
+  EXPECT_EQ(hop.hear("235 welcome\r\n"), "ready");
+  EXPECT_TRUE(hop.client.extensions().chunking);
+  EXPECT_FALSE(hop.client.extensions().pipelining);
+}
+
+TEST(StreamSecurity, WhatStandsBehindTheAnswerToStartTlsIsNotTakenIntoIt) {
+  for (const std::string_view behind : {"250 hop\r\n", "4", "450 x\r\n", "\r\n"}) {
+    Secured hop({.ehlo_name = "relay.contoso.com", .start_tls = StartTls::kIfOffered});
+    hop.hear("220 hop\r\n");
+    hop.hear(kOffersTls);
+    EXPECT_TRUE(hop.hear(std::string("220 go\r\n").append(behind)).starts_with("over 0 "));
+  }
+}
+
+TEST(StreamSecurity, WhereItIsRequiredNothingGoesWithoutIt) {
+  for (const std::string_view hello : {"250 hop\r\n", "250-hop\r\n250 STARTTLS\r\n"}) {
+    Secured hop({.ehlo_name = "relay.contoso.com", .start_tls = StartTls::kRequired});
+    hop.hear("220 hop\r\n");
+    std::string heard = hop.hear(hello);
+    if (heard.empty()) heard = hop.hear("454 4.7.0 not now\r\n");
+    EXPECT_TRUE(heard.starts_with("over "));
+    EXPECT_EQ(hop.stage, OpeningStage::kTls);
+    EXPECT_FALSE(hop.client.violation());
+  }
+}
+
+TEST(StreamSecurity, ALogonThatFailsIsTheEndAndSaysNoPassword) {
+  const Credentials credentials("relay", "secret");
+  Secured hop({.ehlo_name = "relay.contoso.com", .in_tls = true, .credentials = &credentials});
+  hop.hear("220 hop\r\n");
+  hop.hear("250-hop\r\n250 AUTH LOGIN\r\n");
+  EXPECT_EQ(hop.said(), "AUTH LOGIN\r\n");
+  hop.hear("334 VXNlcm5hbWU6\r\n");
+  hop.hear("334 UGFzc3dvcmQ6\r\n");
+  EXPECT_EQ(hop.hear("535 5.7.8 secret is wrong\r\n"),
+            "over 535 (a text that repeats the password)");
+  EXPECT_EQ(hop.stage, OpeningStage::kAuth);
 }
 
 // Whatever it says: no assertion fails, and one that was asked is answered at most once.
