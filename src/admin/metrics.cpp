@@ -50,6 +50,14 @@ enum class Metric : uint8_t {
   kSegments,
   kFlushes,
   kFailedFlushes,
+  kUpstreamMessages,
+  kUpstreamOpened,
+  kUpstreamRetries,
+  kUpstreamFailures,
+  kUpstreamConnections,
+  kUpstreamOutstanding,
+  kUpstreamLeftAlone,
+  kUpstreamShare,
   kProtocolLines,
   kProtocolDropped,
   kCpu,
@@ -203,6 +211,48 @@ constexpr MetricRow kMetricRows[] = {
      kCounter,
      {},
      "Writes or flushes that failed: the messages were answered 451. Look at the disk."},
+    {Metric::kUpstreamMessages,
+     "relais_upstream_messages_total",
+     kCounter,
+     {"upstream"},
+     "Messages that the upstream of a connector with `delivery = \"proxy\"` took "
+     "(docs/proxy-mode.md)."},
+    {Metric::kUpstreamOpened,
+     "relais_upstream_connections_opened_total",
+     kCounter,
+     {"upstream"},
+     "Connections to it that were begun."},
+    {Metric::kUpstreamRetries,
+     "relais_upstream_retries_total",
+     kCounter,
+     {"upstream"},
+     "Messages that began again on another connection or upstream, because this one's was gone."},
+    {Metric::kUpstreamFailures,
+     "relais_upstream_failures_total",
+     kCounter,
+     {"upstream", "cause"},
+     "Connections to it that were not made, or lost, by cause."},
+    {Metric::kUpstreamConnections,
+     "relais_upstream_connections",
+     kGauge,
+     {"upstream"},
+     "Connections to it, idle ones among them."},
+    {Metric::kUpstreamOutstanding,
+     "relais_upstream_outstanding_messages",
+     kGauge,
+     {"upstream"},
+     "Messages that are under way to it."},
+    {Metric::kUpstreamLeftAlone,
+     "relais_upstream_left_alone_cores",
+     kGauge,
+     {"upstream"},
+     "Cores that leave it alone, because it has failed (the circuit breaker)."},
+    {Metric::kUpstreamShare,
+     "relais_upstream_share",
+     kGauge,
+     {"upstream"},
+     "How much of its fair share of messages it gets, over all cores that know it: 0 while it is "
+     "left alone, less than 1 while it starts slowly, else 1."},
     {Metric::kProtocolLines,
      "relais_protocol_log_lines_total",
      kCounter,
@@ -358,6 +408,23 @@ void put_cores(Page& page, const CoreFigures& cores) {
   page.put(Metric::kFailedFlushes, cores.failed_flushes);
 }
 
+void put_upstreams(Page& page, const std::vector<upstream::HostFigures>& upstreams) {
+  for (const upstream::HostFigures& host : upstreams) {
+    page.put(Metric::kUpstreamMessages, host.messages, {host.name});
+    page.put(Metric::kUpstreamOpened, host.opened, {host.name});
+    page.put(Metric::kUpstreamRetries, host.retries, {host.name});
+    for (size_t i = 0; i < upstream::kFailures; ++i) {
+      page.put(Metric::kUpstreamFailures, host.failures[i],
+               {host.name, name_of(static_cast<upstream::Failure>(i))});
+    }
+    page.put(Metric::kUpstreamConnections, host.connections, {host.name});
+    page.put(Metric::kUpstreamOutstanding, host.outstanding, {host.name});
+    page.put(Metric::kUpstreamLeftAlone, host.left_alone, {host.name});
+    const double cores = std::max(1U, host.cores);
+    page.put(Metric::kUpstreamShare, static_cast<double>(host.shares) / 100 / cores, {host.name});
+  }
+}
+
 void put_process(Page& page, const ProcessFigures& process) {
   page.put(Metric::kCpu, process.cpu_seconds);
   page.put(Metric::kResident, process.resident_octets);
@@ -458,6 +525,7 @@ std::string metrics_text(const Metrics& metrics, const ProcessFigures& process) 
   put_limits(page, metrics.limits);
   put_resources(page, metrics.resources);
   put_cores(page, metrics.cores);
+  put_upstreams(page, metrics.upstreams);
   page.put(Metric::kProtocolLines, metrics.protocol_log.lines);
   page.put(Metric::kProtocolDropped, metrics.protocol_log.dropped);
   put_process(page, process);
@@ -484,6 +552,11 @@ std::string metrics_markdown() {
   for (size_t i = 0; i < kRefusals; ++i) {
     const auto refusal = static_cast<Refusal>(i);
     out += fmt::format("| `{}` | {} |\n", name_of(refusal), describe(refusal));
+  }
+  out += "\nCauses of upstreams' failures:\n\n| cause | meaning |\n|---|---|\n";
+  for (size_t i = 0; i < upstream::kFailures; ++i) {
+    const auto failure = static_cast<upstream::Failure>(i);
+    out += fmt::format("| `{}` | {} |\n", name_of(failure), describe(failure));
   }
   return out;
 }

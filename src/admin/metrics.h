@@ -4,8 +4,9 @@
 // and a counter that comes back a little lower would look to Prometheus like all of it counted
 // anew.
 //
-// Bounded: a connector has as many lines as there are kinds of refusals, and kTopSources clients.
-// docs/metrics.md is printed from the table in metrics.cpp. Pure.
+// Bounded: a connector has as many lines as there are kinds of refusals, and kTopSources clients;
+// an upstream as many as there are causes of failures. docs/metrics.md is printed from the table in
+// metrics.cpp. Pure.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +23,7 @@
 #include "admin/usage_figures.h"
 #include "admin/usage_totals.h"
 #include "base/clock.h"
+#include "upstream/figures.h"
 
 namespace relais::admin {
 
@@ -43,6 +45,7 @@ struct Metrics {
   std::vector<LimitMetrics> limits;
   std::vector<PressureReport::Entry> resources;
   CoreFigures cores;  // their sum
+  std::vector<upstream::HostFigures> upstreams{};
   ProtocolLogFigures protocol_log{};
 };
 

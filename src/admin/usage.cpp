@@ -1,5 +1,6 @@
 #include "admin/usage.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace relais::admin {
@@ -20,14 +21,20 @@ std::unique_ptr<UsageTable> UsageTray::exchange(std::unique_ptr<UsageTable> full
   return table;
 }
 
-void UsageTray::put(const CoreFigures& figures) {
+void UsageTray::put(const CoreFigures& figures, std::vector<upstream::HostFigures> upstreams) {
   const std::lock_guard lock(mutex_);
   figures_ = figures;
+  upstreams_ = std::move(upstreams);
 }
 
 CoreFigures UsageTray::figures() const {
   const std::lock_guard lock(mutex_);
   return figures_;
+}
+
+std::vector<upstream::HostFigures> UsageTray::upstreams() const {
+  const std::lock_guard lock(mutex_);
+  return upstreams_;
 }
 
 std::vector<std::unique_ptr<UsageTable>> UsageTray::take() {
@@ -54,9 +61,13 @@ void Usage::arm() {
     timer_ = loop_.arm_timer(loop_.now() + kHandOver, {ring::Operation::kUsageTimer, {}});
 }
 
-void Usage::report(const CoreFigures& figures) {
-  tray_->put(figures);
-  if (figures.busy()) arm();
+void Usage::report(const CoreFigures& figures, std::vector<upstream::HostFigures> upstreams) {
+  // Connections close, circuits do, and slow starts end without a client's doing.
+  const bool moves = std::ranges::any_of(upstreams, [](const upstream::HostFigures& host) {
+    return host.connections != 0 || host.shares != 100 * uint64_t{host.cores};
+  });
+  tray_->put(figures, std::move(upstreams));
+  if (figures.busy() || moves) arm();
 }
 
 UsageTable::Place Usage::at(const front::Client& client) {

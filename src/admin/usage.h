@@ -13,6 +13,7 @@
 #include "admin/usage_table.h"
 #include "front/observer.h"
 #include "ring/loop.h"
+#include "upstream/figures.h"
 
 namespace relais::admin {
 
@@ -23,15 +24,17 @@ class UsageTray {
  public:
   // The core: an empty table for a full one.
   [[nodiscard]] std::unique_ptr<UsageTable> exchange(std::unique_ptr<UsageTable> full);
-  void put(const CoreFigures& figures);
+  void put(const CoreFigures& figures, std::vector<upstream::HostFigures> upstreams);
   // The main thread.
   [[nodiscard]] std::vector<std::unique_ptr<UsageTable>> take();
   void give_back(std::unique_ptr<UsageTable> empty);
   [[nodiscard]] CoreFigures figures() const;
+  [[nodiscard]] std::vector<upstream::HostFigures> upstreams() const;
 
  private:
   mutable std::mutex mutex_;
   CoreFigures figures_;
+  std::vector<upstream::HostFigures> upstreams_;
   std::vector<std::unique_ptr<UsageTable>> full_;
   std::vector<std::unique_ptr<UsageTable>> empty_;
 };
@@ -56,7 +59,7 @@ class Usage final : public front::Observer {
   void on_completion(const ring::Completion& completion);
   // How the core stands, whenever a hand-over is due and at the start. While it is busy, the next
   // one comes without a client's doing, too.
-  void report(const CoreFigures& figures);
+  void report(const CoreFigures& figures, std::vector<upstream::HostFigures> upstreams);
 
  private:
   [[nodiscard]] UsageTable::Place at(const front::Client& client);

@@ -45,6 +45,14 @@ void UsageKeeper::collect() {
   }
 }
 
+std::vector<upstream::HostFigures> UsageKeeper::upstreams() const {
+  std::vector<upstream::HostFigures> sum;
+  for (const auto& tray : trays_) {
+    for (const upstream::HostFigures& host : tray->upstreams()) upstream::add_to(sum, host);
+  }
+  return sum;
+}
+
 CoreFigures UsageKeeper::cores() const {
   CoreFigures sum;
   for (const auto& tray : trays_) sum.add(tray->figures());

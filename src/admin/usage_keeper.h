@@ -34,6 +34,7 @@ class UsageKeeper {
   [[nodiscard]] const UsageTotals& since_start() const { return since_start_; }
   // The sum of what the cores have said last.
   [[nodiscard]] CoreFigures cores() const;
+  [[nodiscard]] std::vector<upstream::HostFigures> upstreams() const;
 
  private:
   void collect();

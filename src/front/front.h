@@ -101,6 +101,9 @@ class Front {
   }
   [[nodiscard]] uint32_t session_count() const { return sessions_.size() + arrivals_.size(); }
   [[nodiscard]] upstream::Figures upstream_figures() const { return upstreams_.figures(); }
+  [[nodiscard]] std::vector<upstream::HostFigures> upstream_hosts() const {
+    return upstreams_.host_figures();
+  }
   [[nodiscard]] uint32_t lent_buffers() const {
     return buffers_->lent() + upstreams_.lent_buffers();
   }

@@ -206,7 +206,8 @@ void Core::report() {
                   .segments = spool.segments,
                   .spool_live = room.live,
                   .spool_budget = room.budget,
-                  .spool_idle = room.idle});
+                  .spool_idle = room.idle},
+                 front_->upstream_hosts());
 }
 
 void Core::on_letters() {

@@ -471,6 +471,7 @@ void Server::publish_metrics() {
                          .limits = {},
                          .resources = pressure_.report().resources,
                          .cores = usage_.cores(),
+                         .upstreams = usage_.upstreams(),
                          .protocol_log = protocol_log_.figures()};
   metrics.limits = admin::limit_metrics(
       *limit_set_, admin::limited_connectors(metrics.connectors, names), kernel_.now());

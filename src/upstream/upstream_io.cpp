@@ -58,7 +58,7 @@ Link* Upstreams::connect(uint32_t index, uint32_t host_index) {
     return nullptr;
   }
   ++host.connections;
-  ++figures_.opened;
+  ++host.counted.opened;
   link->connecting = true;
   const uint32_t length = host.endpoint.to_sockaddr(link->address);
   loop_.connect(link->fd, link->address, length, token(ring::Operation::kUpstreamConnect, *link));
@@ -312,7 +312,7 @@ void Upstreams::lose(Link& link, Failure failure, std::string_view why, bool aga
   if (again && !answered && !talk->content && talk->asked != Talk::Asked::kNothing) {
     const bool fresh = stale && !std::exchange(talk->retried, true);
     if (!fresh && !in_clear) talk->tried |= uint64_t{1} << host;
-    if (link.greeted) ++figures_.retries;
+    if (link.greeted) ++pools_[talk->pool].hosts[host].counted.retries;
     return place(*talk, fresh);
   }
   std::string text = name;
@@ -327,7 +327,7 @@ void Upstreams::take_back(const Talk& talk, std::string_view why) {
   for (Event& event : events_) {
     if (event.talk != talks_.handle_of(&talk) || event.kind != Event::Kind::kReply) continue;
     if (event.code >= 300) continue;
-    --figures_.messages;
+    --pools_[talk.pool].hosts[talk.host].counted.messages;
     event.kind = Event::Kind::kFailed;
     event.code = 0;
     event.text = pools_[talk.pool].hosts[talk.host].name;

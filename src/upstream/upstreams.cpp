@@ -196,7 +196,7 @@ void Upstreams::answer(Link& link, const smtp::StreamEvent& event) {
       return;
     }
     talk->over = true;
-    if (taken) ++figures_.messages;
+    if (taken) ++pools_[link.pool].hosts[link.host].counted.messages;
     if (talk->asked != Talk::Asked::kEnd) {
       // What is still to come of the content goes nowhere.
       talk->early_code = event.reply.code;
@@ -325,7 +325,7 @@ void Upstreams::mark_failed(uint32_t index, uint32_t host_index, Failure failure
   if (draining_) return;
   Pool& pool = pools_[index];
   Host& host = pool.hosts[host_index];
-  ++figures_.failures[static_cast<size_t>(failure)];
+  ++host.counted.failures[static_cast<size_t>(failure)];
   host.trouble = why;
   if (!pool.balancer.failed(host_index, loop_.now())) return;
   observer_.on_upstream(host.name, false, why,
@@ -379,8 +379,7 @@ void Upstreams::drain() {
 }
 
 Figures Upstreams::figures() const {
-  Figures figures = figures_;
-  figures.connections = links_.size();
+  Figures figures{.connections = links_.size()};
   for (const Pool& pool : pools_) {
     for (uint32_t i = 0; i < pool.hosts.size(); ++i) {
       figures.outstanding += pool.balancer.outstanding(i);
@@ -388,6 +387,24 @@ Figures Upstreams::figures() const {
     }
   }
   return figures;
+}
+
+std::vector<HostFigures> Upstreams::host_figures() const {
+  std::vector<HostFigures> all;
+  for (const Pool& pool : pools_) {
+    for (uint32_t i = 0; i < pool.hosts.size(); ++i) {
+      const Host& host = pool.hosts[i];
+      HostFigures figures = host.counted;
+      figures.name = host.name;
+      figures.connections = host.connections;
+      figures.outstanding = pool.balancer.outstanding(i);
+      figures.cores = 1;
+      figures.left_alone = pool.balancer.circuit(i) == Circuit::kClosed ? 0 : 1;
+      figures.shares = figures.left_alone != 0 ? 0 : pool.balancer.weight(i, loop_.now());
+      add_to(all, figures);
+    }
+  }
+  return all;
 }
 
 }  // namespace relais::upstream

@@ -53,12 +53,8 @@ struct Event {
   std::string text;
 };
 
-// Since the start, and now.
+// Now.
 struct Figures {
-  uint64_t messages = 0;                       // that an upstream took
-  uint64_t opened = 0;                         // connections
-  std::array<uint64_t, kFailures> failures{};  // of connections, by Failure
-  uint64_t retries = 0;                        // messages that began again on another connection
   uint32_t connections = 0;
   uint32_t outstanding = 0;
   uint32_t open_circuits = 0;
@@ -94,6 +90,8 @@ class Upstreams {
   [[nodiscard]] bool at_rest() const { return links_.size() == 0; }
   [[nodiscard]] uint32_t lent_buffers() const { return buffers_ == nullptr ? 0 : buffers_->lent(); }
   [[nodiscard]] Figures figures() const;
+  // By name; one that several connectors use stands there once.
+  [[nodiscard]] std::vector<HostFigures> host_figures() const;
 
  private:
   struct Host {
@@ -104,6 +102,7 @@ class Upstreams {
     std::string trouble{};  // the last failure
     tls::Session tickets{};
     Instant in_clear_until{};  // TLS has failed, and need not be
+    HostFigures counted{};     // since the start
   };
   struct Pool {
     explicit Pool(const Target& what);
@@ -176,7 +175,6 @@ class Upstreams {
   std::vector<Handle> dirty_;
   std::deque<Event> events_;
   std::vector<char> plaintext_;  // of the record that is being read
-  Figures figures_;
   bool draining_ = false;
 };
 

@@ -66,7 +66,17 @@ std::string page(const UsageTable& table, const std::vector<std::string>& config
                             .in_work = 17,
                             .connections = 18,
                             .spooled = 19,
-                            .segments = 20}};
+                            .segments = 20},
+                  .upstreams = {{.name = "10.0.0.20:25",
+                                 .messages = 21,
+                                 .opened = 22,
+                                 .retries = 23,
+                                 .failures = {0, 0, 0, 0, 24},
+                                 .connections = 25,
+                                 .outstanding = 26,
+                                 .cores = 4,
+                                 .left_alone = 1,
+                                 .shares = 210}}};
   return metrics_text(metrics, {.cpu_seconds = 1.5,
                                 .resident_octets = 4096,
                                 .virtual_octets = 8192,
@@ -112,6 +122,28 @@ TEST(metrics, a_connectors_figures_stand_under_its_name) {
             (Lines{"relais_top_source_messages_total{connector=\"Relay\",source=\"10.0.0.1\"} 5",
                    "relais_top_source_messages_total{connector=\"Relay\",source=\"10.0.0.2\"} 1",
                    "relais_top_source_messages_total{connector=\"Relay\",source=\"10.0.0.3\"} 0"}));
+}
+
+TEST(metrics, an_upstreams_figures_stand_under_its_name) {
+  const std::string text = page({});
+  const auto value = [&](const std::string& metric) {
+    const Lines found = samples(text, metric);
+    const std::string begin = metric + "{upstream=\"10.0.0.20:25\"} ";
+    return found.size() == 1 && found[0].starts_with(begin) ? found[0].substr(begin.size()) : "";
+  };
+  EXPECT_EQ(value("relais_upstream_messages_total"), "21");
+  EXPECT_EQ(value("relais_upstream_connections_opened_total"), "22");
+  EXPECT_EQ(value("relais_upstream_retries_total"), "23");
+  EXPECT_EQ(value("relais_upstream_connections"), "25");
+  EXPECT_EQ(value("relais_upstream_outstanding_messages"), "26");
+  EXPECT_EQ(value("relais_upstream_left_alone_cores"), "1");
+  EXPECT_EQ(value("relais_upstream_share").substr(0, 5), "0.525");
+  const Lines failures = samples(text, "relais_upstream_failures_total");
+  ASSERT_EQ(failures.size(), upstream::kFailures);
+  EXPECT_EQ(failures[4],
+            "relais_upstream_failures_total{upstream=\"10.0.0.20:25\",cause=\"protocol\"} 24");
+  EXPECT_EQ(failures[0],
+            "relais_upstream_failures_total{upstream=\"10.0.0.20:25\",cause=\"connect\"} 0");
 }
 
 TEST(metrics, every_reason_of_a_refusal_is_there_from_the_start) {

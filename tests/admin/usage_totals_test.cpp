@@ -251,11 +251,19 @@ TEST_F(UsageFile, what_the_cores_say_last_is_summed) {
   UsageKeeper keeper(kernel, folder());
   for (uint64_t core = 1; core <= 2; ++core) {
     auto tray = std::make_shared<UsageTray>();
-    tray->put({.delivered = 1000, .waiting = 1000});
-    tray->put({.delivered = core, .waiting = 10 * core});
+    tray->put({.delivered = 1000, .waiting = 1000}, {});
+    tray->put({.delivered = core, .waiting = 10 * core},
+              {{.name = "10.0.0.2:25", .messages = core, .cores = 1, .shares = 50 * core},
+               {.name = "10.0.0." + std::to_string(4 - core) + ":25", .opened = 1, .cores = 1}});
     keeper.add(tray);
   }
   EXPECT_EQ(keeper.cores(), (CoreFigures{.delivered = 3, .waiting = 30}));
+  const auto upstreams = keeper.upstreams();
+  ASSERT_EQ(upstreams.size(), 2U);
+  EXPECT_EQ(upstreams[0],
+            (upstream::HostFigures{
+                .name = "10.0.0.2:25", .messages = 3, .opened = 1, .cores = 3, .shares = 150}));
+  EXPECT_EQ(upstreams[1].name, "10.0.0.3:25");
 }
 
 TEST_F(UsageFile, a_damaged_one_is_set_aside) {

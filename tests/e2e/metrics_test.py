@@ -168,6 +168,37 @@ class Metrics(harness.Counted, harness.EndToEnd):
         self.assertGreater(page.get("relais_delayed_seconds_total", connector=NAME), 1)
         self.wait_value(2, "relais_refusals_total", connector=NAME, reason="limit")
 
+    def test_upstreams(self):
+        upstreams = [NextHop(self.ports.take()).start(), NextHop(self.ports.take())]
+        for upstream in upstreams:
+            self.addCleanup(upstream.stop)
+        good, bad = (f"127.0.0.1:{upstream.port}" for upstream in upstreams)
+        self.configure(receive=[harness.relay_connector(self.port, delivery="proxy",
+                                                        upstreams=[good, bad])],
+                       server={"cores": 1})
+        self.relais.start()
+        client = self.client()
+        for _ in range(8):
+            client.begin("chris@contoso.com", ["kate@fabrikam.com"])
+            self.assertEqual(client.content(BODY), "250 2.0.0 kept")
+        page = self.wait_page(
+            lambda page: page.get("relais_upstream_messages_total", upstream=good) == 8, "8 messages")
+        for name, wanted in (("connections_opened_total", 1), ("connections", 1),
+                             ("outstanding_messages", 0), ("left_alone_cores", 0), ("share", 1)):
+            self.assertEqual(page.get(f"relais_upstream_{name}", upstream=good), wanted, name)
+        self.assertEqual(set(page.by("relais_upstream_failures_total", "cause", upstream=good)
+                             .values()), {0})
+        self.assertEqual(page.get("relais_upstream_messages_total", upstream=bad), 0)
+        self.assertGreaterEqual(page.get("relais_upstream_failures_total", upstream=bad,
+                                         cause="connect"), 3)
+        self.assertEqual((page.get("relais_upstream_left_alone_cores", upstream=bad),
+                          page.get("relais_upstream_share", upstream=bad)), (1, 0))
+        # It comes back, at first with a tenth of its share; nobody's mail is needed to see it.
+        upstreams[1].start()
+        self.wait_page(lambda page: 0 < page.get("relais_upstream_share", upstream=bad) < 1,
+                       "the slow start", 40)
+        self.wait_value(1, "relais_upstream_share", upstream=bad)
+
     def test_resources(self):
         self.hop.stop()
         self.configure(back_pressure={"poll_interval": "1s", "queue_medium": 2, "queue_high": 100,
