@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Proxy mode by a Send connector: TLS and logging on towards upstreams, and what a client hears when
+"""Proxy mode by a Send connector: TLS and logons towards upstreams, and what a client hears when
 one of them cannot, will not or must not."""
 
 import ssl
