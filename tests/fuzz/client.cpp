@@ -220,6 +220,9 @@ class Streamed {  // stream_client.h: a message that is still coming in
         ended_ = true;
         again();
         break;
+      case Kind::kStartTls:
+        must(false, "TLS begins only where it is wanted");
+        break;
       case Kind::kReady:
         again();
         break;
