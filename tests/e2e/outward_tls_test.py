@@ -389,6 +389,7 @@ class OutwardTls(harness.EndToEnd):
                     self.assertRegex(content[:400], rb"using TLSv1\.3 with cipher TLS_AES_")
                 self.assertEqual(sorted(harness.without_received(harness.without_received(c))
                                         for c in got), sorted(bodies))
+                self.relais.wait_event("delivered")
                 self.assertEqual({e["tls"] for e in self.relais.events("delivered")}, {"TLSv1.3"})
                 self.relais.stop()
         self.assertEqual(last.violations, [])
