@@ -338,6 +338,12 @@ constexpr Parameter<SendDraft> kSendConnector[] = {
      .max = kDay,
      .takes = Takes::kRestart,
      .doc = "How long a next hop may stay silent when we wait for its answer."},
+    {.key = "send_proxy_protocol",
+     .target = &SendDraft::send_proxy_protocol,
+     .takes = Takes::kRestart,
+     .doc =
+         "Say first on each connection, in a PROXY header of version 2, whose mail it is for. Of "
+         "upstreams of proxy mode (docs/proxy-mode.md); mail from the queue comes without."},
     {.key = "tls",
      .target = read_tls_start,
      .takes = Takes::kRestart,

@@ -27,7 +27,9 @@ void Front::ask_upstream_for_mail(Session& session) {
        .binary = asked.body == smtp::BodyType::kBinaryMime,
        .utf8 = asked.utf8,
        .ret = asked.ret,
-       .envid = std::string(asked.envid)});
+       .envid = std::string(asked.envid),
+       .client = session.remote,
+       .local = session.local});
 }
 
 void Front::on_upstream_event(const upstream::Event& event) {

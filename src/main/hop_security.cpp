@@ -72,7 +72,8 @@ upstream::Routes upstream_routes(const std::vector<config::SendConnector>& conne
                 .tls = securities[i].tls,
                 .tls_name = connector.tls_domain,
                 .credentials = securities[i].credentials,
-                .auth_in_clear = connector.auth == config::SmartHostAuth::kBasicAuth}};
+                .auth_in_clear = connector.auth == config::SmartHostAuth::kBasicAuth,
+                .proxy_header = connector.send_proxy_protocol}};
   }
   return routes;
 }

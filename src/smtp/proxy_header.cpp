@@ -78,7 +78,35 @@ uint32_t sum_of(std::string_view header, size_t sum_at) {
   return crc32c(bytes.subspan(sum_at + kCrcOctets), before);
 }
 
+void append_head(std::string& out, uint8_t command, uint8_t family) {
+  out += kSignature;
+  out += static_cast<char>(kVersion << 4 | command);
+  out += static_cast<char>(family);
+}
+
 }  // namespace
+
+void append_proxy_header(std::string& out, const Endpoint& client, const Endpoint& local) {
+  const auto put = [&out](uint64_t number, int octets) {
+    for (int i = octets - 1; i >= 0; --i) out += static_cast<char>(number >> (8 * i));
+  };
+  const bool is_v4 = client.address.is_v4() && local.address.is_v4();
+  const int width = is_v4 ? 4 : 16;
+  append_head(out, kProxyCommand, is_v4 ? kTcp4 : kTcp6);
+  put(static_cast<uint64_t>(2 * width + 4), 2);
+  for (const IpAddress& address : {client.address, local.address}) {
+    constexpr uint64_t kMapped = uint64_t{0xffff} << 32;
+    if (!is_v4) put(address.high(), 8);
+    put(address.is_v4() && !is_v4 ? kMapped | address.low() : address.low(), is_v4 ? 4 : 8);
+  }
+  put(client.port, 2);
+  put(local.port, 2);
+}
+
+void append_local_proxy_header(std::string& out) {
+  append_head(out, kLocalCommand, kUnspecified);
+  out.append(2, '\0');
+}
 
 ProxyHeader::State ProxyHeader::take(std::string_view& input) {
   while (state_ == State::kNeedsMore && !input.empty()) {

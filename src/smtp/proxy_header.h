@@ -25,6 +25,11 @@ namespace relais::smtp {
 inline constexpr size_t kProxyLineMax = 107;     // octets of version 1, CRLF included
 inline constexpr size_t kProxyHeaderMax = 2048;  // octets of version 2, TLVs included
 
+// One of version 2, as we say it to a next hop: the client, and where it has come to (as IPv6 both,
+// where one of them is); or nobody, for a connection that is our own: LOCAL.
+void append_proxy_header(std::string& out, const Endpoint& client, const Endpoint& local);
+void append_local_proxy_header(std::string& out);
+
 class ProxyHeader {
  public:
   enum class State : uint8_t { kNeedsMore, kComplete, kBad };

@@ -30,6 +30,8 @@ struct Mail {
   bool utf8 = false;
   smtp::DsnReturn ret = smtp::DsnReturn::kUnspecified;
   std::string envid;
+  Endpoint client;  // whose mail it is, and where it has come to, for a PROXY header
+  Endpoint local;
 
   [[nodiscard]] smtp::MailCommand command() const {
     return {.sender = sender,
@@ -108,6 +110,8 @@ struct Link {
   std::string send_error;  // not empty: nothing can be sent any more, and this is why
   bool taken = false;      // 250 has come to the end of data, while some of it is still being sent
   std::string taken_text;  // ... in these words
+
+  Endpoint client_end;  // that its PROXY header names; port 0: it has none, or names nobody
 
   // ---- whom it serves
   Handle talk;  // null: idle, or a trial

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "smtp/proxy_header.h"
 #include "upstream/upstreams.h"
 
 namespace relais::upstream {
@@ -38,7 +39,7 @@ ring::Token Upstreams::token(ring::Operation operation, const Link& link) const 
 }
 
 // Null: it cannot be tried, and has been marked so.
-Link* Upstreams::connect(uint32_t index, uint32_t host_index) {
+Link* Upstreams::connect(uint32_t index, uint32_t host_index, const Mail* mail) {
   Pool& pool = pools_[index];
   Host& host = pool.hosts[host_index];
   if (buffers_ == nullptr) {
@@ -60,6 +61,14 @@ Link* Upstreams::connect(uint32_t index, uint32_t host_index) {
   ++host.connections;
   ++host.counted.opened;
   link->connecting = true;
+  if (pool.target.way.proxy_header) {
+    if (mail == nullptr) {
+      smtp::append_local_proxy_header(link->out);
+    } else {
+      link->client_end = mail->client;
+      smtp::append_proxy_header(link->out, mail->client, mail->local);
+    }
+  }
   const uint32_t length = host.endpoint.to_sockaddr(link->address);
   loop_.connect(link->fd, link->address, length, token(ring::Operation::kUpstreamConnect, *link));
   expect(*link, std::min(kHelloPatience, pool.target.timeout));
@@ -71,6 +80,10 @@ void Upstreams::on_connect(Link& link, const ring::Completion& completion) {
   if (link.closing) return close_when_quiet(link);
   if (!completion.ok()) return lose(link, Failure::kConnect, describe(completion.error()));
   arm_receive(link);
+  if (!link.out.empty()) {  // its PROXY header comes before everything
+    link.sending = true;
+    loop_.send(link.fd, link.out, token(ring::Operation::kUpstreamSend, link));
+  }
   if (pools_[link.pool].target.way.implicit_tls) begin_tls(link);
 }
 
@@ -149,6 +162,12 @@ void Upstreams::hear(Link& link) {
 void Upstreams::end_badly(Link& link, const smtp::StreamEvent& event) {
   std::string why = words(event.reply);
   if (link.client.violation()) return lose(link, Failure::kProtocol, why);
+  // A trial that named no client (LOCAL) was heard; whom the upstream serves is another question.
+  const bool is_trial = link.talk.is_null() && !link.greeted;
+  if (is_trial && pools_[link.pool].target.way.proxy_header && event.reply.code != 0) {
+    mark_good(link.pool, link.host);
+    return begin_close(link);
+  }
   switch (event.stage) {
     case smtp::OpeningStage::kSession:
       return lose(link, Failure::kRefused, why);

@@ -59,11 +59,7 @@ void Upstreams::place(Talk& talk, bool fresh) {
   Pool& pool = pools_[talk.pool];
   while (const auto index = pool.balancer.pick(loop_.now(), talk.tried)) {
     Host& host = pool.hosts[*index];
-    if (!fresh && !host.idle.empty()) {
-      Link* link = links_.get(host.idle.back());
-      host.idle.pop_back();
-      return assign(*link, talk);
-    }
+    if (Link* link = fresh ? nullptr : take_idle(pool, host, talk)) return assign(*link, talk);
     if (host.connections >= pool.target.connections_max || links_.full()) {
       pool.waiting.push_back(talks_.handle_of(&talk));
       talk.due = loop_.now() + kPlacePatience;
@@ -72,10 +68,28 @@ void Upstreams::place(Talk& talk, bool fresh) {
             talk.due, {ring::Operation::kUpstreamTalkTimer, talks_.handle_of(&talk)});
       return;
     }
-    if (Link* link = connect(talk.pool, *index)) return assign(*link, talk);
+    if (Link* link = connect(talk.pool, *index, &talk.mail)) return assign(*link, talk);
     talk.tried |= uint64_t{1} << *index;
   }
   fail(talk, all_trouble(pool));
+}
+
+// Null: none is idle that may carry it. Where all places are taken by those of other clients, the
+// one that has been idle for the longest time makes room.
+Link* Upstreams::take_idle(const Pool& pool, Host& host, const Talk& talk) {
+  if (host.idle.empty()) return nullptr;
+  auto found = std::prev(host.idle.end());
+  if (pool.target.way.proxy_header) {
+    found = std::ranges::find_if(
+        host.idle, [&](Handle idle) { return links_.get(idle)->client_end == talk.mail.client; });
+    if (found == host.idle.end()) {
+      if (host.connections >= pool.target.connections_max) quit(*links_.get(host.idle.front()));
+      return nullptr;
+    }
+  }
+  Link* link = links_.get(*found);
+  host.idle.erase(found);
+  return link;
 }
 
 void Upstreams::assign(Link& link, Talk& talk) {

@@ -18,6 +18,9 @@
 // connection, and the message on it is not taken, even if a 250 stood in front of the nonsense or
 // came before all of the content had left.
 //
+// A connection that began with a PROXY header is its client's, and no other client's mail goes over
+// it.
+//
 // Limits: Target::connections_max; who finds none free waits kPlacePatience. Above kBacklogMax
 // octets that wait for one upstream its owner is told to pause.
 #pragma once
@@ -118,6 +121,7 @@ class Upstreams {
   uint32_t pool_of(const Target& target);
   void place(Talk& talk, bool fresh);
   void assign(Link& link, Talk& talk);
+  [[nodiscard]] Link* take_idle(const Pool& pool, Host& host, const Talk& talk);
   void introduce(Link& link, Talk& talk);
   void ask(Talk& talk, Talk::Asked asked);
   [[nodiscard]] Link* link_of(const Talk& talk);
@@ -144,7 +148,7 @@ class Upstreams {
   [[nodiscard]] bool goes_on_in_clear(const Link& link, std::string_view why);
 
   // upstream_io.cpp: one connection
-  [[nodiscard]] Link* connect(uint32_t pool, uint32_t host);
+  [[nodiscard]] Link* connect(uint32_t pool, uint32_t host, const Mail* mail = nullptr);
   void on_connect(Link& link, const ring::Completion& completion);
   void on_receive(Link& link, const ring::Completion& completion);
   void on_send(Link& link, const ring::Completion& completion);

@@ -51,11 +51,9 @@ class Matrix(harness.EndToEnd):
         hop = NextHop(self.ports.take(), extensions=BASE + (("CHUNKING",) if hop_chunks else ()),
                       tls=self.hop_tls if hop_in_tls else None).start()
         self.addCleanup(hop.stop)
-        here = f"127.0.0.1:{hop.port}"
-        receive = harness.relay_connector(
-            self.port, **({"delivery": "proxy", "upstreams": [here]} if proxied else {}))
-        self.relais.configure(receive=[receive], tls=self.tls,
-                              send=[] if proxied else [harness.smart_host(hop.port)])
+        through = {"delivery": "proxy", "upstream_send_connector": "Smart host"} if proxied else {}
+        self.relais.configure(receive=[harness.relay_connector(self.port, **through)], tls=self.tls,
+                              send=[harness.smart_host(hop.port)])
         self.relais.start()
         for number, (tls, chunks) in enumerate(itertools.product((False, True), repeat=2)):
             with self.subTest(proxied=proxied, client=("clear", "TLS")[tls],
@@ -77,8 +75,8 @@ class Matrix(harness.EndToEnd):
             self.carry(False, hop_chunks, hop_in_tls)
 
     def test_straight_through(self):
-        for hop_chunks in (False, True):
-            self.carry(True, hop_chunks, False)
+        for hop_chunks, hop_in_tls in itertools.product((False, True), repeat=2):
+            self.carry(True, hop_chunks, hop_in_tls)
 
 
 if __name__ == "__main__":

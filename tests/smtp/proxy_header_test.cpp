@@ -329,5 +329,22 @@ TEST(ProxyHeader, OfRandomOctetsNeverDependsOnTheCuts) {
   EXPECT_GT(refused, 1000U);
 }
 
+TEST(ProxyHeader, IsReadAsItIsSaid) {
+  const auto said = [](const char* client, const char* local) {
+    std::string header;
+    append_proxy_header(header, *Endpoint::parse(client), *Endpoint::parse(local));
+    return feed_header(header + "EHLO", 7).result;
+  };
+  EXPECT_EQ(said("192.0.2.7:1500", "10.0.0.5:25"), "192.0.2.7:1500 to 10.0.0.5:25");
+  EXPECT_EQ(said("[2001:db8::7]:1500", "[2001:db8::5]:25"),
+            "[2001:db8::7]:1500 to [2001:db8::5]:25");
+  EXPECT_EQ(said("[2001:db8::7]:1500", "10.0.0.5:25"), "[2001:db8::7]:1500 to 10.0.0.5:25");
+  EXPECT_EQ(said("192.0.2.7:0", "[2001:db8::5]:25"), "192.0.2.7:0 to [2001:db8::5]:25");
+  std::string own;
+  append_local_proxy_header(own);
+  EXPECT_EQ(own.size(), 16U);
+  EXPECT_EQ(feed_header(own, 16).result, "local");
+}
+
 }  // namespace
 }  // namespace relais::smtp
