@@ -193,7 +193,8 @@ class Trace(harness.EndToEnd):
         grown = self.relais.pss() - before
         print(f"6 MB of dialogue: memory grew by {grown >> 10} KiB, 100 commands took "
               f"{longest * 1000:.0f} ms at most")
-        self.assertLess(grown, 12 << 20)
+        if not harness.SANITIZED:  # it keeps what was freed
+            self.assertLess(grown, 12 << 20)
         client.quit()
         data = b""
         while b'"dropped"' not in data:
