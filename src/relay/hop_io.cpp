@@ -26,14 +26,6 @@ Fate fate_of(uint16_t code) {
                                    : Fate::kDeferred;
 }
 
-std::string words(const smtp::PeerReply& reply) {
-  std::string text;
-  if (reply.code != 0) text = std::to_string(reply.code) + ' ';
-  text += reply.text;
-  std::ranges::replace(text, '\n', ' ');
-  return text;
-}
-
 }  // namespace
 
 ring::Token SmartHosts::token(ring::Operation operation, const HopSession& session) const {
@@ -140,7 +132,7 @@ bool SmartHosts::act(HopSession& session, const smtp::ClientEvent& event) {
       const Fate fate = fate_of(event.reply.code);
       // A positive answer is only half of it: the final dot decides.
       if (fate != Fate::kDelivered)
-        job->results[event.recipient] = {fate, words(event.reply), event.ours};
+        job->results[event.recipient] = {fate, smtp::in_one_line(event.reply), event.ours};
       return true;
     }
     case Kind::kContentWanted:
@@ -154,7 +146,7 @@ bool SmartHosts::act(HopSession& session, const smtp::ClientEvent& event) {
       on_finished(session, event);
       return true;
     case Kind::kClosing:
-      begin_close(session, words(event.reply));
+      begin_close(session, smtp::in_one_line(event.reply));
       return false;
   }
   return false;
@@ -166,12 +158,12 @@ std::string SmartHosts::obstacle(const HopSession& session, const smtp::ClientEv
     case smtp::ClientEvent::Stage::kSession:
       break;
     case smtp::ClientEvent::Stage::kTls:
-      return "no TLS: " + words(event.reply);
+      return "no TLS: " + smtp::in_one_line(event.reply);
     case smtp::ClientEvent::Stage::kAuth:
       return "Send connector \"" + route.connector->name + "\" cannot log on as \"" +
-             route.security.credentials->user + "\": " + words(event.reply);
+             route.security.credentials->user + "\": " + smtp::in_one_line(event.reply);
   }
-  return words(event.reply);
+  return smtp::in_one_line(event.reply);
 }
 
 void SmartHosts::on_finished(HopSession& session, const smtp::ClientEvent& event) {
@@ -181,7 +173,7 @@ void SmartHosts::on_finished(HopSession& session, const smtp::ClientEvent& event
   session.content_wanted = false;
   session.content_out = false;
   job->takes_dsn = session.client.extensions().dsn;
-  job->conclude(fate_of(event.reply.code), words(event.reply));
+  job->conclude(fate_of(event.reply.code), smtp::in_one_line(event.reply));
   job->carrier = Carrier::kNone;
   desk_.finish(*job);
   if (session.jobs.empty() && !session.quitting) arm_timer(session, kIdle);

@@ -1,9 +1,9 @@
 #include "relay/notices.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "base/assert.h"
+#include "smtp/ascii.h"
 #include "smtp/dsn.h"
 
 namespace relais::relay {
@@ -109,11 +109,9 @@ void Notices::write(Active& active) {
                             .recipients = recipients,
                             .returned = {}};
   // RFC 3461 section 4.3: RET is about failures.
-  const auto is_octet = [](char c) { return c < 0; };
-  notification.returns_all =
-      job.ret() == smtp::DsnReturn::kFull && !job.is_about_success() && returns_any(job) &&
-      job.content_octets <= kReturnedMax &&
-      (notification.utf8() || std::ranges::none_of(active.content, is_octet));
+  notification.returns_all = job.ret() == smtp::DsnReturn::kFull && !job.is_about_success() &&
+                             returns_any(job) && job.content_octets <= kReturnedMax &&
+                             (notification.utf8() || smtp::is_ascii(active.content));
   notification.returned = notification.returns_all ? std::string_view(active.content)
                                                    : header_of(active.content, notification.is_cut);
   active.text = notification_text(notification);

@@ -4,17 +4,16 @@
 #include <charconv>
 
 #include "base/utf8.h"
+#include "smtp/ascii.h"
 #include "smtp/dsn.h"
 #include "smtp/peer_reply.h"
 
 namespace relais::relay {
 namespace {
 
-constexpr size_t kFieldMax = 900;  // octets of a value; RFC 5322 allows lines of 998
+using smtp::is_ascii;
 
-bool is_ascii(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return c >= 0; });
-}
+constexpr size_t kFieldMax = 900;  // octets of a value; RFC 5322 allows lines of 998
 
 // What others have said goes into one line.
 std::string one_line(std::string_view text) {
@@ -179,40 +178,38 @@ bool Notification::utf8() const { return !is_ascii(sender); }
 std::string notification_text(const Notification& n) {
   const Guid::Text id = n.id.text();
   const std::string boundary = "report-" + std::string(view(id));
-  const bool eight_bit = n.utf8();
-  const std::string date = rfc5322_date(n.now);
+  const bool utf8 = n.utf8();
   std::string out;
   append_field(out, "From", "Mail Delivery System <" + std::string(n.from) + '>');
   append_field(out, "To", '<' + std::string(n.sender) + '>');
   append_field(out, "Subject",
                is_failure(n) ? "Undeliverable: returned to its sender"
                              : "Delivered: as its sender wanted to know");
-  append_field(out, "Date", date);
+  append_field(out, "Date", rfc5322_date(n.now));
   append_field(out, "Message-ID", '<' + std::string(view(id)) + '@' + std::string(n.fqdn) + '>');
   append_field(out, "Auto-Submitted", "auto-replied");  // RFC 3834
   append_field(out, "MIME-Version", "1.0");
   out.append("Content-Type: multipart/report; report-type=delivery-status;\r\n\tboundary=\"")
       .append(boundary)
       .append("\"\r\n");
-  if (eight_bit) append_field(out, "Content-Transfer-Encoding", "8bit");
-  begin_part(out, boundary, n.utf8() ? "text/plain; charset=utf-8" : "text/plain; charset=us-ascii",
-             n.utf8());
+  if (utf8) append_field(out, "Content-Transfer-Encoding", "8bit");
+  begin_part(out, boundary, utf8 ? "text/plain; charset=utf-8" : "text/plain; charset=us-ascii",
+             utf8);
   append_text(out, n);
 
-  begin_part(out, boundary, n.utf8() ? "message/global-delivery-status" : "message/delivery-status",
-             n.utf8());
+  begin_part(out, boundary, utf8 ? "message/global-delivery-status" : "message/delivery-status",
+             utf8);
   append_field(out, "Reporting-MTA", "dns;" + std::string(n.fqdn));
   if (!n.envid.empty()) append_field(out, "Original-Envelope-Id", decoded(n.envid));
   append_field(out, "Arrival-Date", rfc5322_date(n.received));
-  for (const ReportedRecipient& recipient : n.recipients)
-    append_recipient(out, recipient, n.utf8());
+  for (const ReportedRecipient& recipient : n.recipients) append_recipient(out, recipient, utf8);
 
   if (!n.returned.empty()) {
-    const std::string_view type = n.returns_all ? (n.utf8() ? "message/global" : "message/rfc822")
-                                  : n.utf8()    ? "message/global-headers"
+    const std::string_view type = n.returns_all ? (utf8 ? "message/global" : "message/rfc822")
+                                  : utf8        ? "message/global-headers"
                                                 : "text/rfc822-headers";
-    begin_part(out, boundary, type, eight_bit);
-    out.append(n.utf8() ? std::string(n.returned) : ascii(n.returned));
+    begin_part(out, boundary, type, utf8);
+    out.append(utf8 ? std::string(n.returned) : ascii(n.returned));
   }
   out.append("\r\n--").append(boundary).append("--\r\n");
   return out;

@@ -14,6 +14,12 @@ constexpr bool is_blank(char c) { return c == ' ' || c == '\t'; }
 constexpr bool is_folding(char c) { return is_blank(c) || c == '\r' || c == '\n'; }
 constexpr bool is_printable(char c) { return c >= ' ' && c <= '~'; }
 constexpr bool is_eight_bit(char c) { return octet(c) >= 0x80; }
+constexpr bool is_ascii(std::string_view text) {
+  for (const char c : text) {
+    if (is_eight_bit(c)) return false;
+  }
+  return true;
+}
 // RFC 5322 3.2.3. '%' and '!' are among them: to us a local part is data, never a route.
 constexpr bool is_atext(char c) {
   constexpr std::string_view kOthers = "!#$%&'*+-/=?^_`{|}~";

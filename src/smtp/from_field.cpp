@@ -31,10 +31,6 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-bool is_ascii(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return octet(c) < 0x80; });
-}
-
 void append_base64(std::string& out, std::string_view octets) {
   constexpr std::string_view kDigits =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

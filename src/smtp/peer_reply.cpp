@@ -27,6 +27,14 @@ bool take_part(std::string_view& text, char behind, uint16_t& part) {
 
 }  // namespace
 
+std::string in_one_line(const PeerReply& reply) {
+  std::string text;
+  if (reply.code != 0) text = std::to_string(reply.code) + ' ';
+  text += reply.text;
+  std::ranges::replace(text, '\n', ' ');
+  return text;
+}
+
 Reply passed_on(uint16_t code, std::string_view text) {
   constexpr uint16_t kServiceClosing = 421;
   if (code == kServiceClosing) code = 451;

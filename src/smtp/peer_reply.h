@@ -22,6 +22,9 @@ struct PeerReply {
       text;  // after the code, lines joined with '\n', at most 512 octets kept; printable
 };
 
+// For people: "550 5.1.1 User unknown", or the text alone where there is no code.
+[[nodiscard]] std::string in_one_line(const PeerReply& reply);
+
 // As a reply of our own: the enhanced status that stands in front of the text, if it fits the code;
 // else x.0.0. Never a 421, which would be about our own connection. `text` is borrowed.
 [[nodiscard]] Reply passed_on(uint16_t code, std::string_view text);

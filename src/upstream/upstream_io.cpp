@@ -24,14 +24,6 @@ constexpr size_t kKept = 32 * 1024;
 constexpr std::string_view kNoAnswer = "no answer in time";
 constexpr std::string_view kClosed = "it closed the connection";
 
-std::string words(const smtp::PeerReply& reply) {
-  std::string text;
-  if (reply.code != 0) text = std::to_string(reply.code) + ' ';
-  text += reply.text;
-  std::ranges::replace(text, '\n', ' ');
-  return text;
-}
-
 }  // namespace
 
 ring::Token Upstreams::token(ring::Operation operation, const Link& link) const {
@@ -160,7 +152,7 @@ void Upstreams::hear(Link& link) {
 
 // The connection has no future, and the client says why.
 void Upstreams::end_badly(Link& link, const smtp::StreamEvent& event) {
-  std::string why = words(event.reply);
+  std::string why = smtp::in_one_line(event.reply);
   if (link.client.violation()) return lose(link, Failure::kProtocol, why);
   // A trial that named no client (LOCAL) was heard; whom the upstream serves is another question.
   const bool is_trial = link.talk.is_null() && !link.greeted;
