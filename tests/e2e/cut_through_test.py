@@ -336,14 +336,14 @@ class CutThrough(harness.EndToEnd):
         body = b"Subject: x\r\n\r\n" + b"0123456789\r\n" * 800_000
         self.deliver(body=body)
         self.deliver(body=body)  # all receive buffers have been touched
-        before = self.relais.pss()
+        before = self.relais.rss()
         self.hop.rule = lambda verb, *_: Delay(0.02) if verb == "BODY" else None
         most = [0]
         done = threading.Event()
 
         def watch():
             while not done.wait(0.05):
-                most[0] = max(most[0], self.relais.pss())
+                most[0] = max(most[0], self.relais.rss())
         thread = threading.Thread(target=watch)
         thread.start()
         try:

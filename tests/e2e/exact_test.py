@@ -97,7 +97,7 @@ class Exact(harness.EndToEnd):
         started = time.monotonic()
         self.round_trip(body)
         print(f"64 MiB in and out in {time.monotonic() - started:.1f} s, "
-              f"PSS {self.relais.pss() >> 20} MiB")
+              f"RSS {self.relais.rss() >> 20} MiB")
 
     def test_several_recipients(self):
         self.begin()

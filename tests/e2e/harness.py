@@ -279,10 +279,11 @@ class Relais:
             return None
         return wait_until(find, seconds, f"log event {kind} {fields}")
 
-    def pss(self):
-        """Octets of user memory, shared pages counted by their share."""
+    def rss(self):
+        """Octets of user memory. Not Pss: that grows when another relais ends, by the pages of
+        the program that the two shared."""
         text = pathlib.Path(f"/proc/{self.pid}/smaps_rollup").read_text()
-        return int(re.search(r"^Pss:\s+(\d+) kB", text, re.M)[1]) * 1024
+        return int(re.search(r"^Rss:\s+(\d+) kB", text, re.M)[1]) * 1024
 
 
 class Client:

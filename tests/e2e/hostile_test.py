@@ -121,7 +121,7 @@ class Hostile(harness.EndToEnd):
 
     def test_one_that_never_reads(self):
         """It is not given memory without end: the server stops reading when it cannot write."""
-        before = self.relais.pss()
+        before = self.relais.rss()
         clients = []
         for _ in range(20):
             client = Client(self.port)
@@ -138,7 +138,7 @@ class Hostile(harness.EndToEnd):
             clients.append(client)
             if len(clients) % 5 == 0:
                 self.well_behaved()
-        grown = self.relais.pss() - before
+        grown = self.relais.rss() - before
         print(f"20 clients that never read: {grown >> 10} KiB more")
         if not harness.SANITIZED:
             # The receive buffers of both cores (32 MiB, a budget) and little more.

@@ -102,11 +102,11 @@ class Idle(harness.EndToEnd):
         for _ in range(10):
             mail(100)
         crowd.grow(100)
-        before = self.relais.pss()
+        before = self.relais.rss()
         started = time.monotonic()
         crowd.grow(count - 100)
         took = time.monotonic() - started
-        after = self.relais.pss()
+        after = self.relais.rss()
         each = (after - before) / (count - 100)
 
         started = time.monotonic()
@@ -115,7 +115,7 @@ class Idle(harness.EndToEnd):
         flow = time.monotonic() - started
         harness.wait_until(lambda: len(hop.messages) >= 2000, 30, "all mail while 10,000 are open")
         print(f"{count} connections open after {took:.1f} s; "
-              f"PSS {before >> 10} -> {after >> 10} KiB: "
+              f"RSS {before >> 10} -> {after >> 10} KiB: "
               f"{each:.0f} octets of user memory an idle connection; "
               f"1,000 messages one after the other beside them in {flow:.2f} s")
         self.assertEqual(crowd.alive(), count)

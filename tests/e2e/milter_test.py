@@ -257,7 +257,7 @@ class Scripted(MilterTest, harness.EndToEnd):
         milter = self.start_milter(wishes=MUTE)
         self.start(milter_timeout="30s")
         body = b"Subject: large\r\n\r\n" + (b"x" * 998 + b"\r\n") * 20_000
-        before = self.relais.pss()
+        before = self.relais.rss()
         client = self.client()
         client.begin("chris@contoso.com", ["kate@fabrikam.com"])
         client.expect("DATA", 354)
@@ -271,7 +271,7 @@ class Scripted(MilterTest, harness.EndToEnd):
             pass
         self.assertLess(sent, len(body), "nothing stopped the client")
         if not harness.SANITIZED:
-            self.assertLess(self.relais.pss() - before, 16_000_000)
+            self.assertLess(self.relais.rss() - before, 16_000_000)
         milter.paused.set()
         client.socket.settimeout(30 * harness.PATIENCE)
         client.send(body[sent:] + b".\r\n")

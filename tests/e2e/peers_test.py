@@ -49,14 +49,14 @@ class Peers(harness.EndToEnd):
 
     def check(self, kind, *arguments, octets, seconds=60):
         """Alone and beside in turn; `octets` is what all of the peers together may cost."""
-        before = self.relais.pss()
+        before = self.relais.rss()
         alone, beside, peaks = [], [], []
         for _ in range(WINDOWS):
             alone.append(percentile(self.probe(), 0.99))
             with Crowd(kind, self.port, *arguments, seconds=seconds * harness.PATIENCE):
                 beside.append(percentile(self.probe(), 0.99))
-                peaks.append(self.relais.pss())
-        after = self.relais.pss()
+                peaks.append(self.relais.rss())
+        after = self.relais.rss()
         mean = [1000 * statistics.median(times) for times in (alone, beside)]
         grown = [(octets - before) >> 10 for octets in (max(peaks), after)]
         print(f"{kind.__name__} {arguments}: p99 {mean[0]:.1f} ms alone, {mean[1]:.1f} ms beside; "

@@ -180,7 +180,7 @@ class Trace(harness.EndToEnd):
         slow.sendall(b'{"remote":"127.0.0.1"}\n')
         received = slow.recv(100)
         self.assertEqual(received, b'{"trace":"begins"}\n')
-        before = self.relais.pss()
+        before = self.relais.rss()
         client = self.client()
         longest = 0.0
         for _ in range(60):
@@ -190,7 +190,7 @@ class Trace(harness.EndToEnd):
             for _ in range(100):
                 client.reply()
             longest = max(longest, time.monotonic() - begin)
-        grown = self.relais.pss() - before
+        grown = self.relais.rss() - before
         print(f"6 MB of dialogue: memory grew by {grown >> 10} KiB, 100 commands took "
               f"{longest * 1000:.0f} ms at most")
         if not harness.SANITIZED:  # it keeps what was freed
