@@ -11,9 +11,9 @@ import sys
 import tempfile
 
 # A room includes itself and what stands in an earlier row. Rooms of one row do not see each other.
-ROWS = [["base"], ["ring", "smtp", "policy", "milter", "tls"], ["auth"],
+ROWS = [["base"], ["ring", "smtp", "policy", "milter", "tls", "ledger"], ["auth"],
         ["spool", "config", "upstream"],
-        ["front", "relay"], ["admin"], ["shell"], ["main"]]
+        ["front", "relay", "sink", "load"], ["admin"], ["shell"], ["main"]]
 ROW_OF = {room: row for row, rooms in enumerate(ROWS) for room in rooms}
 
 # A library that only one room knows.
