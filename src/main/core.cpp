@@ -124,6 +124,12 @@ void Core::dispatch(const ring::Completion& completion) {
   using enum ring::Operation;
   switch (completion.token.operation) {
     case kNone:
+    case kLoadConnect:  // these are of relais-load, which has a ring of its own
+    case kLoadReceive:
+    case kLoadSend:
+    case kLoadClose:
+    case kLoadRetry:
+    case kLoadSweep:
       return;
     case kWake:
       return on_letters();

@@ -55,6 +55,9 @@ class Kernel {
   // process of the same user.
   [[nodiscard]] virtual Result<void> claim(const Endpoint& endpoint) = 0;
   [[nodiscard]] virtual Result<int> socket(IpAddress::Family family) = 0;
+  // Where a socket that is not connected yet comes from. The port is chosen as it connects, so that
+  // one port serves several next hops (IP_BIND_ADDRESS_NO_PORT, 4.2).
+  [[nodiscard]] virtual Result<void> bind(int fd, const IpAddress& address) = 0;
   [[nodiscard]] virtual Result<int> unix_socket() = 0;  // a stream, to be connected
   // Of a connected socket. An error means that the peer has gone already.
   [[nodiscard]] virtual Result<Endpoint> local_endpoint(int fd) = 0;

@@ -177,6 +177,15 @@ Result<int> LinuxKernel::socket(IpAddress::Family family) {
   return fd;
 }
 
+Result<void> LinuxKernel::bind(int fd, const IpAddress& address) {
+  const int on = 1;
+  ::setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+  sockaddr_storage out{};
+  const uint32_t length = Endpoint{address, 0}.to_sockaddr(out);
+  if (::bind(fd, reinterpret_cast<sockaddr*>(&out), length) != 0) return last_error();
+  return {};
+}
+
 Result<int> LinuxKernel::unix_socket() {
   const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return last_error();

@@ -27,6 +27,7 @@ class LinuxKernel final : public Kernel {
   Result<int> listen(const Endpoint& endpoint) override;
   Result<void> claim(const Endpoint& endpoint) override;
   Result<int> socket(IpAddress::Family family) override;
+  Result<void> bind(int fd, const IpAddress& address) override;
   Result<int> unix_socket() override;
   Result<Endpoint> local_endpoint(int fd) override;
   Result<Endpoint> remote_endpoint(int fd) override;

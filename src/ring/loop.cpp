@@ -196,9 +196,12 @@ std::span<const Completion> Loop::turn() {
   int64_t timeout_ns = -1;
   if (work_left_ || !batch_.empty()) {
     timeout_ns = 0;
-  } else if (const auto next = timers_.next()) {
-    timeout_ns = std::max<int64_t>(0, (*next - kernel_.now()).ns);
+  } else {
+    auto next = timers_.next();
+    if (latest_ && (!next || *latest_ < *next)) next = latest_;
+    if (next) timeout_ns = std::max<int64_t>(0, (*next - kernel_.now()).ns);
   }
+  latest_.reset();
   work_left_ = false;
   // A time-out (ETIME) and a signal (EINTR) are ordinary ways back. EBUSY and EAGAIN: completions
   // must be reaped first.

@@ -89,6 +89,9 @@ class Loop {
 
   // The next turn must not wait: there is work left.
   void do_not_wait() { work_left_ = true; }
+  // The next turn ends at that time at the latest, to the accuracy of the kernel's clocks: timers
+  // go by milliseconds.
+  void do_not_wait_beyond(Instant when) { latest_ = when; }
   // One turn. Valid until the next one.
   [[nodiscard]] std::span<const Completion> turn();
 
@@ -113,6 +116,7 @@ class Loop {
   WallTime wall_now_;
   TimerWheel timers_;
   bool work_left_ = false;
+  std::optional<Instant> latest_;  // of the next turn
   uint64_t in_flight_ = 0;
   std::vector<std::unique_ptr<BufferGroup>> groups_;
   std::vector<Completion> batch_;

@@ -66,6 +66,13 @@ enum class Operation : uint8_t {
   kLogWrite,  // admin: structured log
   kLogTimer,  // admin: it must not wait longer
 
+  kLoadConnect,  // load (relais-load, a program of its own): slot, generation = connection
+  kLoadReceive,
+  kLoadSend,
+  kLoadClose,
+  kLoadRetry,  // load: a seat may connect again; slot = seat
+  kLoadSweep,  // load: who has waited for too long
+
   kUsageTimer,  // admin: what was counted goes to the main thread
 
   kDialogueTimer,  // admin: lines of dialogues go to the protocol log and to tracers

@@ -66,6 +66,20 @@ TEST(Loop, completions_beyond_the_queue_wait_for_room) {
   EXPECT_EQ(loop->in_flight(), 0U);
 }
 
+TEST(Loop, a_turn_ends_at_the_time_that_was_asked_for_though_no_timer_is_due) {
+  SimWorld world(1);
+  SimKernel kernel(world);
+  const auto loop = std::move(*Loop::create(kernel, {}));
+  (void)loop->arm_timer(loop->now() + milliseconds(50), {Operation::kNone, {}});
+  const Instant start = loop->now();
+  loop->do_not_wait_beyond(start + microseconds(300));
+  EXPECT_TRUE(loop->turn().empty());
+  EXPECT_EQ((loop->now() - start).ns, microseconds(300).ns);
+  // It is asked for anew each time: now the timer alone counts.
+  (void)loop->turn();
+  EXPECT_GE((loop->now() - start).ms(), 50);
+}
+
 TEST(Loop, a_set_up_that_fails_is_a_value) {
   SimWorld world(1);
   SimKernel kernel(world);

@@ -46,6 +46,9 @@ class SimKernel final : public ring::Kernel {
   Result<int> listen(const Endpoint& endpoint) override;
   Result<void> claim(const Endpoint& endpoint) override;
   Result<int> socket(IpAddress::Family family) override;
+  Result<void> bind(int /*fd*/, const IpAddress& /*address*/) override {
+    return std::unexpected(Error::kUnsupported);
+  }
   Result<int> unix_socket() override { return std::unexpected(Error::kUnsupported); }
   Result<Endpoint> local_endpoint(int fd) override;
   Result<Endpoint> remote_endpoint(int fd) override;
