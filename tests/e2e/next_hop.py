@@ -47,8 +47,9 @@ class Message:
 
 
 class Session:
-    def __init__(self, number):
+    def __init__(self, number, peer=None):
         self.number = number
+        self.peer = peer        # its address
         self.hello = None
         self.tls = None
         self.resumed = False
@@ -144,7 +145,8 @@ class NextHop:
         self.open += 1
         self.open_max = max(self.open_max, self.open)
         try:
-            talk = _Talk(self, reader, writer, Session(self.sessions))
+            peer = writer.get_extra_info("peername")
+            talk = _Talk(self, reader, writer, Session(self.sessions, peer and peer[0]))
             self.talks.append(talk)
             await talk.run()
         except (ConnectionError, asyncio.CancelledError, _Cut):
