@@ -69,6 +69,7 @@ struct ServerOptions {
   bool enhanced_status_codes = true;
   bool require_ehlo_domain = false;
   bool reject_bare_line_ends = true;  // false: bare CR and LF become CRLF. NUL is always refused
+  bool take_raw_content = false;      // they and NUL pass as they are: for who sends nothing on
   HeaderRules header;                 // which fields pass, and what becomes of From
 };
 
@@ -188,6 +189,8 @@ class Server {
   [[nodiscard]] bool in_data() const;
   // Octets of the last content so far, as RFC 1870 counts; until the next one begins.
   [[nodiscard]] uint64_t content_size() const { return message_size_; }
+  // False: no kBody of this content so far had a dot that stuffing has put in front of a line.
+  [[nodiscard]] bool has_stuffed_dots() const { return has_stuffed_dots_; }
   // At a command boundary outside a transaction: the moment for a polite 421.
   [[nodiscard]] bool idle() const;
 
@@ -339,6 +342,7 @@ class Server {
   std::string_view body_;
   bool data_complete_ = false;  // the terminator was seen, or all of the last chunk
   bool chunked_ = false;        // it comes with BDAT
+  bool has_stuffed_dots_ = false;
   Chunk chunk_;
   uint64_t chunk_octets_ = 0;  // all of chunk_
   uint64_t message_size_ = 0;  // octets of content without stuffing, as RFC 1870 counts

@@ -14,6 +14,7 @@ void Server::begin_data() {
   header_.reset();
   repair_.reset();
   message_size_ = 0;
+  has_stuffed_dots_ = false;
   state_ = chunked_ ? State::kChunk : State::kData;
 }
 
@@ -55,6 +56,7 @@ DataScanner::Result Server::scan_content(std::string_view wire) {
   held_ = std::string_view(".\r").substr(0, result.held);
   body_ = wire.substr(0, result.content);
   message_size_ += result.held + result.content - result.stuffed;
+  has_stuffed_dots_ |= result.stuffed > 0;
   return result;
 }
 
@@ -75,7 +77,8 @@ bool Server::take_content(std::string_view& piece) {
 
 const Reply* Server::content_refusal() const {
   const bool bare = scanner_.bare_line_end() && options_->reject_bare_line_ends;
-  if (!is_binary() && (scanner_.nul() || bare)) return &replies::kBareLineEnd;
+  const bool raw = is_binary() || options_->take_raw_content;
+  if (!raw && (scanner_.nul() || bare)) return &replies::kBareLineEnd;
   if (over_size_limit(message_size_)) return &replies::kTooLarge;
   if (header_.octets() > options_->max_header_size) return &replies::kHeaderTooLarge;
   if (header_.hops() > options_->max_hop_count) return &replies::kHopCount;

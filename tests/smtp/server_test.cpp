@@ -258,5 +258,48 @@ TEST(Server, GivesPiecesOfManyReadsInOrder) {
   EXPECT_TRUE(session.server.idle());
 }
 
+TEST(Server, TakesRawContentAsItIsWhereItMay) {
+  Session session;
+  session.options.take_raw_content = true;
+  session.server.feed(kEnvelope);
+  session.until(Event::Kind::kClose);
+  std::string bytes("DATA\r\na\rb\nc", 11);
+  bytes.push_back('\0');
+  bytes += "\n.\r\n.\r\n";
+  session.server.feed(bytes);
+  EXPECT_EQ(session.until(Event::Kind::kDataEnd).kind, Event::Kind::kDataEnd);
+  EXPECT_EQ(session.server.content_size(), 10U);
+}
+
+TEST(Server, SaysWhetherContentHasStuffedDots) {
+  for (const auto& [content, dots] :
+       {std::pair("a.b\r\n.\r\n", false), std::pair("a\r\n..b\r\n.\r\n", true),
+        std::pair(".\r\n", false)}) {
+    Session session;
+    session.server.feed(kEnvelope);
+    session.until(Event::Kind::kClose);
+    session.server.feed(std::string_view("DATA\r\n"));
+    session.until(Event::Kind::kClose);
+    session.server.feed(std::string_view(content));
+    EXPECT_EQ(session.until(Event::Kind::kDataEnd).kind, Event::Kind::kDataEnd);
+    EXPECT_EQ(session.server.has_stuffed_dots(), dots) << content;
+  }
+}
+
+TEST(Server, SaysThatAChunkHasStuffedDotsBeforeItShowsThem) {
+  Session session;
+  session.server.feed(kEnvelope);
+  session.until(Event::Kind::kClose);
+  session.server.feed(std::string_view("BDAT 7 LAST\r\na\r\n.b\r\n"));
+  std::string content;
+  for (;;) {
+    const Event event = session.until(Event::Kind::kBody);
+    if (event.kind != Event::Kind::kBody) break;
+    content += event.bytes;
+    EXPECT_EQ(session.server.has_stuffed_dots(), content.contains('.'));
+  }
+  EXPECT_EQ(content, "a\r\n..b\r\n");
+}
+
 }  // namespace
 }  // namespace relais::smtp
