@@ -187,6 +187,11 @@ void Core::dispatch(const ring::Completion& completion) {
     case kLogTimer:
       return log_->on_completion(completion);
 
+    case kDripTimer:
+    case kRefuseTimer:
+      ASSERT(false);  // a program beside this one has them
+      return;
+
     case kDialogueTimer:
       return dialogues_->on_completion(completion);
 

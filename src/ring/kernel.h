@@ -66,6 +66,8 @@ class Kernel {
   // worker thread (io_uring/net.c), which looks the descriptor up only then and may find the next
   // connection under the same number.
   virtual void shut_down_writes(int fd) = 0;
+  // From now on closing it tells the peer "connection reset" in place of a proper end.
+  virtual void reset_on_close(int fd) = 0;
   // Best effort: what fits goes out, then the socket is closed.
   virtual void say_and_close(int fd, std::string_view text) = 0;
 

@@ -212,6 +212,11 @@ Result<Endpoint> LinuxKernel::remote_endpoint(int fd) {
 
 void LinuxKernel::shut_down_writes(int fd) { shutdown(fd, SHUT_WR); }
 
+void LinuxKernel::reset_on_close(int fd) {
+  const linger at_once{.l_onoff = 1, .l_linger = 0};
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
 void LinuxKernel::say_and_close(int fd, std::string_view text) {
   [[maybe_unused]] const ssize_t sent =
       ::send(fd, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);

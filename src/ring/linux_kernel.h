@@ -32,6 +32,7 @@ class LinuxKernel final : public Kernel {
   Result<Endpoint> local_endpoint(int fd) override;
   Result<Endpoint> remote_endpoint(int fd) override;
   void shut_down_writes(int fd) override;
+  void reset_on_close(int fd) override;
   void say_and_close(int fd, std::string_view text) override;
   Result<int> wake_up_fd() override;
   void wake(int fd) override;

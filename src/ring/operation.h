@@ -75,6 +75,10 @@ enum class Operation : uint8_t {
 
   kUsageTimer,  // admin: what was counted goes to the main thread
 
+  // relais-sink takes kWake to kDrainTimer and kLogTimer (its ledger) for the same things, and:
+  kDripTimer,    // sink: the next octet of a tarpit's reply; slot, generation = session
+  kRefuseTimer,  // sink: refusing begins (slot 0) or ends (slot 1)
+
   kDialogueTimer,  // admin: lines of dialogues go to the protocol log and to tracers
 };
 

@@ -257,6 +257,16 @@ TEST_P(SocketContract, closing_with_unread_bytes_resets_the_peer) {
   EXPECT_FALSE(kernel().remote_endpoint(client).has_value());
 }
 
+TEST_P(SocketContract, a_reset_on_close_resets_the_peer) {
+  const auto [server, client] = connected_pair();
+  kernel().reset_on_close(server);
+  kernel().close(server);
+  BufferGroup& group = buffers(2, 256);
+  loop().receive_multishot(client, group, token(Operation::kSessionReceive));
+  const Completion received = take(token(Operation::kSessionReceive));
+  EXPECT_EQ(received.error(), Error::kConnectionReset);
+}
+
 TEST_P(SocketContract, say_and_close_says_it_and_closes) {
   BufferGroup& group = buffers(4, 256);
   const auto [server, client] = connected_pair();

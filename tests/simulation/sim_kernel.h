@@ -53,6 +53,7 @@ class SimKernel final : public ring::Kernel {
   Result<Endpoint> local_endpoint(int fd) override;
   Result<Endpoint> remote_endpoint(int fd) override;
   void shut_down_writes(int fd) override;
+  void reset_on_close(int fd) override;
   void say_and_close(int fd, std::string_view text) override;
   Result<int> wake_up_fd() override;
   void wake(int fd) override;

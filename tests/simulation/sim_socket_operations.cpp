@@ -301,6 +301,11 @@ void SimKernel::shut_down_writes(int fd) {
   }
 }
 
+// At once: nobody here looks at what lies between the two.
+void SimKernel::reset_on_close(int fd) {
+  if (const auto file = find(fd); file && file->socket) file->socket->reset();
+}
+
 void SimKernel::say_and_close(int fd, std::string_view text) {
   if (const auto file = find(fd); file && file->socket) {
     [[maybe_unused]] const int sent = file->socket->write(text);
