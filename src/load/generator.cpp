@@ -41,9 +41,13 @@ void Generator::run() {
   end_ = plan_.run_for.ns == 0 ? Instant{INT64_MAX} : tally_.from() + plan_.run_for;
   for (uint32_t seat = plan_.sessions; seat > 0; --seat) free_seats_.push_back(seat - 1);
   sweep();
+  if (plan_.warm_up.ns == 0) begin_counting();
   look_at_clock();
   while (!is_done()) {
-    for (const ring::Completion& completion : loop_.turn()) dispatch(completion);
+    const auto completions = loop_.turn();
+    // Before anything begins: what does from here on counts.
+    if (!counting_ && loop_.now() >= tally_.from()) begin_counting();
+    for (const ring::Completion& completion : completions) dispatch(completion);
     look_at_clock();
   }
   finished_ = std::min(loop_.now(), end_);
@@ -87,7 +91,6 @@ void Generator::dispatch(const ring::Completion& completion) {
 
 void Generator::look_at_clock() {
   const Instant now = loop_.now();
-  if (!counting_ && now >= tally_.from()) begin_counting();
   if (!stopping_ && now >= end_) stopping_ = true;
   if (const int stop = stop_.load(std::memory_order_relaxed); stop > 0) heed(stop);
   if (hopeless_) end_now();

@@ -70,7 +70,7 @@ void Generator::on_connect(Connection& connection, const ring::Completion& compl
     return fail(connection, Step::kConnect, describe(completion.error()));
   }
   const Instant now = loop_.now();
-  tally_.connected(now);
+  tally_.connected();
   tally_.answered(Step::kConnect, connection.asked, now);
   connection.heard = now;
   connection.dialogue.connected(now);

@@ -53,7 +53,7 @@ class Tally {
   void accepted(uint32_t target, Instant due, Instant now, uint64_t octets, Recipients recipients);
   void failed(uint32_t target, Fate fate, Instant due, Instant now);
   void not_begun(uint64_t messages) { fates_[index_of(Fate::kNotBegun)] += messages; }
-  void connected(Instant now) { connections_ += counts(now) ? 1 : 0; }
+  void connected() { ++connections_; }
   void late(Instant due, Instant begun);
 
   [[nodiscard]] const Histogram& latency(Step step) const {
@@ -71,6 +71,7 @@ class Tally {
   // Messages that were accepted, but not for all of their recipients.
   [[nodiscard]] uint64_t partial() const { return partial_; }
   [[nodiscard]] uint64_t octets() const { return octets_; }
+  // All of them, those of the warm-up as well.
   [[nodiscard]] uint64_t connections() const { return connections_; }
   [[nodiscard]] Instant last() const { return last_; }  // when the last message was decided
   struct OfTarget {

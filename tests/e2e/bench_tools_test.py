@@ -2,6 +2,8 @@
 """The tools that measure still run, with sizes at which their figures mean nothing."""
 
 import os
+import pathlib
+import re
 import subprocess
 import sys
 
@@ -33,6 +35,11 @@ class BenchTools(harness.EndToEnd):
     def test_bench_wire(self):
         said = self.run_tool("bench-wire", "--messages", 100, "--handshakes", 20, "--rounds", 1)
         self.assertIn("a second and core", said)
+
+    def test_bench_load(self):
+        load = pathlib.Path(harness.BINARY).with_name("relais-load")
+        said = self.run_tool("bench-load", "--binary", load, "--messages", 100, "--rounds", 1)
+        self.assertEqual(len(re.findall(r"(?m)^  (smtp-source|relais-load)\b.* us ", said)), 5, said)
 
 
 if __name__ == "__main__":

@@ -419,7 +419,7 @@ class Truth(Load, harness.EndToEnd):
     STALL = 0.2
 
     def stall_at(self, number):
-        """None: not at all. Each message takes the server 10 ms, asleep: so its speed is that, and
+        """None: not at all. Each message takes the server 20 ms, asleep: so its speed is that, and
         not what else runs on this machine."""
         count = [0]
 
@@ -428,25 +428,25 @@ class Truth(Load, harness.EndToEnd):
                 count[0] += 1
                 if count[0] == number:
                     time.sleep(self.STALL)  # the whole server: its thread, not this session
-            return Delay(0.01) if verb == "END" else None
+            return Delay(0.02) if verb == "END" else None
         self.hop.rule = rule
 
     def test_a_stall_shows_in_an_open_loop_and_not_in_a_closed_one(self):
         self.start_hop(keep=lambda message: None)
         self.hop.keep_commands = False
         open_loop = ("--rate", 100, "--for", "4s", "--size", "1k")
-        closed_loop = ("--sessions", 1, "--for", "3s", "--size", "1k")
+        closed_loop = ("--sessions", 1, "--for", "4s", "--size", "1k")
         with_stall, without, closed_99 = [], [], []
         for _ in range(3):
             self.stall_at(None)
             without.append(self.load(*closed_loop)["messages_per_second"])
-            self.stall_at(100)
+            self.stall_at(80)
             told = self.load(*closed_loop)
             with_stall.append(told["messages_per_second"])
             closed_99.append(told["latency_ms"]["message"]["p99"])
             # It did stand still, and one message knows it.
             self.assertGreaterEqual(told["latency_ms"]["message"]["max"], self.STALL * 1000 * 0.95)
-        self.assertGreater(statistics.median(with_stall), 0.8 * statistics.median(without))
+        self.assertGreater(statistics.median(with_stall), 0.75 * statistics.median(without))
         self.assertLess(min(closed_99), self.STALL * 1000 / 2, "the closed loop hardly sees it")
         self.stall_at(200)
         latency = self.load(*open_loop)["latency_ms"]["message"]
