@@ -145,15 +145,18 @@ Problem read_times(const Words& words, Options& options) {
 
 Problem read_server(const Words& words, Options& options) {
   options.server = generous_server();
-  options.server.starttls = !words.tls_certificate.empty();
+  options.server.starttls = !words.tls_certificate.empty() && !words.tls_at_once;
   if (words.tls_certificate.empty() && !words.tls_key.empty())
     return "--tls-key needs --tls-certificate";
+  if (words.tls_certificate.empty() && words.tls_at_once)
+    return "--tls-at-once needs --tls-certificate";
   if (auto problem = switch_extensions(words.offer, true, options.server)) return problem;
   if (auto problem = switch_extensions(words.hide, false, options.server)) return problem;
   if (options.server.starttls && words.tls_certificate.empty())
     return "--offer STARTTLS needs --tls-certificate";
   options.tls_certificate = words.tls_certificate;
   options.tls_key = words.tls_key;
+  options.tls_at_once = words.tls_at_once;
   return {};
 }
 

@@ -36,6 +36,7 @@ struct Words {
   std::vector<std::string> hide{};
   std::string tls_certificate{};
   std::string tls_key{};
+  bool tls_at_once = false;
   uint64_t seed = 1;
   uint64_t count = 0;
   double for_s = 0;
@@ -56,6 +57,7 @@ struct Options {
   smtp::ServerOptions server;
   std::string tls_certificate;  // empty: no TLS
   std::string tls_key;
+  bool tls_at_once = false;  // from the first octet on (port 465); no STARTTLS then
   uint64_t seed = 1;
   uint64_t count = 0;  // end behind so many messages; 0: never
   Duration run_for{};  // end after so long; 0: never

@@ -18,9 +18,12 @@ namespace {
 
 constexpr int64_t kTickNs = 1'000'000'000;
 
+// A standard error that cannot be written to is no reason to stop.
+void put(const std::string& text) { std::fputs(text.c_str(), stderr); }
+
 template <class... Args>
 void say(fmt::format_string<Args...> format, Args&&... args) {
-  fmt::print(stderr, "relais-sink: {}\n", fmt::format(format, std::forward<Args>(args)...));
+  put(fmt::format("relais-sink: {}\n", fmt::format(format, std::forward<Args>(args)...)));
 }
 
 Duration cpu_time() {
@@ -78,6 +81,7 @@ int Program::run() {
   const sigset_t set = signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);  // a ledger that may not grow is an error of its write
   raise_descriptor_limit();
   const Options& options = shared_.options;
   const auto probe = ring::LinuxKernel::probe();
@@ -104,7 +108,7 @@ int Program::run() {
   wait();
   for (const auto& sink : sinks_) sink->drain();
   for (std::thread& thread : threads_) thread.join();
-  if (on_terminal_) fmt::print(stderr, "\r\x1b[K");
+  if (on_terminal_) put("\r\x1b[K");
   const std::string summary =
       options.json ? summary_json(totals(), cpu_time()) : summary_table(totals(), cpu_time());
   std::fputs(summary.c_str(), stdout);
@@ -218,7 +222,7 @@ Totals Program::totals() const {
 void Program::show_progress() {
   const Totals now = totals();
   const Instant at = kernel_.now();
-  fmt::print(stderr, "\r{}\x1b[K", progress_line(now, shown_, at - shown_at_));
+  put(fmt::format("\r{}\x1b[K", progress_line(now, shown_, at - shown_at_)));
   shown_ = now;
   shown_at_ = at;
 }

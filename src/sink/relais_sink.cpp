@@ -58,6 +58,7 @@ void add_rest(CLI::App& app, Words& words) {
       ->allow_extra_args(false);
   app.add_option("--tls-certificate", words.tls_certificate, "PEM file; offers STARTTLS");
   app.add_option("--tls-key", words.tls_key, "PEM file; else the key is in the same file");
+  app.add_flag("--tls-at-once", words.tls_at_once, "TLS from the first octet on, no STARTTLS");
   app.add_flag("--json", words.json, "the summary as one JSON object");
   app.add_flag("--quiet", words.quiet, "no progress line");
 }

@@ -18,6 +18,7 @@ smtp::Reply refusal(uint16_t code) {
 
 void Sink::begin_dialogue(Session& session) {
   if (session.act.close) return cut(session);
+  if (options().tls_at_once && session.tls == nullptr) return begin_tls(session);
   if (session.act.code != 0) return session.server.shut(refusal(session.act.code));
   session.server.greet(rfc5322_date(loop_->wall_now()));
 }

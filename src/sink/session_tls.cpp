@@ -4,7 +4,7 @@
 
 namespace relais::sink {
 
-// The 220 is queued.
+// Behind STARTTLS, whose 220 is queued, or at once.
 void Sink::begin_tls(Session& session) {
   // All that has come by now was sent in the clear: it is nobody's.
   drop_input(session);
@@ -21,6 +21,7 @@ bool Sink::feed_plaintext(Session& session) {
     switch (event.kind) {
       case tls::Event::Kind::kOpened:
         session.server.tls_started();
+        if (options().tls_at_once) begin_dialogue(session);
         break;
       case tls::Event::Kind::kPlaintext:
         session.server.feed({tls.memory.get(), event.octets});

@@ -50,6 +50,8 @@ TEST(SinkOptionsTest, ExtensionsAreOfferedAndHiddenByName) {
 TEST(SinkOptionsTest, TlsNeedsACertificate) {
   EXPECT_EQ(problem_of({.offer = {"STARTTLS"}}), "--offer STARTTLS needs --tls-certificate");
   EXPECT_EQ(problem_of({.tls_key = "key.pem"}), "--tls-key needs --tls-certificate");
+  EXPECT_EQ(problem_of({.tls_at_once = true}), "--tls-at-once needs --tls-certificate");
+  EXPECT_FALSE(options_of({.tls_certificate = "cert.pem", .tls_at_once = true})->server.starttls);
   EXPECT_TRUE(options_of({.tls_certificate = "cert.pem"})->server.starttls);
   EXPECT_FALSE(options_of({.hide = {"STARTTLS"}, .tls_certificate = "cert.pem"})->server.starttls);
 }
