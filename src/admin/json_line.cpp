@@ -4,6 +4,7 @@
 
 #include <iterator>
 
+#include "base/decimal.h"
 #include "base/utf8.h"
 
 namespace relais::admin {
@@ -54,14 +55,19 @@ JsonLine& JsonLine::text(std::string_view name, std::string_view text) {
 
 JsonLine& JsonLine::number(std::string_view name, uint64_t number) {
   key(name);
-  fmt::format_to(std::back_inserter(out_), "{}", number);
+  append_decimal(out_, number);
   return *this;
 }
 
 JsonLine& JsonLine::milliseconds(std::string_view name, int64_t nanoseconds) {
   key(name);
-  fmt::format_to(std::back_inserter(out_), "{}.{:03}", nanoseconds / 1'000'000,
-                 nanoseconds / 1'000 % 1'000);
+  if (nanoseconds < 0) out_ += '-';
+  const uint64_t microseconds =
+      static_cast<uint64_t>(nanoseconds < 0 ? -nanoseconds : nanoseconds) / 1'000;
+  char text[24];
+  char* end = put_decimal(text, microseconds / 1'000);
+  *end++ = '.';
+  out_.append(text, put_digits(end, static_cast<uint32_t>(microseconds % 1'000), 3));
   return *this;
 }
 

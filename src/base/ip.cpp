@@ -53,12 +53,15 @@ bool IpAddress::is_loopback() const {
 std::string IpAddress::to_string() const {
   std::array<char, INET6_ADDRSTRLEN> text{};
   if (is_v4()) {
-    const in_addr in4{htonl(static_cast<uint32_t>(low_))};
-    inet_ntop(AF_INET, &in4, text.data(), text.size());
-  } else {
-    const in6_addr in6 = to_in6(*this);
-    inet_ntop(AF_INET6, &in6, text.data(), text.size());
+    char* end = text.data();
+    for (int shift = 24; shift >= 0; shift -= 8) {
+      end = std::to_chars(end, end + 3, low_ >> shift & 0xff).ptr;
+      if (shift > 0) *end++ = '.';
+    }
+    return {text.data(), end};
   }
+  const in6_addr in6 = to_in6(*this);
+  inet_ntop(AF_INET6, &in6, text.data(), text.size());
   return text.data();
 }
 

@@ -72,7 +72,7 @@ void Front::on_upstream_reply(Session& session, const smtp::Reply& reply) {
       return session.server.answer({reply});
     case Asked::kData:
       prepare_content(session);
-      upstreams_.content(session.upstream.talk, scratch_);
+      upstreams_.content_front(session.upstream.talk, scratch_);
       return session.server.answer({smtp::replies::kStartMailInput});
     case Asked::kEnd:
       return on_kept(session, reply);

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/assert.h"
+#include "base/decimal.h"
 #include "smtp/ascii.h"
 
 namespace relais::smtp {
@@ -62,9 +63,8 @@ void append_mail(std::string& out, const Extensions& extensions, const MailComma
   out += mail.sender;
   out += '>';
   if (extensions.size && mail.size != 0) {
-    char digits[24];
-    out.append(" SIZE=").append(digits,
-                                std::to_chars(digits, digits + sizeof digits, mail.size).ptr);
+    out += " SIZE=";
+    append_decimal(out, mail.size);
   }
   if (extensions.eight_bit_mime && mail.eight_bit) out += " BODY=8BITMIME";
   if (mail.binary) out += " BODY=BINARYMIME";

@@ -1,21 +1,15 @@
 #include "smtp/reply.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/assert.h"
+#include "base/decimal.h"
 #include "smtp/ascii.h"
 
 namespace relais::smtp {
 namespace {
 
 constexpr size_t kReplyLineMax = 512;  // with CRLF, RFC 5321 4.5.3.1.5
-
-void append_number(std::string& out, uint32_t number) {
-  char digits[10];
-  const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
-  out.append(digits, end);
-}
 
 // Texts can come from a next hop or name a configured thing, so they are not trusted to be clean.
 char printable(char c) {
@@ -36,14 +30,14 @@ void append_line(std::string& out, std::string_view text) {
 void append_reply(std::string& out, const Reply& reply, bool enhanced) {
   ASSERT(reply.code >= 200 && reply.code <= 599);
   const size_t start = out.size();
-  append_number(out, reply.code);
+  append_decimal(out, reply.code);
   out += ' ';
   if (enhanced && reply.status.klass != 0) {
-    append_number(out, reply.status.klass);
+    append_decimal(out, reply.status.klass);
     out += '.';
-    append_number(out, reply.status.subject);
+    append_decimal(out, reply.status.subject);
     out += '.';
-    append_number(out, reply.status.detail);
+    append_decimal(out, reply.status.detail);
     out += ' ';
   }
   append_line(out, reply.text.substr(0, kReplyLineMax - 2 - (out.size() - start)));

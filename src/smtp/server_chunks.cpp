@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/decimal.h"
 #include "smtp/ascii.h"
 #include "smtp/dotted_line.h"
 #include "smtp/server.h"
@@ -109,10 +110,8 @@ Event Server::end_chunk() {
     return refuse_content(*refusal);
   }
   state_ = State::kChunks;
-  char number[24];
-  const auto end = std::to_chars(number, number + sizeof number, chunk_octets_).ptr;
   std::string text = "CHUNK received OK, ";
-  text.append(number, end);
+  append_decimal(text, chunk_octets_);
   text += " octets";
   queue({250, {2, 6, 0}, text});
   return {.kind = Event::Kind::kAnswered};

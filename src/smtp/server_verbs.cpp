@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "base/assert.h"
+#include "base/decimal.h"
 #include "smtp/ascii.h"
 #include "smtp/server.h"
 #include "smtp/xclient.h"
@@ -232,10 +233,8 @@ Event Server::proceed_ehlo(const Command& command) {
 
 // In Exchange's order. What is last takes a blank for its hyphen.
 void Server::queue_extensions() {
-  char size_line[32] = "SIZE ";
-  const auto digits =
-      std::to_chars(size_line + 5, size_line + sizeof size_line, options_->max_message_size);
-  const std::string_view size(size_line, static_cast<size_t>(digits.ptr - size_line));
+  std::string size = "SIZE ";
+  append_decimal(size, options_->max_message_size);
   const bool with_value = options_->size_value && options_->max_message_size != 0;
 
   std::string auth = "AUTH ";

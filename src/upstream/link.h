@@ -69,6 +69,7 @@ struct Talk {
   bool full = false;     // its owner was told to wait, too much is queued
   uint64_t tried = 0;    // hosts that failed it, bit by bit
   std::vector<Recipient> unanswered;
+  std::string front;        // content that waits for some more of it
   uint16_t early_code = 0;  // the upstream's verdict came before the end of data; 0: it did not
   std::string early_text;
   std::string trouble;  // why no upstream has it any more; empty: one has, or may get it

@@ -153,7 +153,10 @@ void Upstreams::end(Handle handle) {
   Talk* talk = talks_.get(handle);
   if (talk->early_code != 0)
     return push(*talk, Event::Kind::kReply, talk->early_code, talk->early_text);
-  if (Link* link = link_of(*talk)) link->client.end();
+  if (Link* link = link_of(*talk)) {
+    link->client.content(std::exchange(talk->front, {}));
+    link->client.end();
+  }
   ask(*talk, Talk::Asked::kEnd);
 }
 
@@ -166,11 +169,18 @@ void Upstreams::ask(Talk& talk, Talk::Asked asked) {
   hear(*link);
 }
 
+void Upstreams::content_front(Handle handle, std::string_view wire) {
+  Talk* talk = talks_.get(handle);
+  talk->content = true;
+  talk->front = wire;
+}
+
 void Upstreams::content(Handle handle, std::string_view wire) {
   Talk* talk = talks_.get(handle);
   Link* link = link_of(*talk);
   talk->content = true;
   if (link == nullptr || talk->over) return;
+  link->client.content(std::exchange(talk->front, {}));
   link->client.content(wire);
   mark_dirty(*link);
   if (link->client.backlog() + link->out.size() - link->out_sent <= kBacklogMax) return;

@@ -76,6 +76,8 @@ class Upstreams {
   [[nodiscard]] Handle begin(const Target& target, Handle owner, Mail mail);
   void recipient(Handle talk, std::string_view address, const smtp::RecipientDsn& dsn);
   void data(Handle talk);
+  // What comes in front of the client's own: it leaves with the first of that, or with the end.
+  void content_front(Handle talk, std::string_view wire);
   void content(Handle talk, std::string_view wire);
   void end(Handle talk);
   void release(Handle talk);
