@@ -114,7 +114,7 @@ void Generator::begin_counting() {
 
 // Open loop: what is due by now, and when the next one is.
 void Generator::release_due() {
-  if (stopped_by_hand_) return;
+  if (begins_no_more_) return;
   const Instant until = std::min(loop_.now(), Instant{end_.ns - 1});
   released_ = std::max(released_, std::min(plan_.rate->due_by(until - start_), first_never_));
   while (begun_ < released_ && !idle_.empty()) {
@@ -125,14 +125,17 @@ void Generator::release_due() {
     give_work(*connection);
     send_more(*connection);
   }
-  if (stopping_ || released_ >= first_never_) return;
+  if (stopping_ || released_ >= first_never_) {
+    if (all_due_at_.ns == 0) all_due_at_ = loop_.now();
+    return;
+  }
   const Instant next = start_ + plan_.rate->due(released_);
   if (next < end_) loop_.do_not_wait_beyond(next);
 }
 
 void Generator::heed(int stop) {
-  if (!stopped_by_hand_) {
-    stopped_by_hand_ = stopping_ = true;
+  if (give_up_at_.ns == 0) {
+    begins_no_more_ = stopping_ = true;
     give_up_at_ = loop_.now() + kStopPatience;
     abandon_due();
   }
@@ -168,6 +171,11 @@ void Generator::sweep() {
       fail(connection, connection.dialogue.step_now(), "no answer in time");
   });
   if (give_up_at_.ns != 0 && now > give_up_at_) return end_now();
+  // A server that is too slow by far must not make a run of a minute one of an hour.
+  if (all_due_at_.ns != 0 && now > all_due_at_ + plan_.patience) {
+    begins_no_more_ = true;
+    abandon_due();
+  }
   if (all_given()) return;
   // Two sweeps more, so that what is known to be wrong is said instead.
   if (now - last_progress_ > plan_.patience + kSweep * 2 && !ended_) {

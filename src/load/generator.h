@@ -132,12 +132,13 @@ class Generator {
   Instant finished_{};  // of what is counted
   Instant last_progress_{};
   Instant next_look_{};
+  Instant all_due_at_{};  // open loop: nothing new became due from then on; zero: it does
   Instant give_up_at_{};  // zero: nobody has asked for the end
   bool counting_ = false;
-  bool stopping_ = false;         // nothing new becomes due
-  bool stopped_by_hand_ = false;  // and what is due is not begun
-  bool hopeless_ = false;         // problem_ says why
-  bool ended_ = false;            // what is under way is given up
+  bool stopping_ = false;        // nothing new becomes due
+  bool begins_no_more_ = false;  // and what is due is not begun
+  bool hopeless_ = false;        // problem_ says why
+  bool ended_ = false;           // what is under way is given up
   std::string last_obstacle_;
   std::string problem_;
   std::string plaintext_;

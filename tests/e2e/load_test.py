@@ -377,6 +377,17 @@ class Extent(Load, harness.EndToEnd):
         first = sum(t - times[0] < 1 for t in times)
         self.assertAlmostEqual(first, 60, delta=30)
 
+    def test_what_is_due_and_never_begun_is_told(self):
+        hop = self.start_hop()
+        hop.rule = lambda verb, argument, session: Delay(0.5) if verb == "END" else None
+        begun = time.monotonic()
+        told = self.load("--rate", 100, "--for", "1s", "--sessions", 2, "--timeout", "2s", status=1)
+        self.assertLess(time.monotonic() - begun, 10 * harness.PATIENCE)
+        messages = told["messages"]
+        self.assertEqual(messages["accepted"], len(hop.messages))
+        self.assertGreater(messages["not_begun"], 50)
+        self.assertEqual(messages["accepted"] + messages["not_begun"], 100)
+
     def test_the_warm_up_is_not_counted(self):
         for options in (["--rate", "100"], ["--sessions", "2"]):
             self.port = self.ports.take()

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <iterator>
+
+#include "base/prng.h"
 #include "smtp/auth_exchange.h"
 
 namespace relais::load {
@@ -252,6 +255,38 @@ TEST(Dialogue, EndsWith421Wherever) {
   EXPECT_TRUE(event.closing);
   EXPECT_FALSE(talk.dialogue.violation());
   EXPECT_EQ(talk.dialogue.in_flight(), 1U);
+}
+
+// Whatever a server says, in whatever order: the dialogue goes on or is over, and its invariants
+// hold.
+TEST(Dialogue, SurvivesNonsense) {
+  constexpr const char* kReplies[] = {
+      "220 hi\r\n",  "250 ok\r\n",    "250-a\r\n250-PIPELINING\r\n250 CHUNKING\r\n",
+      "354 go\r\n",  "450 later\r\n", "550 no\r\n",
+      "421 bye\r\n", "334 \r\n",      "235 in\r\n",
+      "250-half",    "\r\n",          "250-a\r\n550 b\r\n",
+      "999 x\r\n",   "\0\xff\r\n",    "220 2.0.0 ready\r\n"};
+  const smtp::Credentials credentials("me", "secret");
+  for (uint64_t seed = 0; seed < 3000; ++seed) {
+    Prng random(seed);
+    Script script = script_of(static_cast<Mode>(random.below(3)), 1 + random.below(3));
+    if (random.one_in(4)) {
+      script.opening.credentials = &credentials;
+      script.opening.auth_in_clear = true;
+    }
+    Talk talk(script);
+    talk.hear("220 hi\r\n250-a\r\n250-PIPELINING\r\n250-AUTH PLAIN\r\n250 CHUNKING\r\n");
+    for (int step = 0; step < 40; ++step) {
+      // Good answers more often than not, or it would be over at once.
+      const size_t which = random.one_in(3) ? random.below(std::size(kReplies)) : 1;
+      if (talk.hear(kReplies[which], random.one_in(2)).then == Then::kOver) break;
+      talk.dialogue.invariants();
+      if (talk.dialogue.can_begin()) talk.dialogue.begin({.octets = 5}, talk.now);
+      talk.said();
+      if (talk.dialogue.wants_content() && !random.one_in(5)) talk.dialogue.content_sent(talk.now);
+      talk.dialogue.invariants();
+    }
+  }
 }
 
 TEST(Dialogue, LogsOnWithLoginWhenPlainIsHidden) {
