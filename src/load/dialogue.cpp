@@ -1,9 +1,9 @@
 #include "load/dialogue.h"
 
-#include <charconv>
 #include <utility>
 
 #include "base/assert.h"
+#include "base/decimal.h"
 
 namespace relais::load {
 namespace {
@@ -12,13 +12,6 @@ constexpr uint16_t kServiceClosing = 421;
 constexpr uint16_t kStartInput = 354;
 
 constexpr bool is_positive(uint16_t code) { return code >= 200 && code < 300; }
-
-void append_number(std::string& out, uint64_t number) {
-  char digits[20];
-  const auto [end, error] = std::to_chars(digits, digits + sizeof digits, number);
-  ASSERT(error == std::errc());
-  out.append(digits, end);
-}
 
 }  // namespace
 
@@ -172,7 +165,7 @@ void Dialogue::say_mail(const DialogueMessage& message) {
   output_ += script_.mail;
   if (extensions_.size) {
     output_ += " SIZE=";
-    append_number(output_, message.octets);
+    append_decimal(output_, message.octets);
   }
   if (message.eight_bit && extensions_.eight_bit_mime) output_ += " BODY=8BITMIME";
   output_ += "\r\n";
@@ -180,7 +173,7 @@ void Dialogue::say_mail(const DialogueMessage& message) {
 
 void Dialogue::say_bdat(const DialogueMessage& message) {
   output_ += "BDAT ";
-  append_number(output_, message.octets);
+  append_decimal(output_, message.octets);
   output_ += " LAST\r\n";
 }
 
