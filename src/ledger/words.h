@@ -2,11 +2,12 @@
 // is damaged. Inside the room only.
 #pragma once
 
-#include <array>
 #include <charconv>
 #include <concepts>
 #include <string>
 #include <string_view>
+
+#include "base/decimal.h"
 
 namespace relais::ledger {
 
@@ -23,12 +24,6 @@ template <std::unsigned_integral T>
   const char* const end = word.data() + word.size();
   const auto [stop, error] = std::from_chars(word.data(), end, value, base);
   return error == std::errc() && stop == end;
-}
-
-inline void append_decimal(std::string& out, uint64_t value) {
-  std::array<char, 20> digits;
-  const auto result = std::to_chars(digits.data(), digits.data() + digits.size(), value);
-  out.append(digits.data(), result.ptr);
 }
 
 // In so many digits, zeros in front.
