@@ -124,6 +124,7 @@ Event Dialogue::go_on(const smtp::Opening::Step& step, Event event) {
       return event;
     case smtp::Opening::Step::Kind::kReady:
       return ready(event);
+    case smtp::Opening::Step::Kind::kHello:  // behind XCLIENT, which is not asked for
     case smtp::Opening::Step::Kind::kUnusable:
       break;
   }

@@ -156,6 +156,7 @@ std::string SmartHosts::obstacle(const HopSession& session, const smtp::ClientEv
   const Route& route = routes_[session.route];
   switch (event.stage) {
     case smtp::ClientEvent::Stage::kSession:
+    case smtp::ClientEvent::Stage::kXclient:  // mail from the queue comes without
       break;
     case smtp::ClientEvent::Stage::kTls:
       return "no TLS: " + smtp::in_one_line(event.reply);

@@ -149,7 +149,8 @@ class Client {
   void step();  // lock-step: the command whose reply the oldest transaction waits for
   void quit_if_due();
 
-  // client_security.cpp: TLS and AUTH, between hello and kReady
+  // client_security.cpp: TLS, XCLIENT and AUTH, between hello and kReady
+  void say_hello();
   ClientEvent go_on(const Opening::Step& step);
   ClientEvent ready(const PeerReply& reply);
 

@@ -61,8 +61,7 @@ ClientEvent Client::on_reply(const PeerReply& reply) {
 
 ClientEvent Client::on_greeting(const PeerReply& reply) {
   if (reply.code != 220) return stop(Kind::kUnusable, reply);
-  say("EHLO ", ehlo_name_);
-  session_ = Await::kEhlo;
+  say_hello();
   return {};
 }
 

@@ -1,4 +1,4 @@
-// TLS and AUTH, between hello and the first transaction (opening.h).
+// TLS, XCLIENT and AUTH, between hello and the first transaction (opening.h).
 #include "base/assert.h"
 #include "smtp/client.h"
 
@@ -13,6 +13,10 @@ ClientEvent Client::go_on(const Opening::Step& step) {
       return {};
     case StepKind::kStartTls:
       return {.kind = Kind::kStartTls, .reply = step.reply};
+    case StepKind::kHello:
+      if (!step.text.empty()) ehlo_name_ = step.text;
+      say_hello();
+      return {};
     case StepKind::kReady:
       return ready(step.reply);
     case StepKind::kUnusable:
@@ -21,9 +25,13 @@ ClientEvent Client::go_on(const Opening::Step& step) {
   return stop(Kind::kUnusable, step.reply, step.stage);
 }
 
-// RFC 3207 section 4.2: what was known of the server is forgotten.
 void Client::tls_started() {
   opening_.tls_started();
+  say_hello();
+}
+
+// Once more, also: what was known of the server is forgotten (RFC 3207 section 4.2).
+void Client::say_hello() {
   extensions_ = {};
   say("EHLO ", ehlo_name_);
   session_ = Await::kEhlo;

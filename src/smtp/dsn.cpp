@@ -67,6 +67,19 @@ std::optional<std::string> from_xtext(std::string_view text, bool eight_bit) {
   return out;
 }
 
+void append_xtext(std::string& out, std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  for (const char c : text) {
+    if (is_printable(c) && c != ' ' && c != '+' && c != '=') {
+      out += c;
+    } else {
+      out += '+';
+      out += kDigits[octet(c) >> 4];
+      out += kDigits[octet(c) & 15];
+    }
+  }
+}
+
 bool parse_ret(std::string_view text, DsnReturn& ret) {
   for (const DsnReturn one : {DsnReturn::kFull, DsnReturn::kHeaders}) {
     if (!equals_ignoring_case(text, name_of(one))) continue;

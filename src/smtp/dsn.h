@@ -37,6 +37,9 @@ struct RecipientDsn {
 // xtext, or hides something else.
 [[nodiscard]] std::optional<std::string> from_xtext(std::string_view text, bool eight_bit = false);
 
+// The other way round; any octet has a form in it.
+void append_xtext(std::string& out, std::string_view text);
+
 [[nodiscard]] bool parse_ret(std::string_view text, DsnReturn& ret);
 [[nodiscard]] bool is_envid(std::string_view text);
 [[nodiscard]] bool parse_notify(std::string_view text, uint8_t& notify);

@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/decimal.h"
 #include "smtp/ascii.h"
+#include "smtp/xclient.h"
 
 namespace relais::smtp {
 namespace {
@@ -36,6 +37,7 @@ void Extensions::note(std::string_view line) {
   if (equals_ignoring_case(keyword, "REQUIRETLS")) require_tls = true;
   if (equals_ignoring_case(keyword, "STARTTLS")) start_tls = true;
   if (equals_ignoring_case(keyword, "AUTH")) note_mechanisms(line, *this);
+  if (equals_ignoring_case(keyword, kXclientVerb)) xclient = xclient_attributes(line);
   if (equals_ignoring_case(keyword, "ENHANCEDSTATUSCODES")) enhanced_status_codes = true;
   if (!equals_ignoring_case(keyword, "SIZE")) return;
   size = true;

@@ -22,6 +22,7 @@ struct Extensions {
   bool start_tls = false;
   bool auth_plain = false;
   bool auth_login = false;
+  uint8_t xclient = 0;  // attributes (xclient.h); 0: none, or not offered
 
   bool enhanced_status_codes = false;
   uint64_t size_max = 0;  // 0: not announced

@@ -1,8 +1,10 @@
 #include "smtp/opening.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/assert.h"
+#include "smtp/ascii.h"
 #include "smtp/auth_exchange.h"
 #include "smtp/base64.h"
 
@@ -10,10 +12,12 @@ namespace relais::smtp {
 namespace {
 
 constexpr uint16_t kReadyForTls = 220;
+constexpr uint16_t kGreetsClient = 220;
 constexpr uint16_t kLoggedOn = 235;
 constexpr uint16_t kPrompt = 334;
 // RFC 5321 4.5.3.1.4, which RFC 4954 section 4 holds an initial response to.
 constexpr size_t kCommandMax = 512;
+constexpr size_t kNameMax = 255;  // RFC 5321 4.5.3.1.2
 
 Opening::Step unusable(const PeerReply& reply, OpeningStage stage) {
   return {.kind = Opening::Step::Kind::kUnusable, .reply = reply, .stage = stage};
@@ -26,6 +30,8 @@ Opening::Opening(const ClientOptions& options)
       in_tls_(options.in_tls),
       credentials_(options.credentials),
       auth_in_clear_(options.auth_in_clear),
+      needs_xclient_(options.needs_xclient),
+      client_(options.client),
       proves_itself_(options.proves_itself) {
   ASSERT(credentials_ == nullptr ||
          (!credentials_->user.empty() && !credentials_->password.empty()));
@@ -38,7 +44,7 @@ Opening::Step Opening::say(std::string text, Await await) {
 
 Opening::Step Opening::on_hello(const PeerReply& reply, Extensions& offered, bool more) {
   if (!in_tls_ || !proves_itself_) offered.require_tls = false;
-  if (in_tls_ || start_tls_ == StartTls::kNever) return log_on(reply, offered);
+  if (in_tls_ || named_ || start_tls_ == StartTls::kNever) return name_client(reply, offered);
   if (offered.start_tls) {
     // An answer that is there before its question is nobody's that we asked.
     if (more) return unusable({0, "replies that nobody asked for"}, OpeningStage::kSession);
@@ -46,12 +52,13 @@ Opening::Step Opening::on_hello(const PeerReply& reply, Extensions& offered, boo
   }
   if (start_tls_ == StartTls::kRequired)
     return unusable({0, "STARTTLS is not offered"}, OpeningStage::kTls);
-  return log_on(reply, offered);
+  return name_client(reply, offered);
 }
 
 Opening::Step Opening::on_reply(const PeerReply& reply, const Extensions& offered, bool more) {
   ASSERT(await_ != Await::kNothing && await_ != Await::kHandshake);
   if (await_ == Await::kStartTls) return on_start_tls(reply, offered, more);
+  if (await_ == Await::kXclient) return on_named(reply);
   return on_auth(reply);
 }
 
@@ -59,7 +66,7 @@ Opening::Step Opening::on_start_tls(const PeerReply& reply, const Extensions& of
   if (reply.code != kReadyForTls) {
     if (start_tls_ == StartTls::kRequired || reply.code < 400)
       return unusable(reply, OpeningStage::kTls);
-    return log_on(reply, offered);
+    return name_client(reply, offered);
   }
   // RFC 3207 section 5, CVE-2011-0411: whoever put it there would be believed inside TLS.
   if (more) {
@@ -75,8 +82,31 @@ void Opening::tls_started() {
   await_ = Await::kNothing;
 }
 
+// Where it cannot be said the mail does not go on either: an upstream that decides by addresses
+// would give every client what it gives to us.
+Opening::Step Opening::name_client(const PeerReply& reply, const Extensions& offered) {
+  if (!needs_xclient_ || named_) return log_on(reply, offered);
+  if (!names_addresses(offered.xclient))
+    return unusable({0, "XCLIENT with ADDR is not offered"}, OpeningStage::kXclient);
+  if (!client_) return log_on(reply, offered);
+  named_ = true;
+  logged_on_ = names_logins(offered.xclient) && !client_->login.empty();
+  return say(xclient_command(offered.xclient, *client_), Await::kXclient);
+}
+
+// The session is the client's from here on, so it says hello as the client did: Postfix, for one,
+// forgets the HELO of XCLIENT over the next one.
+Opening::Step Opening::on_named(const PeerReply& reply) {
+  if (reply.code != kGreetsClient) return unusable(reply, OpeningStage::kXclient);
+  await_ = Await::kNothing;
+  const bool can_be_said =
+      client_->hello.size() <= kNameMax &&
+      std::ranges::all_of(client_->hello, [](char c) { return is_printable(c) && c != ' '; });
+  return {.kind = Step::Kind::kHello, .text = can_be_said ? client_->hello : std::string()};
+}
+
 Opening::Step Opening::log_on(const PeerReply& reply, const Extensions& offered) {
-  if (credentials_ == nullptr) return ready(reply);
+  if (credentials_ == nullptr || logged_on_) return ready(reply);
   if (!in_tls_ && !auth_in_clear_)
     return unusable({0, "AUTH needs TLS, and there is none"}, OpeningStage::kAuth);
   if (offered.auth_plain) {

@@ -250,7 +250,7 @@ std::string_view StreamClient::name_of(Await await) {
     case Await::kHelo:
       return "HELO";
     case Await::kOpening:
-      return "STARTTLS or AUTH";
+      return "STARTTLS, XCLIENT or AUTH";
     case Await::kForgotten:
       return "MAIL or RCPT";
     case Await::kReset:
@@ -327,7 +327,7 @@ StreamEvent StreamClient::on_answer(Await await, const PeerReply& reply) {
   switch (await) {
     case Await::kGreeting:
       if (is_negative(reply)) return stop(reply);
-      say(Await::kEhlo, "EHLO " + ehlo_name_ + "\r\n");
+      say_hello();
       return {};
     case Await::kEhlo:
     case Await::kHelo:
@@ -375,6 +375,10 @@ StreamEvent StreamClient::go_on(const Opening::Step& step) {
       return {};
     case StepKind::kStartTls:
       return {.kind = Kind::kStartTls, .reply = step.reply};
+    case StepKind::kHello:
+      if (!step.text.empty()) ehlo_name_ = step.text;
+      say_hello();
+      return {};
     case StepKind::kReady:
       ready_ = true;
       return {.kind = Kind::kReady, .reply = step.reply};
@@ -385,10 +389,14 @@ StreamEvent StreamClient::go_on(const Opening::Step& step) {
   return stop(step.reply);
 }
 
-// RFC 3207 section 4.2: what was known of the server is forgotten.
 void StreamClient::tls_started() {
   if (over_) return;
   opening_.tls_started();
+  say_hello();
+}
+
+// Once more, also: what was known of the server is forgotten (RFC 3207 section 4.2).
+void StreamClient::say_hello() {
   extensions_ = {};
   say(Await::kEhlo, "EHLO " + ehlo_name_ + "\r\n");
 }

@@ -40,7 +40,7 @@ struct StreamEvent {
   enum class Kind : uint8_t {
     kNeedInput,
     kStartTls,   // once: the server has said that TLS begins
-    kReady,      // greeting, EHLO (or HELO), TLS and AUTH are done; extensions() is set
+    kReady,      // greeting, EHLO (or HELO), TLS, XCLIENT and AUTH are done; extensions() is set
     kRecipient,  // `reply` to the oldest recipient without one (or to MAIL, if that was refused)
     kData,  // `reply` to data(): positive (354), content may come; else the transaction goes on
     kEnd,   // `reply` decides about the message; the transaction is over. May come before end()
@@ -91,6 +91,8 @@ class StreamClient {
 
   // kOver came because the server broke the protocol.
   [[nodiscard]] bool violation() const { return violation_; }
+  // It was told whose mail it is: what it refuses, it refuses to that client.
+  [[nodiscard]] bool named_client() const { return opening_.named(); }
   // The server has answered something of this transaction.
   [[nodiscard]] bool answered() const { return answered_; }
   // All of this transaction's content and its end have been taken by take_output().
@@ -108,7 +110,7 @@ class StreamClient {
     kGreeting,
     kEhlo,
     kHelo,
-    kOpening,    // STARTTLS, AUTH
+    kOpening,    // STARTTLS, XCLIENT, AUTH
     kForgotten,  // a command of a transaction that was abandoned
     kReset,
     kMail,
@@ -134,6 +136,7 @@ class StreamClient {
   [[nodiscard]] static std::string_view name_of(Await await);
   [[nodiscard]] static bool answers(Await await, const PeerReply& reply);
   void say(Await await, std::string_view text);
+  void say_hello();
   void release_held();
   void add_chunk();
   [[nodiscard]] bool in_step() const { return extensions_.pipelining || awaits_.empty(); }

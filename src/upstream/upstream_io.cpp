@@ -163,6 +163,8 @@ void Upstreams::end_badly(Link& link, const smtp::StreamEvent& event) {
   switch (event.stage) {
     case smtp::OpeningStage::kSession:
       return lose(link, Failure::kRefused, why);
+    case smtp::OpeningStage::kXclient:
+      ASSERT(false);  // it is not said yet
     case smtp::OpeningStage::kTls:
       return lose(link, Failure::kTls, "no TLS: " + why);
     case smtp::OpeningStage::kAuth:

@@ -294,10 +294,12 @@ Material material() {
   const std::string tls =
       "220 hop\r\n250-hop\r\n250-AUTH PLAIN LOGIN\r\n250 STARTTLS\r\n220 go\r\n";
   const std::string auth = "220 hop\r\n250-hop\r\n250 AUTH PLAIN LOGIN\r\n235 yes\r\n";
+  const std::string named =
+      "220 hop\r\n250-hop\r\n250 XCLIENT NAME ADDR HELO LOGIN\r\n220 hop\r\n250 PIPELINING\r\n";
   const std::string taken = "250 ok\r\n250-ok\r\n250 ok\r\n250 ok\r\n354 go\r\n250 2.6.0 taken\r\n";
   Material all;
-  for (const std::string& hello : {full, chunks, plain, helo, tls, auth}) {
-    for (const uint8_t kind : {0, 1, 2, 3, 4, 8 + 4}) {
+  for (const std::string& hello : {full, chunks, plain, helo, tls, auth, named}) {
+    for (const uint8_t kind : {0, 1, 2, 3, 4, 8 + 4, 32 + 4}) {
       all.seeds.push_back(seed(hello + taken + taken + taken + "221 bye\r\n", {kind, 1}));
       all.seeds.push_back(
           seed(hello + "250 ok\r\n550 5.1.1 no\r\n550 no\r\n503 no\r\n", {kind, 1}));
@@ -306,14 +308,19 @@ Material material() {
       all.seeds.push_back(seed(hello + "250 ok\r\n250 ok\r\n354 go\r\n554 no\r\n", {kind}));
     }
   }
-  all.dictionary = {"220 ",           "250 ",         "250-",
-                    "354 ",           "421 ",         "450 ",
-                    "451 ",           "550 ",         "554 ",
-                    "503 ",           "235 ",         "334 ",
-                    "\r\n",           "\n",           "PIPELINING\r\n",
-                    "CHUNKING\r\n",   "STARTTLS\r\n", "AUTH PLAIN\r\n",
-                    "AUTH LOGIN\r\n", "SIZE 10\r\n",  "secret",
-                    "c2VjcmV0",       "250 ok\r\n",   "451 later\r\n"};
+  all.dictionary = {"220 ",           "250 ",
+                    "250-",           "354 ",
+                    "421 ",           "450 ",
+                    "451 ",           "550 ",
+                    "554 ",           "503 ",
+                    "235 ",           "334 ",
+                    "\r\n",           "\n",
+                    "PIPELINING\r\n", "CHUNKING\r\n",
+                    "STARTTLS\r\n",   "AUTH PLAIN\r\n",
+                    "AUTH LOGIN\r\n", "XCLIENT ADDR\r\n",
+                    "SIZE 10\r\n",    "secret",
+                    "c2VjcmV0",       "250 ok\r\n",
+                    "451 later\r\n"};
   return all;
 }
 
@@ -332,6 +339,8 @@ void try_one(Input& input) {
     options.start_tls = (kind & 8) != 0 ? StartTls::kRequired : StartTls::kIfOffered;
     options.credentials = &kCredentials;
     options.auth_in_clear = (kind & 16) != 0;
+    options.needs_xclient = (kind & 32) != 0;
+    options.client.emplace().login = "chris";
   }
   const auto told = [&](auto teller, const std::vector<size_t>& at) {
     in_pieces(replies, at, [&](std::string_view piece) { teller->feed(piece); });

@@ -1,4 +1,5 @@
-// The client's STARTTLS and AUTH against scripted servers, and what a server must not get past it.
+// The client's STARTTLS, XCLIENT and AUTH against scripted servers, and what a server must not get
+// past it.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -24,9 +25,10 @@ std::string shown(const ClientEvent& event) {
   if (event.kind == Kind::kStartTls) return "tls";
   if (event.kind == Kind::kReady) return "ready";
   if (event.kind != Kind::kUnusable) return "?";
-  const std::string stage = event.stage == Stage::kTls    ? "tls"
-                            : event.stage == Stage::kAuth ? "auth"
-                                                          : "session";
+  const std::string stage = event.stage == Stage::kTls       ? "tls"
+                            : event.stage == Stage::kAuth    ? "auth"
+                            : event.stage == Stage::kXclient ? "xclient"
+                                                             : "session";
   return "unusable (" + stage + ") " + std::to_string(event.reply.code) + " " +
          std::string(event.reply.text);
 }
@@ -155,6 +157,127 @@ TEST(ClientTls, SaysTheRestInTlsWhereItBegan) {
   EXPECT_EQ(talk.hear("235 welcome\r\n"), "ready");
 }
 
+NamedClient named_client() {
+  return {.remote = *Endpoint::parse("192.0.2.7:1500"),
+          .local = *Endpoint::parse("10.0.0.5:25"),
+          .hello = "web 1",
+          .login = "chris@contoso.com"};
+}
+
+ClientOptions naming(ClientOptions options = {}) {
+  options.needs_xclient = true;
+  options.client = named_client();
+  return options;
+}
+
+TEST(ClientXclient, NamesWhatIsOfferedAndForgetsWhatWasSaidBefore) {
+  for (size_t piece = 1; piece < 90; ++piece) {
+    Talk talk(naming(), piece);
+    EXPECT_EQ(talk.hear("220 hop\r\n250-hop\r\n250-SIZE 5\r\n250 XCLIENT ADDR PORT NAME\r\n"), "");
+    EXPECT_FALSE(talk.client().can_begin());
+    EXPECT_EQ(talk.hear("220 hop\r\n"), "");
+    EXPECT_EQ(talk.hear("250-hop\r\n250-XCLIENT ADDR\r\n250 DSN\r\n"), "ready") << "once is enough";
+    EXPECT_TRUE(talk.client().extensions().dsn);
+    EXPECT_FALSE(talk.client().extensions().size);
+    EXPECT_EQ(talk.said(),
+              lines({kHello, "XCLIENT NAME=[UNAVAILABLE] ADDR=192.0.2.7 PORT=1500\r\n", kHello}));
+  }
+}
+
+TEST(ClientXclient, StandsBetweenTlsAndTheLogon) {
+  Talk talk(naming({.start_tls = StartTls::kRequired, .credentials = &kWho}));
+  EXPECT_EQ(talk.hear("220 hop\r\n250-hop\r\n250-XCLIENT ADDR LOGIN\r\n250 STARTTLS\r\n"), "");
+  EXPECT_EQ(talk.hear("220 go\r\n"), "tls");
+  EXPECT_EQ(talk.hear("250-hop\r\n250-AUTH PLAIN\r\n250 XCLIENT ADDR\r\n"), "");
+  EXPECT_EQ(talk.hear("220 hop\r\n"), "");
+  EXPECT_EQ(talk.hear("250-hop\r\n250-STARTTLS\r\n250 AUTH PLAIN\r\n"), "");
+  EXPECT_EQ(talk.hear("235 welcome\r\n"), "ready");
+  EXPECT_EQ(talk.said(), lines({kHello, "STARTTLS\r\n", "(handshake)\n", kHello,
+                                "XCLIENT ADDR=192.0.2.7\r\n", kHello, kPlainLine}));
+}
+
+// A session has one user: the client's, if the server takes it from us.
+TEST(ClientXclient, IsTheLogonWhereItNamesAUser) {
+  Talk talk(naming({.in_tls = true, .credentials = &kWho}));
+  EXPECT_EQ(talk.hear("220 hop\r\n250-hop\r\n250-AUTH PLAIN\r\n250 XCLIENT ADDR LOGIN\r\n"), "");
+  EXPECT_EQ(talk.hear("220 hop\r\n"), "");
+  EXPECT_EQ(talk.hear("250 hop\r\n"), "ready");
+  EXPECT_EQ(talk.said(),
+            lines({kHello, "XCLIENT ADDR=192.0.2.7 LOGIN=chris@contoso.com\r\n", kHello}));
+}
+
+// The session is the client's from there on.
+TEST(ClientXclient, IsFollowedByTheHelloOfTheClientIfThatCanBeSaid) {
+  struct Case {
+    std::string hello, said;
+  };
+  const Case cases[] = {{"web1.contoso.com", "web1.contoso.com"},
+                        {"[192.0.2.7]", "[192.0.2.7]"},
+                        {"", "relay.contoso.com"},
+                        {"web 1", "relay.contoso.com"},
+                        {"w\xc3\xa4"
+                         "b",
+                         "relay.contoso.com"},
+                        {std::string(255, 'w'), std::string(255, 'w')},
+                        {std::string(256, 'w'), "relay.contoso.com"}};
+  for (const Case& c : cases) {
+    ClientOptions options = naming();
+    options.client->hello = c.hello;
+    Talk talk(options);
+    EXPECT_EQ(talk.hear("220 hop\r\n250-hop\r\n250 XCLIENT ADDR\r\n"), "");
+    EXPECT_EQ(talk.hear("220 hop\r\n502 what\r\n"), "");
+    EXPECT_EQ(talk.hear("250 hop\r\n"), "ready");
+    EXPECT_EQ(talk.said(), lines({kHello, "XCLIENT ADDR=192.0.2.7\r\n", "EHLO ", c.said,
+                                  "\r\nHELO ", c.said, "\r\n"}));
+  }
+}
+
+TEST(ClientXclient, MustBeOfferedAlsoWhereItNamesNobody) {
+  struct Case {
+    std::string_view offer, event;
+  };
+  static constexpr std::string_view kNone = "unusable (xclient) 0 XCLIENT with ADDR is not offered";
+  static constexpr Case kCases[] = {{"", kNone},
+                                    {"XCLIENTS ADDR", kNone},
+                                    {"XCLIENT", kNone},
+                                    {"XCLIENT NAME PROTO HELO", kNone},
+                                    {"XCLIENT DESTADDR ADDRESS", kNone},
+                                    {"xclient  name\taddr FUTURE", "ready"}};
+  for (const Case& c : kCases) {
+    for (const bool names : {false, true}) {
+      Talk talk(names ? naming() : ClientOptions{.needs_xclient = true});
+      std::string event = talk.hear(lines({"220 hop\r\n250-hop\r\n250 ", c.offer, "\r\n"}));
+      if (event.empty()) event = talk.hear("220 hop\r\n250 hop\r\n");
+      EXPECT_EQ(event, c.event) << c.offer;
+      EXPECT_EQ(talk.said().find("XCLIENT") != std::string::npos, names && c.event == "ready");
+    }
+  }
+  Talk old(naming());
+  EXPECT_EQ(old.hear("220 hop\r\n502 what\r\n250 hop\r\n"), kNone);
+}
+
+TEST(ClientXclient, EndsWithARefusal) {
+  struct Case {
+    std::string_view replies, event;
+  };
+  static constexpr Case kCases[] = {
+      {"550 5.7.0 not from you\r\n", "unusable (xclient) 550 5.7.0 not from you"},
+      {"501 5.5.4 bad ADDR\r\n", "unusable (xclient) 501 5.5.4 bad ADDR"},
+      {"503 5.5.1 order\r\n", "unusable (xclient) 503 5.5.1 order"},
+      {"450 later\r\n", "unusable (xclient) 450 later"},
+      {"250 ok\r\n", "unusable (xclient) 250 ok"},
+      {"421 4.3.2 no\r\n", "unusable (session) 421 4.3.2 no"},
+      {"220 hop\r\n450 later\r\n", "unusable (session) 450 later"},
+      {"220 hop\r\n550 no\r\n550 no\r\n", "unusable (session) 550 no"},
+  };
+  for (const Case& c : kCases) {
+    Talk talk(naming());
+    EXPECT_EQ(talk.hear("220 hop\r\n250-hop\r\n250 XCLIENT ADDR\r\n"), "");
+    EXPECT_EQ(talk.hear(c.replies), c.event);
+    EXPECT_FALSE(talk.client().can_begin());
+  }
+}
+
 TEST(ClientAuth, PrefersPlainWithItsInitialResponse) {
   for (size_t piece = 1; piece < 60; ++piece) {
     Talk talk({.start_tls = StartTls::kIfOffered, .credentials = &kWho}, piece);
@@ -265,20 +388,24 @@ TEST(ClientSecurity, HoldsAgainstRandomServers) {
       "500-what\r\n",
       "502 what\r\n",
       "\r\n",
-      "250-hop\r\n250-STARTTLS\r\n250 PIPELINING\r\n"};
+      "250-hop\r\n250-STARTTLS\r\n250 PIPELINING\r\n",
+      "250-hop\r\n250-XCLIENT ADDR LOGIN\r\n250-STARTTLS\r\n250 AUTH PLAIN\r\n"};
+  int named = 0;
   int ready = 0;
   int in_tls = 0;
   for (uint64_t seed = 0; seed < 20'000; ++seed) {
     Prng prng(seed);
-    const ClientOptions options{.start_tls = static_cast<StartTls>(prng.below(3)),
-                                .in_tls = prng.one_in(5),
-                                .credentials = prng.one_in(2) ? &kWho : nullptr,
-                                .auth_in_clear = prng.one_in(2)};
+    ClientOptions options{.start_tls = static_cast<StartTls>(prng.below(3)),
+                          .in_tls = prng.one_in(5),
+                          .credentials = prng.one_in(2) ? &kWho : nullptr,
+                          .auth_in_clear = prng.one_in(2)};
+    if (prng.one_in(3)) options = naming(options);
+    const size_t hello = options.needs_xclient && !prng.one_in(4) ? 14 : 2;
     Talk talk(options, prng.one_in(2) ? SIZE_MAX : prng.between(1, 9));
     std::string became;
     // Mostly what a server says in this order, so that some get far.
-    std::string_view usual[] = {kReplies[0], kReplies[2], kReplies[4], kReplies[3],
-                                kReplies[5], kReplies[5], kReplies[6]};
+    std::string_view usual[] = {kReplies[0], kReplies[hello], kReplies[4], kReplies[3],
+                                kReplies[5], kReplies[5],     kReplies[6]};
     for (const std::string_view reply : usual) {
       became = talk.hear(prng.one_in(6) ? kReplies[prng.below(std::size(kReplies))] : reply);
       if (became == "ready" || became.starts_with("unusable")) break;
@@ -290,12 +417,17 @@ TEST(ClientSecurity, HoldsAgainstRandomServers) {
     const std::string in_clear = talk.said().substr(0, may ? 0 : handshake);
     for (const std::string_view secret : {"AUTH", "c2VjcmV0IHdvcmQ", "AHJlbGF5QGNvbnRvc28"})
       EXPECT_EQ(in_clear.find(secret), std::string::npos) << "seed " << seed;
+    if (became == "ready" && options.needs_xclient) {
+      ++named;
+      EXPECT_NE(talk.said().find("XCLIENT ADDR=192.0.2.7"), std::string::npos) << "seed " << seed;
+    }
     if (became == "ready" && options.start_tls == StartTls::kRequired && !options.in_tls) {
       EXPECT_NE(handshake, std::string::npos) << "seed " << seed;
     }
   }
   EXPECT_GT(ready, 500);
   EXPECT_GT(in_tls, 500);
+  EXPECT_GT(named, 200);
 }
 
 }  // namespace

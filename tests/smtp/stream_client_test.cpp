@@ -731,6 +731,44 @@ TEST(StreamSecurity, ALogonThatFailsIsTheEndAndSaysNoPassword) {
   EXPECT_EQ(hop.stage, OpeningStage::kAuth);
 }
 
+TEST(StreamSecurity, WhatIsRefusedBehindXclientIsRefusedToTheClientThatItNames) {
+  constexpr std::string_view kOffer = "250-hop\r\n250-PIPELINING\r\n250 XCLIENT ADDR PORT\r\n";
+  const ClientOptions options{.ehlo_name = "relay.contoso.com",
+                              .needs_xclient = true,
+                              .client = NamedClient{.remote = *Endpoint::parse("192.0.2.7:1500"),
+                                                    .local = *Endpoint::parse("10.0.0.5:25"),
+                                                    .hello = {},
+                                                    .login = {}}};
+  struct Case {
+    std::string_view greeting, named, again, event;
+    bool by_client, violation;
+  };
+  static constexpr Case kCases[] = {
+      {"220 hop\r\n", "220 hop\r\n", "250-hop\r\n250 CHUNKING\r\n", "ready", true, false},
+      {"554 no\r\n", "", "", "over 554 no", false, false},
+      {"220 hop\r\n", "421 4.3.2 no\r\n", "", "over 421 4.3.2 no", true, false},
+      {"220 hop\r\n", "550 no\r\n", "", "over 550 no", true, false},
+      {"220 hop\r\n", "220 hop\r\n", "450 no\r\n", "over 450 no", true, false},
+      {"220 hop\r\n", "220 hop\r\n250 hop\r\n", "",
+       "over 0 said what nobody had asked for: 250 hop", true, true},
+  };
+  for (const Case& c : kCases) {
+    Secured hop(options);
+    std::string event = hop.hear(c.greeting);
+    for (const std::string_view reply : {kOffer, c.named, c.again}) {
+      if (!event.empty()) break;
+      hop.said();
+      event = hop.hear(reply);
+    }
+    EXPECT_EQ(event, c.event);
+    EXPECT_EQ(hop.client.named_client(), c.by_client) << c.event;
+    EXPECT_EQ(hop.client.violation(), c.violation) << c.event;
+    if (event != "ready") continue;
+    EXPECT_TRUE(hop.client.extensions().chunking);
+    EXPECT_FALSE(hop.client.extensions().pipelining);
+  }
+}
+
 // Whatever it says: no assertion fails, and one that was asked is answered at most once.
 TEST(StreamRandom, AServerThatSaysAnythingBreaksNothing) {
   constexpr std::string_view kSayings[] = {

@@ -63,5 +63,46 @@ TEST(Xclient, RefusesWhatIsNotQuiteThat) {
   EXPECT_EQ(shown("LOGIN=" + std::string(256, 'a')), "bad");
 }
 
+std::string said(std::string_view offered, const NamedClient& client) {
+  return xclient_command(xclient_attributes(offered), client);
+}
+
+TEST(Xclient, SaysWhatIsOffered) {
+  const NamedClient client{.remote = *Endpoint::parse("192.0.2.7:1500"),
+                           .local = *Endpoint::parse("10.0.0.5:25"),
+                           .hello = "web 1",
+                           .login = "k\xc3\xa4the+a=b"};
+  EXPECT_EQ(said(" NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT", client),
+            "XCLIENT NAME=[UNAVAILABLE] ADDR=192.0.2.7 PORT=1500 PROTO=ESMTP HELO=web+201 "
+            "LOGIN=k+C3+A4the+2Ba+3Db DESTADDR=10.0.0.5 DESTPORT=25");
+  EXPECT_EQ(said("helo addr Addr TIME", client), "XCLIENT ADDR=192.0.2.7 HELO=web+201");
+  const NamedClient stranger{.remote = *Endpoint::parse("[2001:db8::7]:0"),
+                             .local = *Endpoint::parse("[2001:db8::5]:25"),
+                             .hello = {},
+                             .esmtp = false,
+                             .login = {}};
+  EXPECT_EQ(said("ADDR PORT PROTO HELO LOGIN DESTADDR", stranger),
+            "XCLIENT ADDR=IPV6:2001:db8::7 PORT=[UNAVAILABLE] PROTO=SMTP HELO=[UNAVAILABLE] "
+            "LOGIN=[UNAVAILABLE] DESTADDR=IPV6:2001:db8::5");
+  EXPECT_FALSE(names_addresses(xclient_attributes("NAME DESTADDR")));
+  EXPECT_TRUE(names_addresses(xclient_attributes("NAME ADDR")));
+}
+
+TEST(Xclient, IsReadAsItIsSaid) {
+  const auto heard = [](const NamedClient& client) {
+    const std::string command = said(kXclientOffer, client);
+    return shown(std::string_view(command).substr(kXclientVerb.size()));
+  };
+  for (const char* address : {"192.0.2.7:1500", "[2001:db8::7]:1500"}) {
+    const Endpoint remote = *Endpoint::parse(address);
+    const std::string text = remote.address.to_string() + ":1500";
+    EXPECT_EQ(heard({.remote = remote, .local = {}, .hello = "a b+c=\xe4", .login = {}}), text);
+    EXPECT_EQ(heard({.remote = remote, .local = {}, .hello = {}, .login = "k\xc3\xa4the =+"}),
+              text + " k\xc3\xa4the =+");
+    EXPECT_EQ(heard({.remote = remote, .local = {}, .hello = std::string(300, 'x'), .login = {}}),
+              text);
+  }
+}
+
 }  // namespace
 }  // namespace relais::smtp
