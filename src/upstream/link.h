@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -112,7 +113,7 @@ struct Link {
   bool taken = false;      // 250 has come to the end of data, while some of it is still being sent
   std::string taken_text;  // ... in these words
 
-  Endpoint client_end;  // that its PROXY header names; port 0: it has none, or names nobody
+  std::optional<Endpoint> names;  // the client in its PROXY header
 
   // ---- whom it serves
   Handle talk;  // null: idle, or a trial

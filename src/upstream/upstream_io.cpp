@@ -57,7 +57,7 @@ Link* Upstreams::connect(uint32_t index, uint32_t host_index, const Mail* mail) 
     if (mail == nullptr) {
       smtp::append_local_proxy_header(link->out);
     } else {
-      link->client_end = mail->client;
+      link->names = mail->client;
       smtp::append_proxy_header(link->out, mail->client, mail->local);
     }
   }
@@ -154,17 +154,19 @@ void Upstreams::hear(Link& link) {
 void Upstreams::end_badly(Link& link, const smtp::StreamEvent& event) {
   std::string why = smtp::in_one_line(event.reply);
   if (link.client.violation()) return lose(link, Failure::kProtocol, why);
+  const bool refused = event.reply.code != 0 && !link.greeted;
   // A trial that named no client (LOCAL) was heard; whom the upstream serves is another question.
-  const bool is_trial = link.talk.is_null() && !link.greeted;
-  if (is_trial && pools_[link.pool].target.way.proxy_header && event.reply.code != 0) {
+  if (refused && !link.names && pools_[link.pool].target.way.proxy_header) {
     mark_good(link.pool, link.host);
     return begin_close(link);
   }
   switch (event.stage) {
     case smtp::OpeningStage::kSession:
+      if (refused && link.names)
+        return lose(link, Failure::kClient, "does not serve this client: " + why);
       return lose(link, Failure::kRefused, why);
     case smtp::OpeningStage::kXclient:
-      ASSERT(false);  // it is not said yet
+      ASSERT(false);
     case smtp::OpeningStage::kTls:
       return lose(link, Failure::kTls, "no TLS: " + why);
     case smtp::OpeningStage::kAuth:

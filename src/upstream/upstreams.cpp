@@ -81,7 +81,7 @@ Link* Upstreams::take_idle(const Pool& pool, Host& host, const Talk& talk) {
   auto found = std::prev(host.idle.end());
   if (pool.target.way.proxy_header) {
     found = std::ranges::find_if(
-        host.idle, [&](Handle idle) { return links_.get(idle)->client_end == talk.mail.client; });
+        host.idle, [&](Handle idle) { return links_.get(idle)->names == talk.mail.client; });
     if (found == host.idle.end()) {
       if (host.connections >= pool.target.connections_max) quit(*links_.get(host.idle.front()));
       return nullptr;
@@ -351,6 +351,8 @@ void Upstreams::mark_failed(uint32_t index, uint32_t host_index, Failure failure
   Host& host = pool.hosts[host_index];
   ++host.counted.failures[static_cast<size_t>(failure)];
   host.trouble = why;
+  // One client that it turns away does not take it from all others.
+  if (failure == Failure::kClient) return;
   if (!pool.balancer.failed(host_index, loop_.now())) return;
   observer_.on_upstream(host.name, false, why,
                         loop_.wall_now() + pool.balancer.open_time(host_index));

@@ -105,6 +105,22 @@ class CutThroughProxy(harness.EndToEnd):
         self.deliver("127.0.0.2")
         self.check(["127.0.0.2"], 1)
 
+    def test_a_client_that_the_upstream_does_not_serve(self):
+        """It takes the upstream from nobody else."""
+        self.start_upstream()
+        self.start(self.upstream.port)
+        with Client(self.port, source="127.0.0.10") as client:
+            client.expect("EHLO x", 250)
+            for _ in range(5):
+                self.assertIn("PRX2", client.command("MAIL FROM:<chris@contoso.com>"))
+            self.deliver("127.0.0.2")
+        refused = self.relais.wait_event("refused", command="MAIL")
+        self.assertEqual(refused["reason"], f"no upstream answers: 127.0.0.1:{self.upstream.port}: "
+                         "does not serve this client: "
+                         "421 4.3.2 System not accepting network messages")
+        self.assertEqual(self.relais.events("upstream down"), [])
+        self.assertEqual(len(self.upstream.events("message")), 1)
+
     def test_postfix(self):
         postfix = Postfix(self)
         port = self.ports.take()
