@@ -100,6 +100,43 @@ void check_upstreams(const ModelDraft& model, const std::vector<ConnectorFile>& 
   }
 }
 
+// Who is told whose mail it is, and whether all of it is.
+void check_named_clients(const ModelDraft& model, const Place& main_file,
+                         const std::vector<ConnectorFile>& files) {
+  for (size_t i = 0; i < model.send_connectors.size(); ++i) {
+    const SendDraft& send = model.send_connectors[i];
+    const auto at = [&](std::string_view key) {
+      return key_of(main_file.key("send_connector", 0).element(i, 0), send.lines, key);
+    };
+    if (send.send_xclient && send.send_proxy_protocol)
+      at("send_xclient")
+          .error(Rule::kNamedClients, "stands beside send_proxy_protocol", "Keep one of the two");
+    bool serves = false;
+    for (const ConnectorFile& file : files) {
+      const ReceiveDraft& connector = file.draft;
+      if (connector.delivery != policy::Delivery::kProxy ||
+          connector.upstream_send_connector != send.name)
+        continue;
+      serves = true;
+      if (!send.send_xclient || !connector.proxy_fallback) continue;
+      key_of(file.place, connector.lines, "proxy_fallback")
+          .error(Rule::kNamedClients,
+                 fmt::format("stands beside send_xclient of '{}': what is queued goes without, "
+                             "and would get the rights of our own address there",
+                             send.name),
+                 "Write \"none\"");
+    }
+    for (const auto& [key, says] : {std::pair{"send_proxy_protocol", send.send_proxy_protocol},
+                                    std::pair{"send_xclient", send.send_xclient}}) {
+      if (serves || !says) continue;
+      at(key).warning(Rule::kNamedClients,
+                      "has no effect: no connector with delivery = \"proxy\" names this one in "
+                      "upstream_send_connector",
+                      "Take it away");
+    }
+  }
+}
+
 }  // namespace
 
 void check_ways_out(const ModelDraft& model, const Place& main_file,
@@ -160,6 +197,7 @@ void check_next_hops(const ModelDraft& model, const Place& main_file,
                      const std::vector<ConnectorFile>& files) {
   check_loops(model, main_file, files);
   check_upstreams(model, files);
+  check_named_clients(model, main_file, files);
   check_relaying_hops(model, files);
 }
 

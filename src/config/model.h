@@ -156,6 +156,7 @@ struct SendConnector {
   Duration inactivity_timeout = minutes(5);
   TlsStart tls_start = TlsStart::kStartTls;
   bool send_proxy_protocol = false;
+  bool send_xclient = false;
   bool require_tls = false;
   bool ignore_starttls = false;
   TlsAuthLevel tls_auth_level = TlsAuthLevel::kEncryptionOnly;

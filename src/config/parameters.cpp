@@ -344,6 +344,13 @@ constexpr Parameter<SendDraft> kSendConnector[] = {
      .doc =
          "Say first on each connection, in a PROXY header of version 2, whose mail it is for. Of "
          "upstreams of proxy mode (docs/proxy-mode.md); mail from the queue comes without."},
+    {.key = "send_xclient",
+     .target = &SendDraft::send_xclient,
+     .takes = Takes::kRestart,
+     .doc =
+         "Say with XCLIENT, in TLS where that is spoken, whose mail comes over a connection, and "
+         "give nothing to an upstream that does not offer it. Of upstreams of proxy mode, as "
+         "send_proxy_protocol, and one of the two."},
     {.key = "tls",
      .target = read_tls_start,
      .takes = Takes::kRestart,

@@ -289,6 +289,15 @@ constexpr RuleText kRules[] = {
      "A connector with delivery = \"proxy\" sends to upstreams, or to the smart hosts of one "
      "[[send_connector]], as that says.",
      "Write the name of a [[send_connector]] with smart_hosts, or upstreams."},
+    {Rule::kNamedClients,
+     "What a Send connector says about naming clients contradicts itself, is gone around, or has "
+     "no "
+     "effect.",
+     "A connection begins with a PROXY header or has XCLIENT, not both. An upstream that hears "
+     "with XCLIENT whose mail it is gives what it gives to us to everything that comes without; "
+     "and what proxy_fallback has put into the queue comes without. (A warning where the key has "
+     "no effect: nobody's mail goes straight through that connector.)",
+     "Keep one of the two keys; write proxy_fallback = \"none\"; take away what has no effect."},
 };
 
 constexpr bool in_order() {

@@ -81,6 +81,7 @@ enum class Rule : uint16_t {
   kHopPasswordInClear,
   // The Send connector of delivery = "proxy".
   kUpstreamConnector,
+  kNamedClients,
 };
 
 struct RuleText {

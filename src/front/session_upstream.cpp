@@ -13,23 +13,34 @@ namespace {
 constexpr smtp::Reply kNoUpstream{
     451, {4, 7, 0}, "Temporary server error. Please try again later. PRX2"};
 
+// Whose connection it will be. Another hello or logon only makes another client of it where it is
+// told.
+smtp::NamedClient named_client(const Session& session, const upstream::Way& way) {
+  smtp::NamedClient client{.remote = session.remote, .local = session.local};
+  if (!way.xclient) return client;
+  client.hello = session.server.hello_name();
+  client.esmtp = session.server.is_esmtp();
+  client.login = session.user;
+  return client;
+}
+
 }  // namespace
 
 void Front::ask_upstream_for_mail(Session& session) {
   ASSERT(session.upstream.talk.is_null());
+  const upstream::Target& target = session.policy->policy->target(session.connector);
   const smtp::MailParameters& asked = session.server.asked_parameters();
   session.upstream.asked = Asked::kMail;
-  session.upstream.talk = upstreams_.begin(
-      session.policy->policy->target(session.connector), sessions_.handle_of(&session),
-      {.sender = std::string(session.server.asked_path().address),
-       .size = asked.size,
-       .eight_bit = asked.body == smtp::BodyType::k8BitMime,
-       .binary = asked.body == smtp::BodyType::kBinaryMime,
-       .utf8 = asked.utf8,
-       .ret = asked.ret,
-       .envid = std::string(asked.envid),
-       .client = session.remote,
-       .local = session.local});
+  session.upstream.talk =
+      upstreams_.begin(target, sessions_.handle_of(&session),
+                       {.sender = std::string(session.server.asked_path().address),
+                        .size = asked.size,
+                        .eight_bit = asked.body == smtp::BodyType::k8BitMime,
+                        .binary = asked.body == smtp::BodyType::kBinaryMime,
+                        .utf8 = asked.utf8,
+                        .ret = asked.ret,
+                        .envid = std::string(asked.envid),
+                        .client = named_client(session, target.way)});
 }
 
 void Front::on_upstream_event(const upstream::Event& event) {

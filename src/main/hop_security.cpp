@@ -73,7 +73,8 @@ upstream::Routes upstream_routes(const std::vector<config::SendConnector>& conne
                 .tls_name = connector.tls_domain,
                 .credentials = securities[i].credentials,
                 .auth_in_clear = connector.auth == config::SmartHostAuth::kBasicAuth,
-                .proxy_header = connector.send_proxy_protocol}};
+                .proxy_header = connector.send_proxy_protocol,
+                .xclient = connector.send_xclient}};
   }
   return routes;
 }

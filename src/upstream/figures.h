@@ -18,13 +18,14 @@ enum class Failure : uint8_t {
   kProtocol,  // what was said makes no sense there (smtp/stream_client.h)
   kTls,       // there is none, or not as the connector wants it
   kLogon,     // it does not let us log on
+  kXclient,   // it does not offer XCLIENT, and the connector wants it
   kClient,    // it does not serve the client that it was told of; others may be welcome
 };
-inline constexpr size_t kFailures = 8;
+inline constexpr size_t kFailures = 9;
 
 constexpr std::string_view name_of(Failure failure) {
   constexpr std::array<std::string_view, kFailures> kNames = {
-      "connect", "refused", "closed", "silent", "protocol", "tls", "logon", "client"};
+      "connect", "refused", "closed", "silent", "protocol", "tls", "logon", "xclient", "client"};
   return kNames[static_cast<size_t>(failure)];
 }
 
@@ -37,6 +38,7 @@ constexpr std::string_view describe(Failure failure) {
       "what it said makes no sense there (log line `upstream violation`)",
       "no TLS, or not as the Send connector wants it",
       "it does not let us log on",
+      "it does not offer XCLIENT, and the Send connector wants it",
       "it does not serve the client that it was told of; it is not left alone for that"};
   return kTexts[static_cast<size_t>(failure)];
 }

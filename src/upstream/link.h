@@ -16,6 +16,7 @@
 #include "base/slab.h"
 #include "ring/timer_wheel.h"
 #include "smtp/stream_client.h"
+#include "smtp/xclient.h"
 #include "tls/session.h"
 #include "tls/stream.h"
 #include "upstream/target.h"
@@ -31,8 +32,7 @@ struct Mail {
   bool utf8 = false;
   smtp::DsnReturn ret = smtp::DsnReturn::kUnspecified;
   std::string envid;
-  Endpoint client;  // whose mail it is, and where it has come to, for a PROXY header
-  Endpoint local;
+  smtp::NamedClient client;  // whose mail it is, where the way names clients
 
   [[nodiscard]] smtp::MailCommand command() const {
     return {.sender = sender,
@@ -113,7 +113,7 @@ struct Link {
   bool taken = false;      // 250 has come to the end of data, while some of it is still being sent
   std::string taken_text;  // ... in these words
 
-  std::optional<Endpoint> names;  // the client in its PROXY header
+  std::optional<smtp::NamedClient> names;  // the client in its PROXY header, or for XCLIENT
 
   // ---- whom it serves
   Handle talk;  // null: idle, or a trial

@@ -29,7 +29,10 @@ struct Way {
   std::shared_ptr<const smtp::Credentials> credentials;  // null: nobody logs on
   bool auth_in_clear = false;
   bool proxy_header = false;  // a PROXY header, version 2, in front of everything
+  bool xclient = false;       // XCLIENT, and nothing where it is not offered
 
+  // A connection is one client's.
+  [[nodiscard]] bool names_clients() const { return proxy_header || xclient; }
   [[nodiscard]] bool requires_tls() const {
     return implicit_tls || start_tls == smtp::StartTls::kRequired;
   }

@@ -42,8 +42,11 @@ Link* Upstreams::connect(uint32_t index, uint32_t host_index, const Mail* mail) 
     }
     buffers_ = *buffers;
   }
+  const Way& way = pool.target.way;
+  smtp::ClientOptions options = client_options(pool, host);
+  if (way.xclient && mail != nullptr) options.client = mail->client;
   const Result<int> fd = loop_.kernel().socket(host.endpoint.address.family());
-  Link* link = fd ? links_.acquire(index, host_index, *fd, client_options(pool, host)) : nullptr;
+  Link* link = fd ? links_.acquire(index, host_index, *fd, options) : nullptr;
   if (link == nullptr) {
     if (fd) loop_.kernel().close(*fd);
     mark_failed(index, host_index, Failure::kConnect,
@@ -53,14 +56,11 @@ Link* Upstreams::connect(uint32_t index, uint32_t host_index, const Mail* mail) 
   ++host.connections;
   ++host.counted.opened;
   link->connecting = true;
-  if (pool.target.way.proxy_header) {
-    if (mail == nullptr) {
-      smtp::append_local_proxy_header(link->out);
-    } else {
-      link->names = mail->client;
-      smtp::append_proxy_header(link->out, mail->client, mail->local);
-    }
-  }
+  if (way.names_clients() && mail != nullptr) link->names = mail->client;
+  if (way.proxy_header && mail != nullptr)
+    smtp::append_proxy_header(link->out, mail->client.remote, mail->client.local);
+  else if (way.proxy_header)
+    smtp::append_local_proxy_header(link->out);
   const uint32_t length = host.endpoint.to_sockaddr(link->address);
   loop_.connect(link->fd, link->address, length, token(ring::Operation::kUpstreamConnect, *link));
   expect(*link, std::min(kHelloPatience, pool.target.timeout));
@@ -154,19 +154,21 @@ void Upstreams::hear(Link& link) {
 void Upstreams::end_badly(Link& link, const smtp::StreamEvent& event) {
   std::string why = smtp::in_one_line(event.reply);
   if (link.client.violation()) return lose(link, Failure::kProtocol, why);
+  const Way& way = pools_[link.pool].target.way;
   const bool refused = event.reply.code != 0 && !link.greeted;
   // A trial that named no client (LOCAL) was heard; whom the upstream serves is another question.
-  if (refused && !link.names && pools_[link.pool].target.way.proxy_header) {
+  if (refused && !link.names && way.proxy_header) {
     mark_good(link.pool, link.host);
     return begin_close(link);
   }
+  const bool knows_client = link.names && (way.proxy_header || link.client.named_client());
   switch (event.stage) {
     case smtp::OpeningStage::kSession:
-      if (refused && link.names)
-        return lose(link, Failure::kClient, "does not serve this client: " + why);
-      return lose(link, Failure::kRefused, why);
     case smtp::OpeningStage::kXclient:
-      ASSERT(false);
+      if (refused && knows_client)
+        return lose(link, Failure::kClient, "does not serve this client: " + why);
+      if (event.stage == smtp::OpeningStage::kXclient) return lose(link, Failure::kXclient, why);
+      return lose(link, Failure::kRefused, why);
     case smtp::OpeningStage::kTls:
       return lose(link, Failure::kTls, "no TLS: " + why);
     case smtp::OpeningStage::kAuth:

@@ -23,6 +23,7 @@ smtp::ClientOptions Upstreams::client_options(const Pool& pool, const Host& host
           .in_tls = way.implicit_tls,
           .credentials = way.credentials.get(),
           .auth_in_clear = way.auth_in_clear,
+          .needs_xclient = way.xclient,
           .proves_itself = way.proves_itself};
 }
 

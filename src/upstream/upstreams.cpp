@@ -79,7 +79,7 @@ void Upstreams::place(Talk& talk, bool fresh) {
 Link* Upstreams::take_idle(const Pool& pool, Host& host, const Talk& talk) {
   if (host.idle.empty()) return nullptr;
   auto found = std::prev(host.idle.end());
-  if (pool.target.way.proxy_header) {
+  if (pool.target.way.names_clients()) {
     found = std::ranges::find_if(
         host.idle, [&](Handle idle) { return links_.get(idle)->names == talk.mail.client; });
     if (found == host.idle.end()) {

@@ -18,8 +18,8 @@
 // connection, and the message on it is not taken, even if a 250 stood in front of the nonsense or
 // came before all of the content had left.
 //
-// A connection that began with a PROXY header is its client's, and no other client's mail goes over
-// it.
+// A connection that names a client, in a PROXY header or with XCLIENT, is that client's, and no
+// other client's mail goes over it. Who cannot be told whose mail it is gets none.
 //
 // Limits: Target::connections_max; who finds none free waits kPlacePatience. Above kBacklogMax
 // octets that wait for one upstream its owner is told to pause.

@@ -59,6 +59,8 @@ std::string hop_with(const std::string& keys) {
 
 std::vector<Example> examples() {
   const std::string good = connector(kLan);
+  const std::string to_hop =
+      connector(kLan, "delivery = \"proxy\"\nupstream_send_connector = \"Hop\"\n");
   const auto relay = [](const std::string& ranges, const std::string& more = {}) {
     return connector(ranges, more + kRelayRight);
   };
@@ -168,6 +170,12 @@ std::vector<Example> examples() {
        good},
       {Rule::kUpstreamConnector, true, "",
        connector(kLan, "delivery = \"proxy\"\nupstream_send_connector = \"Nowhere\"\n")},
+      {Rule::kNamedClients, true, hop_with("send_xclient = true\nsend_proxy_protocol = true\n"),
+       to_hop},
+      {Rule::kNamedClients, true, hop_with("send_xclient = true\n"),
+       to_hop + "proxy_fallback = \"queue\"\n"},
+      {Rule::kNamedClients, false, hop_with("send_xclient = true\n"), good},
+      {Rule::kNamedClients, false, hop_with("send_proxy_protocol = true\n"), good},
   };
 }
 

@@ -298,16 +298,17 @@ void Upstream::on_command(std::string_view line) {
     std::string text = "250-upstream\r\n250-8BITMIME\r\n";
     if (manner_.pipelining) text += "250-PIPELINING\r\n";
     if (manner_.chunking) text += "250-CHUNKING\r\n";
+    xclient_offered_ = manner_.xclient && named_.empty();
+    if (xclient_offered_) text += "250-XCLIENT NAME ADDR PORT HELO\r\n";
     forget();
     answer(At::kHello, text + "250 HELP\r\n");
   } else if (verb == "HELO") {
     forget();
     say("250 upstream\r\n");
   } else if (verb == "MAIL") {
-    if (mailed_) book_.complain("MAIL within a transaction");
-    const Did did = mischief(At::kMail, "250 2.1.0 ok\r\n");
-    mailed_ = did != Did::kInstead;
-    if (did == Did::kNothing) say("250 2.1.0 ok\r\n");
+    on_mail(line);
+  } else if (verb == "XCLI") {
+    on_xclient(line);
   } else if (verb == "RCPT") {
     const std::string recipient = between_angles(line);
     if (!mailed_) return say("503 5.5.1 MAIL first\r\n");
@@ -339,6 +340,28 @@ void Upstream::on_command(std::string_view line) {
   } else {
     book_.complain("an upstream was sent nonsense: " + std::string(line.substr(0, 60)));
   }
+}
+
+void Upstream::on_xclient(std::string_view line) {
+  constexpr std::string_view kHello = " HELO=";
+  if (!xclient_offered_) book_.complain("XCLIENT that was not offered");
+  if (line.find(" ADDR=127.0.0.2 ") == std::string_view::npos || !line.contains(kHello))
+    book_.complain("XCLIENT that does not say who: " + std::string(line));
+  forget();
+  const Did did = mischief(At::kGreeting, "220 upstream ready\r\n");
+  if (did != Did::kInstead) named_ = line.substr(line.find(kHello) + kHello.size());
+  if (did == Did::kNothing) say("220 upstream ready\r\n");
+}
+
+void Upstream::on_mail(std::string_view line) {
+  if (mailed_) book_.complain("MAIL within a transaction");
+  const std::string sender = between_angles(line);
+  if (manner_.named && (named_.empty() || !sender.ends_with('@' + named_)))
+    book_.complain("mail of " + sender + " over a connection of " +
+                   (named_.empty() ? "nobody" : named_));
+  const Did did = mischief(At::kMail, "250 2.1.0 ok\r\n");
+  mailed_ = did != Did::kInstead;
+  if (did == Did::kNothing) say("250 2.1.0 ok\r\n");
 }
 
 // ---- a client
@@ -375,7 +398,7 @@ void Sender::on_reply(uint16_t code, std::string_view text) {
   switch (step_) {
     case Step::kGreeting:
       step_ = Step::kHello;
-      return write("EHLO client.example\r\n");
+      return write("EHLO " + name_ + "\r\n");
     case Step::kHello:
       return next_message();
     case Step::kMail:
@@ -463,7 +486,7 @@ void Sender::next_message() {
     recipients_.push_back(std::move(recipient));
   }
   step_ = Step::kMail;
-  std::string text = "MAIL FROM:<sender@contoso.example>\r\n";
+  std::string text = "MAIL FROM:<sender@" + name_ + ">\r\n";
   for (const std::string& recipient : recipients_) {
     if (habits_.pipelined) text += "RCPT TO:<" + recipient + ">\r\n";
   }

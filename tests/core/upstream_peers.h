@@ -29,6 +29,8 @@ class Book {
   };
 
   uint64_t create(Prng& prng);
+  // Of a client, and no other one's.
+  std::string name() { return "client" + std::to_string(names_++) + ".example"; }
   [[nodiscard]] const Sent& at(uint64_t id) const { return sent_.at(id); }
   // By the mark in its content. 0: none.
   [[nodiscard]] static uint64_t id_in(std::string_view content);
@@ -45,6 +47,7 @@ class Book {
  private:
   std::map<uint64_t, Sent> sent_;
   uint64_t next_ = 1;
+  uint64_t names_ = 0;
 };
 
 // Recipients whose local part begins so are refused by every upstream.
@@ -76,6 +79,8 @@ struct Manner {
   std::array<uint32_t, kMischiefs> one_in{};  // commands (or lines of content); 0: never
   bool pipelining = true;
   bool chunking = false;
+  bool xclient = false;  // is offered
+  bool named = false;    // nobody's mail comes over a connection that does not say whose it is
 
   [[nodiscard]] bool ever(Mischief mischief) const {
     return one_in[static_cast<size_t>(mischief)] != 0;
@@ -100,6 +105,8 @@ class Upstream final : public simulation::SimPeer {
   void work();
   [[nodiscard]] bool take_content();
   void on_command(std::string_view line);
+  void on_xclient(std::string_view line);
+  void on_mail(std::string_view line);
   void on_content_line(std::string_view line);
   [[nodiscard]] bool much_is_to_come() const;
   void on_message();
@@ -114,6 +121,8 @@ class Upstream final : public simulation::SimPeer {
   bool dead_ = false;
   bool early_ = false;  // has spoken within content
   bool mailed_ = false;
+  bool xclient_offered_ = false;
+  std::string named_;  // the HELO of XCLIENT
   std::vector<std::string> recipients_;
   std::string content_;
   bool in_data_ = false;
@@ -135,7 +144,7 @@ class Sender final : public simulation::SimPeer {
     bool exact = true;
   };
   Sender(Book& book, Prng& prng, const Habits& habits)
-      : book_(book), prng_(prng), habits_(habits), left_(habits.count) {}
+      : book_(book), prng_(prng), habits_(habits), name_(book.name()), left_(habits.count) {}
   void on_bytes(std::string_view bytes) override;
   void on_closed(bool reset) override;
   void on_refused(Error) override { done_ = true; }
@@ -165,6 +174,7 @@ class Sender final : public simulation::SimPeer {
   Book& book_;
   Prng& prng_;
   Habits habits_;
+  std::string name_;  // in EHLO, and behind the @ of its senders
   uint32_t left_;
   bool done_ = false;
   bool mail_refused_ = false;

@@ -26,7 +26,13 @@ const Endpoint kUpstreams[] = {{IpAddress::v4(0x0a000001), 25},
                                {IpAddress::v4(0x0a000002), 25},
                                {IpAddress::v4(0x0a000003), 2525}};
 
-config::Model small_model(Prng& prng) {
+constexpr const char* kRoute = "named";
+
+std::vector<Endpoint> some_upstreams(Prng& prng) {
+  return {kUpstreams, kUpstreams + prng.between(1, 3)};
+}
+
+config::Model small_model(Prng& prng, bool named) {
   config::Model model;
   model.server.fqdn = "relay.example";
   model.server.cores = {0};
@@ -46,7 +52,10 @@ config::Model small_model(Prng& prng) {
   connector.permissions = {
       {policy::Principal::kAnonymous, policy::mask(policy::Right::kAcceptAnyRecipient), false}};
   connector.delivery = policy::Delivery::kProxy;
-  connector.upstreams.assign(kUpstreams, kUpstreams + prng.between(1, 3));
+  if (named)
+    connector.upstream_send_connector = kRoute;
+  else
+    connector.upstreams = some_upstreams(prng);
   connector.upstream_timeout = seconds(5);
   connector.upstream_max_connections = static_cast<uint32_t>(prng.between(1, 4));
   model.receive_connectors = {connector};
@@ -56,7 +65,11 @@ config::Model small_model(Prng& prng) {
 class Story {
  public:
   explicit Story(uint64_t seed)
-      : world_(seed), kernel_(world_), prng_(seed * 2 + 1), model_(small_model(prng_)) {
+      : world_(seed),
+        kernel_(world_),
+        prng_(seed * 2 + 1),
+        named_(seed % 3 == 0),
+        model_(small_model(prng_, named_)) {
     neighbours_.cores.push_back(std::make_unique<front::Neighbours::Core>());
     for (size_t i = 0; i < std::size(kUpstreams); ++i) {
       world_.network().serve(kUpstreams[i], [this, i] {
@@ -73,16 +86,26 @@ class Story {
     core_ = std::move(*core);
     const auto fd = kernel_.listen(kListen);
     ASSERT_TRUE(fd);
-    core_->apply({std::make_shared<const front::ServingPolicy>(
-                      model_.receive_connectors, policy::AcceptedDomains{}, "relay.example"),
-                  {{kListen, *fd}}});
+    front::Services services;
+    if (named_) {
+      upstream::Route route{.hosts = some_upstreams(prng_), .way = {}};
+      route.way.xclient = true;
+      services.upstream_routes[kRoute] = std::move(route);
+    }
+    core_->apply(
+        {std::make_shared<const front::ServingPolicy>(
+             model_.receive_connectors, policy::AcceptedDomains{}, "relay.example", services),
+         {{kListen, *fd}}});
   }
 
   // Each upstream has a few bad habits of its own, or none; some cannot be reached for a while.
   void misbehave() {
     world_.set_faults(Faults::draw(prng_));
     for (Manner& manner : manners_) {
-      manner = {.pipelining = !prng_.one_in(3), .chunking = prng_.one_in(2)};
+      manner = {.pipelining = !prng_.one_in(3),
+                .chunking = prng_.one_in(2),
+                .xclient = !prng_.one_in(4),
+                .named = named_};
       for (uint64_t habits = prng_.below(4); habits > 0; --habits)
         manner.one_in[prng_.below(kMischiefs)] = static_cast<uint32_t>(prng_.between(2, 20));
       // Where content needs no leave, the answers to two commands look alike, and one of them that
@@ -111,6 +134,7 @@ class Story {
     for (Manner& manner : manners_) {
       manner.one_in = {};
       manner.chunking = prng_.one_in(2);
+      manner.xclient = manner.named = named_;
     }
     for (const Endpoint& upstream : kUpstreams)
       world_.network().set_manner(upstream, SimNetwork::Manner::kAccept);
@@ -166,6 +190,7 @@ class Story {
   SimWorld world_;
   SimKernel kernel_;
   Prng prng_;
+  bool named_;  // upstreams hear with XCLIENT whose mail it is
   config::Model model_;
   front::Neighbours neighbours_;
   Book book_;
