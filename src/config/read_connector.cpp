@@ -68,6 +68,13 @@ void for_each_range(const Value& value, const Place& place, Take take) {
   if (is_list && value.as<Array>()->empty()) place.wrong("an empty list");
 }
 
+void read_trusted(const Value& value, const Place& place,
+                  std::vector<policy::AddressRange>& hosts) {
+  for_each_range(value, place, [&](const policy::AddressRange& range, const RangeOrigin& origin) {
+    add_once(hosts, range, origin.text, [&] { return place.element(origin.index, origin.line); });
+  });
+}
+
 std::string_view what_is_wrong_with_binding(std::string_view text) {
   const size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return "the port is missing";
@@ -201,9 +208,7 @@ void read_proxy_protocol(const Value& value, const Place& place, ReceiveDraft& c
 }
 
 void read_trusted_proxies(const Value& value, const Place& place, ReceiveDraft& connector) {
-  for_each_range(value, place, [&](const policy::AddressRange& range, const RangeOrigin&) {
-    connector.trusted_proxies.push_back(range);
-  });
+  read_trusted(value, place, connector.trusted_proxies);
 }
 
 void read_secure_domains(const Value& value, const Place& place, ReceiveDraft& connector) {
@@ -215,7 +220,7 @@ void read_secure_domains(const Value& value, const Place& place, ReceiveDraft& c
         } else if (domain && text.starts_with("*.")) {
           at().wrong(fmt::format("'{}': '{}' stands for all below it already", text, *domain));
         } else if (domain) {
-          connector.domain_secure_domains.push_back(std::move(*domain));
+          add_once(connector.domain_secure_domains, std::move(*domain), text, at);
         } else {
           at().wrong(fmt::format("'{}': {}", text, domain.error()));
         }
@@ -224,9 +229,7 @@ void read_secure_domains(const Value& value, const Place& place, ReceiveDraft& c
 }
 
 void read_xclient_hosts(const Value& value, const Place& place, ReceiveDraft& connector) {
-  for_each_range(value, place, [&](const policy::AddressRange& range, const RangeOrigin&) {
-    connector.xclient_hosts.push_back(range);
-  });
+  read_trusted(value, place, connector.xclient_hosts);
 }
 
 void read_auth_mechanism(const Value& value, const Place& place, ReceiveDraft& connector) {

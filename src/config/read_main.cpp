@@ -279,11 +279,8 @@ void read_hosts(const Value& value, const Place& place, std::vector<Endpoint>& h
         const auto host = parse_smart_host(text);
         if (!host) {
           at().wrong(fmt::format("'{}': {}", text, host.error()));
-        } else if (std::ranges::find(hosts, *host) != hosts.end()) {
-          at().error(Rule::kRepeated, fmt::format("'{}' is listed twice", text),
-                     "Remove one of the two");
         } else {
-          hosts.push_back(*host);
+          add_once(hosts, *host, text, at);
         }
       });
   if (is_list && value.as<Array>()->empty()) place.wrong("an empty list");

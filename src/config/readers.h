@@ -2,9 +2,13 @@
 // reports every mistake that it finds and leaves the owner's default where a value is wrong.
 #pragma once
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "config/document.h"
@@ -46,6 +50,15 @@ bool for_each_string(const Value& value, const Place& place, Visit&& visit) {
     }
   }
   return true;
+}
+
+// Into a list that has each entry once. `text`: as it is written; `at`: makes its place.
+template <class T, class At>
+void add_once(std::vector<T>& list, T value, std::string_view text, At at) {
+  if (std::ranges::find(list, value) != list.end())
+    at().error(Rule::kRepeated, fmt::format("'{}' is listed twice", text), "Remove one of the two");
+  else
+    list.push_back(std::move(value));
 }
 
 // The string itself, or nullptr after a report.

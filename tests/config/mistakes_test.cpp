@@ -418,6 +418,11 @@ TEST(Mistakes, InWhatTheConnectorDoes) {
       {"domain_secure_domains", "domain_secure_domains = [\"10.0.0.1\"]\n" + kPartnersMaySend,
        "5: domain_secure_domains[0]: '10.0.0.1': an IP address, not a domain name. Write a list "
        "of domains, such as [\"partner.com\"]."},
+      {"trusted_proxies",
+       "proxy_protocol = \"required\"\ntrusted_proxies = [\"10.0.0.5\", \"10.0.0.5/32\"]",
+       "6: trusted_proxies[1]: '10.0.0.5/32' is listed twice. Remove one of the two."},
+      {"xclient_hosts", "xclient_hosts = [\"192.168.5.1\", \"::1\", \"192.168.5.1\"]",
+       "5: xclient_hosts[2]: '192.168.5.1' is listed twice. Remove one of the two."},
       {"chunking_enabled", "chunking_enabled = false",
        "5: chunking_enabled: BINARYMIME cannot be offered without CHUNKING (RFC 3030). Write "
        "binary_mime_enabled = false, or leave chunking_enabled = true."},

@@ -72,6 +72,12 @@ std::vector<Example> examples() {
       {Rule::kOutOfRange, true, "", connector(kLan, "max_hop_count = 501\n")},
       {Rule::kNotAllowed, true, "", connector("\"10.0.0.0/33\"", "")},
       {Rule::kRepeated, true, "", connector("\"10.0.0.1\", \"10.0.0.1/32\"")},
+      {Rule::kRepeated, true, "[tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"",
+       connector(kLan,
+                 "auth_mechanism = [\"Tls\"]\ndomain_secure_enabled = true\n"
+                 "domain_secure_domains = [\"partner.com\", \"a.com\", \"Partner.com\"]\n"
+                 "[[permission]]\nuser = 'MS Exchange\\Partner Servers'\n"
+                 "extended_rights = [\"ms-Exch-SMTP-Submit\"]\n")},
       {Rule::kNameTaken, true, "", good, connector("\"10.0.0.1\"", "", "IN")},
       {Rule::kNobodyListens, false, "", connector(kLan, "enabled = false\n")},
       {Rule::kOpenRelay, true, "", relay("\"10.0.0.0/8\"")},
