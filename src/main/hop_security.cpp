@@ -55,19 +55,12 @@ upstream::Routes upstream_routes(const std::vector<config::SendConnector>& conne
   for (size_t i = 0; i < connectors.size(); ++i) {
     const config::SendConnector& connector = connectors[i];
     if (connector.kind != config::DeliveryKind::kSmartHost) continue;
-    const bool implicit = connector.tls_start == config::TlsStart::kImplicit;
-    smtp::StartTls start = smtp::StartTls::kNever;
-    if (!implicit && connector.requires_tls()) {
-      start = smtp::StartTls::kRequired;
-    } else if (!implicit && !connector.ignore_starttls) {
-      start = smtp::StartTls::kIfOffered;
-    }
     const bool names = connector.tls_auth_level == config::TlsAuthLevel::kDomainValidation;
     routes[connector.name] = {
         .hosts = connector.smart_hosts,
         .way = {.chunking = connector.chunking,
-                .start_tls = start,
-                .implicit_tls = implicit,
+                .start_tls = relay::start_tls_of(connector),
+                .implicit_tls = connector.tls_start == config::TlsStart::kImplicit,
                 .proves_itself = names,
                 .tls = securities[i].tls,
                 .tls_name = connector.tls_domain,

@@ -20,14 +20,11 @@ smtp::ClientOptions SmartHosts::client_options_of(const Route& route, const Host
   const config::SendConnector& connector = *route.connector;
   smtp::ClientOptions options{.ehlo_name = ehlo_name_, .chunking = connector.chunking};
   options.proves_itself = connector.tls_auth_level == config::TlsAuthLevel::kDomainValidation;
-  const bool in_clear = connector.ignore_starttls || host.in_clear_until > desk_.loop.now();
-  if (connector.tls_start == config::TlsStart::kImplicit) {
-    options.in_tls = true;
-  } else if (connector.requires_tls()) {
-    options.start_tls = smtp::StartTls::kRequired;
-  } else if (!in_clear && route.security.tls != nullptr) {
-    options.start_tls = smtp::StartTls::kIfOffered;
-  }
+  options.in_tls = connector.tls_start == config::TlsStart::kImplicit;
+  const bool in_clear = route.security.tls == nullptr || host.in_clear_until > desk_.loop.now();
+  options.start_tls = start_tls_of(connector);
+  if (in_clear && options.start_tls == smtp::StartTls::kIfOffered)
+    options.start_tls = smtp::StartTls::kNever;
   if (connector.auth == config::SmartHostAuth::kNone) return options;
   options.credentials = route.security.credentials.get();
   options.auth_in_clear = connector.auth == config::SmartHostAuth::kBasicAuth;
