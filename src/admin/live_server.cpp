@@ -18,6 +18,7 @@
 namespace relais::admin {
 namespace {
 
+constexpr std::string_view kLiveSocket = "live";  // in the data folder
 constexpr int kLiveNice = 5;
 constexpr int kLiveBacklog = 16;
 constexpr timeval kClientTimeout{.tv_sec = 2, .tv_usec = 0};
@@ -35,8 +36,6 @@ void set_timeouts(int fd, timeval time) {
 
 }  // namespace
 
-std::string live_path(const std::string& data_dir) { return data_dir + "/live"; }
-
 std::string LiveServer::bind_socket() {
   stop_ = eventfd(0, EFD_CLOEXEC);
   if (stop_ < 0) return live_problem(errno);
@@ -47,7 +46,7 @@ std::string LiveServer::bind_socket() {
 }
 
 void LiveServer::start(const std::string& data_dir) {
-  path_ = live_path(data_dir);
+  path_ = fmt::format("{}/{}", data_dir, kLiveSocket);
   if (const std::string problem = bind_socket(); !problem.empty()) {
     notice("{}: {}; mail goes on, relais top has nothing to show", path_, problem);
     return;
@@ -125,16 +124,9 @@ void LiveServer::answer(int client) {
 }
 
 LiveAnswer ask_live(const std::string& data_dir) {
-  const std::string path = live_path(data_dir);
   LiveAnswer answer;
-  std::string problem;
-  bool nobody = false;
-  const int fd = connect_to(path, problem, nobody);
-  if (fd < 0) {
-    answer.problem = nobody ? fmt::format("no server runs with the data folder {}", data_dir)
-                            : fmt::format("{}: {}", path, problem);
-    return answer;
-  }
+  const int fd = connect_to(data_dir, kLiveSocket, answer.problem);
+  if (fd < 0) return answer;
   set_timeouts(fd, {.tv_sec = kAnswerWithin.count() + 5, .tv_usec = 0});
   std::array<char, 16384> part{};
   ssize_t octets = 0;

@@ -16,8 +16,6 @@
 
 namespace relais::admin {
 
-[[nodiscard]] std::string live_path(const std::string& data_dir);
-
 class LiveServer {
  public:
   LiveServer() = default;

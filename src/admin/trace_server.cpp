@@ -46,8 +46,6 @@ std::string answer_line(std::string_view key, const Json& value) {
 
 }  // namespace
 
-std::string trace_path(const std::string& data_dir) { return data_dir + "/trace"; }
-
 std::shared_ptr<TraceTap> tap_for(std::string_view request,
                                   const std::vector<std::string>& connectors,
                                   std::string& problem) {
@@ -79,7 +77,7 @@ std::shared_ptr<TraceTap> tap_for(std::string_view request,
 }
 
 void TraceServer::start(const std::string& data_dir, size_t cores, Publish publish) {
-  path_ = trace_path(data_dir);
+  path_ = fmt::format("{}/{}", data_dir, kTraceSocket);
   cores_ = cores;
   publish_ = std::move(publish);
   std::string problem;

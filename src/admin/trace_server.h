@@ -27,7 +27,7 @@
 
 namespace relais::admin {
 
-[[nodiscard]] std::string trace_path(const std::string& data_dir);
+inline constexpr std::string_view kTraceSocket = "trace";  // in the data folder
 
 // A TraceTap for a request. Null: `problem` says why, for people.
 [[nodiscard]] std::shared_ptr<TraceTap> tap_for(std::string_view request,

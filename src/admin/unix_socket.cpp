@@ -48,17 +48,24 @@ int listen_at(const std::string& path, mode_t mode, int backlog, std::string& pr
   return -1;
 }
 
-int connect_to(const std::string& path, std::string& problem, bool& nobody) {
-  nobody = false;
+int connect_to(const std::string& data_dir, std::string_view name, std::string& problem) {
+  const std::string path = fmt::format("{}/{}", data_dir, name);
   sockaddr_un address{};
   problem = fill_address(address, path);
-  if (!problem.empty()) return -1;
-  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd >= 0 && connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
-    return fd;
-  nobody = errno == ENOENT || errno == ECONNREFUSED;
-  problem = socket_problem(errno);
-  if (fd >= 0) close(fd);
+  if (problem.empty()) {
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
+      return fd;
+    const int error = errno;
+    problem = socket_problem(error);
+    if (error == EACCES) problem += "; only the server's own user and root may ask it";
+    if (fd >= 0) close(fd);
+    if (error == ENOENT || error == ECONNREFUSED) {
+      problem = fmt::format("no server runs with the data folder {}", data_dir);
+      return -1;
+    }
+  }
+  problem = fmt::format("{}: {}", path, problem);
   return -1;
 }
 

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <string>
+#include <string_view>
 
 namespace relais::admin {
 
@@ -13,7 +14,8 @@ namespace relais::admin {
 [[nodiscard]] int listen_at(const std::string& path, mode_t mode, int backlog,
                             std::string& problem);
 
-// A connected socket. -1: `problem` says why; `nobody`: no server listens there.
-[[nodiscard]] int connect_to(const std::string& path, std::string& problem, bool& nobody);
+// A connected socket to `name` in the data folder. -1: `problem` says why.
+[[nodiscard]] int connect_to(const std::string& data_dir, std::string_view name,
+                             std::string& problem);
 
 }  // namespace relais::admin

@@ -1,6 +1,5 @@
 // `relais trace`: the dialogues of a running server's sessions as they go, from the socket in its
 // data folder (admin/trace_server.h).
-#include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -146,15 +145,9 @@ int trace(const TraceOptions& options) {
   // A file that is being edited may be wrong at this moment; the server has the last good one.
   const config::Loaded loaded = config::load(options.folder);
   const std::string& data_dir = loaded.model.server.data_dir;
-  const std::string path = admin::trace_path(data_dir);
   std::string problem;
-  bool nobody = false;
-  const int fd = admin::connect_to(path, problem, nobody);
-  if (fd < 0) {
-    return no_trace(nobody ? fmt::format("no server runs with the data folder {}", data_dir)
-                           : fmt::format("{}: {}; only the server's own user and root may trace",
-                                         path, problem));
-  }
+  const int fd = admin::connect_to(data_dir, admin::kTraceSocket, problem);
+  if (fd < 0) return no_trace(problem);
   return Trace(options, fd).run();
 }
 
