@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "policy/secure_domains.h"
+
 namespace relais::admin {
 namespace {
 
@@ -36,7 +38,7 @@ bool is_positive(std::string_view reply) {
 }  // namespace
 
 ExplainedDialogue::ExplainedDialogue(const front::ServingPolicy& policy, uint32_t connector,
-                                     policy::Principal principal, const std::string& fqdn,
+                                     policy::Principal principal, bool in_tls,
                                      const config::ConnectorLines& lines, const Question& question)
     : policy_(policy),
       connector_(connector),
@@ -44,8 +46,11 @@ ExplainedDialogue::ExplainedDialogue(const front::ServingPolicy& policy, uint32_
       lines_(lines),
       question_(question),
       client_(question.remote.to_string()),
-      options_(front::serving_options(policy.snapshot().connectors()[connector], fqdn, principal)),
-      server_(options_, client_) {}
+      options_(policy.options(connector, principal)),
+      server_(options_, client_) {
+  if (in_tls) server_.tls_started();
+  if (policy.snapshot().takes_xclient(connector, question.remote)) server_.trust_with_xclient();
+}
 
 Explanation::Step ExplainedDialogue::refused_connection() {
   const smtp::ServerOptions options;
@@ -58,13 +63,26 @@ Explanation::Step ExplainedDialogue::refused_connection() {
           .cure = {}};
 }
 
-std::vector<Explanation::Step> ExplainedDialogue::run() {
+// From the greeting to where MAIL may come.
+bool ExplainedDialogue::open() {
   server_.greet(kDate);
   take_events(steps_.emplace_back());
   const std::string literal =
       question_.remote.is_v4() ? '[' + client_ + ']' : "[IPv6:" + client_ + ']';
   const std::string name = question_.hello.value_or(literal);
-  if (!say(name.empty() ? "EHLO" : "EHLO " + name).accepted) return std::move(steps_);
+  const std::string hello = name.empty() ? "EHLO" : "EHLO " + name;
+  if (!say(hello).accepted) return false;
+  if (question_.tls && !server_.in_tls()) {
+    if (!say("STARTTLS").accepted) return false;
+    server_.tls_started();
+    if (!say(hello).accepted) return false;
+  }
+  if (question_.named) say("XCLIENT ADDR=" + question_.named->to_string());
+  return !question_.named;
+}
+
+std::vector<Explanation::Step> ExplainedDialogue::run() {
+  if (!open()) return std::move(steps_);
   if (!question_.sender && question_.recipients.empty()) return std::move(steps_);
   std::string mail = "MAIL FROM:" + in_brackets(question_.sender.value_or("<>"));
   // A client tells the size where the server has offered to hear it.
@@ -147,16 +165,30 @@ void ExplainedDialogue::answer(const smtp::Event& question, Explanation::Step& s
   const policy::Snapshot& snapshot = policy_.snapshot();
   switch (question.kind) {
     case smtp::Event::Kind::kMail:
-      return decide(snapshot.mail(connector_, principal_, question.path.domain),
+      return decide(snapshot.mail(connector_, principal_, question.path.domain, proof()),
                     smtp::replies::kSenderOk, true, step);
     case smtp::Event::Kind::kRecipient:
       return decide(snapshot.recipient(connector_, principal_, question.path.domain),
                     smtp::replies::kRecipientOk, false, step);
+    case smtp::Event::Kind::kStartTls:
+      return server_.answer({smtp::replies::kReadyForTls});
+    case smtp::Event::Kind::kXclient:
+      server_.begin_again(client_, false);
+      return server_.greet(kDate);
     case smtp::Event::Kind::kData:
       return server_.answer({smtp::replies::kStartMailInput});
     default:
       return server_.answer({{250, {2, 6, 0}, "<GUID> Queued mail for delivery"}});
   }
+}
+
+policy::Proof ExplainedDialogue::proof() const {
+  const policy::ReceiveConnector& connector = policy_.snapshot().connectors()[connector_];
+  policy::Proof proof{.in_tls = server_.in_tls()};
+  if (connector.domain_secure && proof.in_tls)
+    proof.partner =
+        policy::secure_domain_of(connector.domain_secure_domains, question_.certificate_name);
+  return proof;
 }
 
 void ExplainedDialogue::decide(const policy::Decision& decision, const smtp::Reply& accepted,
@@ -201,8 +233,12 @@ std::string ExplainedDialogue::cure_for(const policy::Decision& decision, bool i
     return cure;
   }
   const policy::ReceiveConnector& connector = policy_.snapshot().connectors()[connector_];
+  if (decision.needs_proof)
+    return "show a certificate of that domain (--certificate-name), or take the domain out of "
+           "domain_secure_domains at " +
+           place_of("domain_secure_domains");
   if (is_sender && connector.require_tls)
-    return "write require_tls = false at " + place_of("require_tls");
+    return "begin TLS (--tls), or write require_tls = false at " + place_of("require_tls");
   return "switch that off in " + connector.source + ", or name another recipient";
 }
 
@@ -221,6 +257,12 @@ std::string ExplainedDialogue::cure_for(const smtp::Reply& reply) const {
   }
   if (is(reply, replies::kInvalidSender) || is(reply, replies::kInvalidRecipient))
     return "give an address such as chris@contoso.com";
+  if (is(reply, replies::kUnrecognized) && steps_.back().command == "STARTTLS")
+    return "write a certificate into [tls] of relais.toml, and \"Tls\" into auth_mechanism of " +
+           policy_.snapshot().connectors()[connector_].source;
+  if (is(reply, replies::kUnrecognized))
+    return fmt::format("add {} to xclient_hosts of {}", client_,
+                       policy_.snapshot().connectors()[connector_].source);
   if (is(reply, replies::kTooManyRecipients))
     return "raise max_recipients_per_message at " + place_of("max_recipients_per_message");
   return {};

@@ -16,8 +16,8 @@ namespace relais::admin {
 class ExplainedDialogue {
  public:
   ExplainedDialogue(const front::ServingPolicy& policy, uint32_t connector,
-                    policy::Principal principal, const std::string& fqdn,
-                    const config::ConnectorLines& lines, const Question& question);
+                    policy::Principal principal, bool in_tls, const config::ConnectorLines& lines,
+                    const Question& question);
   // Until the first refusal that leaves nothing to go on with.
   [[nodiscard]] std::vector<Explanation::Step> run();
   // Those that were accepted.
@@ -26,11 +26,14 @@ class ExplainedDialogue {
   [[nodiscard]] static Explanation::Step refused_connection();
 
  private:
+  // False: nothing follows.
+  [[nodiscard]] bool open();
   Explanation::Step& say(const std::string& command);
   void take_events(Explanation::Step& step);
   void answer(const smtp::Event& question, Explanation::Step& step);
   void decide(const policy::Decision& decision, const smtp::Reply& accepted, bool is_sender,
               Explanation::Step& step);
+  [[nodiscard]] policy::Proof proof() const;
   void send_content(Explanation::Step& step);
   [[nodiscard]] std::string cure_for(const policy::Decision& decision, bool is_sender) const;
   [[nodiscard]] std::string cure_for(const smtp::Reply& reply) const;
@@ -43,7 +46,7 @@ class ExplainedDialogue {
   const config::ConnectorLines& lines_;
   const Question& question_;
   std::string client_;
-  smtp::ServerOptions options_;
+  const smtp::ServerOptions& options_;
   smtp::Server server_;
   std::vector<Explanation::Step> steps_;
   std::vector<std::string> recipients_;

@@ -14,6 +14,7 @@
 #include "policy/limits_of.h"
 #include "policy/listeners.h"
 #include "policy/partition.h"
+#include "policy/secure_domains.h"
 #include "relay/routing.h"
 
 namespace relais::admin {
@@ -284,6 +285,32 @@ void add_proxy_note(const config::Model& model, Explanation& out) {
                   proxies));
 }
 
+// As whom the session runs, and a word on why where that is not plain.
+policy::Principal principal_of(const policy::ReceiveConnector& connector, const Question& question,
+                               std::vector<std::string>& notes) {
+  if (!question.certificate_name.empty()) {
+    const std::string_view domain =
+        policy::secure_domain_of(connector.domain_secure_domains, question.certificate_name);
+    if (connector.domain_secure && !domain.empty()) {
+      notes.push_back(
+          fmt::format("a trusted certificate of {} makes it a partner's session, for {}",
+                      question.certificate_name, domain));
+      if (question.user.empty()) return policy::Principal::kPartnerServers;
+    } else {
+      notes.push_back(fmt::format(
+          "the certificate changes nothing: {}",
+          connector.domain_secure
+              ? fmt::format("{} is of no domain in domain_secure_domains",
+                            question.certificate_name)
+              : fmt::format("\"{}\" has no domain_secure_enabled = true", connector.name)));
+    }
+  }
+  if (question.user.empty()) return connector.session_principal();
+  notes.push_back(
+      fmt::format("this is what '{}' may do, once it has authenticated", question.user));
+  return policy::Principal::kAuthenticatedUsers;
+}
+
 }  // namespace
 
 std::string what_is_wrong_with(const Question& question, const config::Model& model) {
@@ -300,13 +327,19 @@ std::string what_is_wrong_with(const Question& question, const config::Model& mo
   std::vector<std::string> texts = question.recipients;
   texts.push_back(question.sender.value_or(""));
   texts.push_back(question.hello.value_or(""));
+  texts.push_back(question.certificate_name);
   for (const std::string& text : texts) {
     if (has_control(text)) return "an argument holds a control character";
   }
+  if (question.named && !question.certificate_name.empty())
+    return "behind XCLIENT a certificate counts for nothing: it is the proxy's";
   return {};
 }
 
-Explanation explain(const config::Loaded& loaded, const Question& question) {
+namespace {
+
+// Of the one that connects, up to XCLIENT if it names another.
+Explanation explain_client(const config::Loaded& loaded, const Question& question, bool in_tls) {
   const config::Model& model = loaded.model;
   Explanation out;
   out.local = arrives_at(model.receive_connectors, question.local, out.notes);
@@ -322,19 +355,13 @@ Explanation explain(const config::Loaded& loaded, const Question& question) {
   }
   out.served = true;
   const policy::ReceiveConnector& connector = *selection.connector;
-  const auto principal = question.user.empty() ? connector.session_principal()
-                                               : policy::Principal::kAuthenticatedUsers;
+  const auto principal = principal_of(connector, question, out.notes);
   out.principal = name_of(principal);
-  if (!question.user.empty()) {
-    out.notes.push_back(
-        fmt::format("AUTH is not offered yet: this is what '{}' could do once it "
-                    "had proved who it is",
-                    question.user));
-  }
   add_rights(loaded, selection.connector_index, principal, out);
   add_limits(connector, out);
   add_binding(connector, model.server.max_connection_rate_per_minute, question, out);
-  ExplainedDialogue dialogue(serving, selection.connector_index, principal, model.server.fqdn,
+  ExplainedDialogue dialogue(serving, selection.connector_index, principal,
+                             in_tls || serving.snapshot().tls_at(out.local),
                              loaded.lines[selection.connector_index], question);
   out.steps = dialogue.run();
   const bool any_sender = has(serving.snapshot().rights(selection.connector_index, principal),
@@ -347,6 +374,34 @@ Explanation explain(const config::Loaded& loaded, const Question& question) {
                     name_of(policy::Right::kAcceptAnySender)));
   add_routes(model, dialogue, out);
   out.accepted = std::ranges::all_of(out.steps, &Explanation::Step::accepted);
+  return out;
+}
+
+}  // namespace
+
+Explanation explain(const config::Loaded& loaded, const Question& question) {
+  if (!question.named) return explain_client(loaded, question, false);
+  Question of_proxy;
+  of_proxy.local = question.local;
+  of_proxy.remote = question.remote;
+  of_proxy.tls = question.tls;
+  of_proxy.named = question.named;
+  Explanation proxy = explain_client(loaded, of_proxy, false);
+  if (!proxy.accepted) return proxy;
+  Question about = question;
+  about.remote = *question.named;
+  about.named.reset();
+  about.tls = false;  // it is there, or not, since before XCLIENT
+  Explanation out = explain_client(loaded, about, question.tls);
+  out.notes.insert(out.notes.begin(),
+                   fmt::format("{} is one of the xclient_hosts of {}: all that follows is about {}",
+                               question.remote.to_string(), in_quotes(proxy.connectors[0].name),
+                               question.named->to_string()));
+  // The client's greeting is the answer.
+  out.steps.front().command = proxy.steps.back().command;
+  proxy.steps.pop_back();
+  out.steps.insert(out.steps.begin(), std::make_move_iterator(proxy.steps.begin()),
+                   std::make_move_iterator(proxy.steps.end()));
   return out;
 }
 

@@ -80,8 +80,9 @@ std::string_view word_of(Standing standing) {
 }  // namespace
 
 std::string to_text(const Explanation& explanation, const Question& question) {
-  std::string out =
-      fmt::format("{} connects to {}\n\n", question.remote.to_string(), question.local.to_string());
+  std::string out = fmt::format(
+      "{} connects to {}{}\n\n", question.remote.to_string(), question.local.to_string(),
+      question.named ? " for " + question.named->to_string() : std::string());
   Block notes(out, "Note");
   for (const std::string& note : explanation.notes) notes.line(note);
   Block winner(out, "Connector");
@@ -128,6 +129,7 @@ std::string to_json(const Explanation& explanation, const Question& question) {
             {"result", explanation.accepted ? "accepted" : "refused"},
             {"notes", explanation.notes},
             {"connectors", Json::array()}};
+  if (question.named) json["named"] = question.named->to_string();
   for (const auto& entry : explanation.connectors) {
     Json connector{{"name", entry.name}, {"standing", word_of(entry.standing)}};
     if (!entry.range.empty()) connector["range"] = entry.range;

@@ -28,6 +28,9 @@ struct ExplainArguments {
   std::optional<std::string> size;
   std::optional<std::string> hello;
   std::string user;
+  bool tls = false;
+  std::string certificate_name;
+  std::string xclient;
   bool json = false;
 };
 // 0: accepted, 1: refused.

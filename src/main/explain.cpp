@@ -31,6 +31,13 @@ int explain(const ExplainArguments& arguments) {
   question.recipients = arguments.rcpt_to;
   question.hello = arguments.hello;
   question.user = arguments.user;
+  question.tls = arguments.tls || !arguments.certificate_name.empty();
+  question.certificate_name = arguments.certificate_name;
+  if (!arguments.xclient.empty()) {
+    question.named = IpAddress::parse(arguments.xclient);
+    if (!question.named)
+      return wrong_use('\'' + arguments.xclient + "' is no IP address (--xclient)");
+  }
   if (arguments.size) {
     question.size = config::parse_size(*arguments.size);
     if (!question.size)
@@ -51,7 +58,7 @@ int explain(const ExplainArguments& arguments) {
     if (use->running) {
       const auto figures = admin::live_figures_from_json(admin::ask_live(data_dir).json);
       if (figures && figures->pid == use->pid)
-        admin::add_present_levels(explanation, *figures, *remote);
+        admin::add_present_levels(explanation, *figures, question.named.value_or(*remote));
     }
     const auto overrides = admin::read_overrides(data_dir);
     if (use->running && overrides && overrides->pid == use->pid)

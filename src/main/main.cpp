@@ -103,6 +103,12 @@ int run(int argc, char** argv) {
   explain->add_option("--size", asked.size, "of the message: octets, or as in 36MB");
   explain->add_option("--helo", asked.hello, "what the client calls itself; may be empty");
   explain->add_option("--auth", asked.user, "as whom it has authenticated");
+  explain->add_flag("--tls", asked.tls, "it begins TLS");
+  explain->add_option("--certificate-name", asked.certificate_name,
+                      "a DNS name in its certificate, which is trusted; begins TLS");
+  explain->add_option(
+      "--xclient", asked.xclient,
+      "the client that it names with XCLIENT; what else is asked is about that one");
   explain->add_flag("--json", asked.json, "as one JSON object");
   CLI::App* diff = app.add_subcommand(
       "diff", "which clients come to another connector, gain or lose rights; status 1 if any");

@@ -198,6 +198,108 @@ TEST(Explanation, OfAnAuthenticatedUser) {
             "550 5.7.1 Client does not have permission to send as this sender");
 }
 
+// "Partners" serves 10.9.0.0/24 and asks for certificates of example.org.
+config::Folder& partners(config::Folder& folder) {
+  site(folder);
+  folder.write("relais.toml", "[tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n" +
+                                  std::string(config::kGoodMain));
+  folder.write("connectors/b.toml",
+               "name = \"Partners\"\nbindings = [\"0.0.0.0:25\"]\n"
+               "remote_ip_ranges = [\"10.9.0.0/24\"]\nauth_mechanism = [\"Tls\"]\n"
+               "permission_groups = [\"AnonymousUsers\", \"Partners\"]\n"
+               "domain_secure_enabled = true\ndomain_secure_domains = [\"example.org\"]\n"
+               "require_tls = true\n[[permission]]\nuser = 'MS Exchange\\Partner Servers'\n"
+               "extended_rights = [\"ms-Exch-SMTP-Accept-Any-Sender\"]\n");
+  return folder;
+}
+
+TEST(Explanation, OfTls) {
+  config::Folder folder;
+  const auto loaded = partners(folder).load();
+  ASSERT_TRUE(loaded.ok);
+  auto question = from("10.9.0.1", "a@contoso.com");
+  const Explanation clear = explain(loaded, question);
+  EXPECT_EQ(clear.steps.back().reply, "451 5.7.3 STARTTLS is required to send mail");
+  EXPECT_NE(clear.steps.back().cure.find("begin TLS (--tls), or write require_tls = false at "),
+            std::string::npos);
+  question.tls = true;
+  const Explanation in_tls = explain(loaded, question);
+  EXPECT_TRUE(in_tls.accepted);
+  const Texts told = dialogue(in_tls);
+  ASSERT_EQ(told.size(), 5U);
+  EXPECT_EQ(told[2], "STARTTLS => 220 2.0.0 SMTP server ready");
+  EXPECT_NE(in_tls.steps[1].reply.find("STARTTLS"), std::string::npos);
+  EXPECT_EQ(in_tls.steps[3].command, in_tls.steps[1].command);
+  EXPECT_EQ(in_tls.steps[3].reply.find("STARTTLS"), std::string::npos);
+  EXPECT_EQ(told[4], "MAIL FROM:<a@contoso.com> => 250 2.1.0 Sender OK");
+  config::Folder without;
+  question.remote = *IpAddress::parse("192.168.5.10");
+  const Explanation none = explain(site(without).load(), question);
+  EXPECT_EQ(dialogue(none).back(), "STARTTLS => 500 5.3.3 Unrecognized command");
+  EXPECT_TRUE(none.steps.back().cure.starts_with("write a certificate into [tls]"));
+}
+
+TEST(Explanation, OfAPartnersCertificate) {
+  config::Folder folder;
+  const auto loaded = partners(folder).load();
+  ASSERT_TRUE(loaded.ok);
+  auto question = from("10.9.0.1", "a@example.org");
+  question.tls = true;
+  const Explanation without = explain(loaded, question);
+  EXPECT_EQ(without.principal, "NT AUTHORITY\\ANONYMOUS LOGON");
+  EXPECT_EQ(without.steps.back().reply,
+            "550 5.7.1 A certificate of the sender's domain is required");
+  EXPECT_NE(without.steps.back().cure.find("connectors/b.toml:7"), std::string::npos);
+  question.certificate_name = "mx.example.org";
+  const Explanation with = explain(loaded, question);
+  EXPECT_EQ(with.principal, "MS Exchange\\Partner Servers");
+  EXPECT_TRUE(with.accepted);
+  EXPECT_EQ(with.notes, Texts{"a trusted certificate of mx.example.org makes it a partner's "
+                              "session, for example.org"});
+  question.certificate_name = "mx.example.net";
+  const Explanation other = explain(loaded, question);
+  EXPECT_EQ(other.principal, "NT AUTHORITY\\ANONYMOUS LOGON");
+  EXPECT_FALSE(other.accepted);
+  EXPECT_EQ(other.notes, Texts{"the certificate changes nothing: mx.example.net is of no domain in "
+                               "domain_secure_domains"});
+}
+
+TEST(Explanation, BehindXclient) {
+  config::Folder folder;
+  site(folder);
+  folder.write("connectors/c.toml",
+               "name = \"Proxies\"\nbindings = [\"0.0.0.0:25\"]\nremote_ip_ranges = "
+               "[\"10.5.0.0/24\"]\nxclient_hosts = [\"10.5.0.1\"]\n"
+               "permission_groups = [\"AnonymousUsers\"]\n");
+  const auto loaded = folder.load();
+  ASSERT_TRUE(loaded.ok);
+  auto question = from("10.5.0.1", "chris@contoso.com", "kate@fabrikam.com");
+  EXPECT_FALSE(explain(loaded, question).accepted) << "the proxy itself may not relay";
+  question.named = IpAddress::parse("192.168.5.10");
+  const Explanation e = explain(loaded, question);
+  EXPECT_TRUE(e.accepted);
+  EXPECT_EQ(e.connectors[0].name, "Relay");
+  EXPECT_EQ(e.notes, Texts{"10.5.0.1 is one of the xclient_hosts of \"Proxies\": all that follows "
+                           "is about 192.168.5.10"});
+  const Texts told = dialogue(e);
+  ASSERT_GT(told.size(), 4U);
+  EXPECT_TRUE(told[1].starts_with("EHLO [10.5.0.1] => 250")) << told[1];
+  EXPECT_TRUE(told[2].starts_with("XCLIENT ADDR=192.168.5.10 => 220 ")) << told[2];
+  EXPECT_TRUE(told[3].starts_with("EHLO [192.168.5.10] => 250")) << told[3];
+  question.remote = *IpAddress::parse("10.5.0.2");
+  const Explanation untrusted = explain(loaded, question);
+  EXPECT_FALSE(untrusted.accepted);
+  EXPECT_EQ(untrusted.connectors[0].name, "Proxies");
+  EXPECT_EQ(dialogue(untrusted).back(),
+            "XCLIENT ADDR=192.168.5.10 => 500 5.3.3 Unrecognized command");
+  EXPECT_TRUE(untrusted.steps.back().cure.starts_with("add 10.5.0.2 to xclient_hosts of "));
+  folder.remove("connectors/b.toml");
+  question.remote = *IpAddress::parse("10.5.0.1");
+  question.named = IpAddress::parse("172.16.0.1");
+  EXPECT_EQ(dialogue(explain(folder.load(), question)).back(),
+            "XCLIENT ADDR=172.16.0.1 => 421 4.3.2 System not accepting network messages");
+}
+
 TEST(Explanation, OfWhoIsNotServed) {
   config::Folder folder;
   site(folder).remove("connectors/b.toml");
@@ -220,6 +322,12 @@ TEST(Explanation, QuestionsThatCannotBeAsked) {
             "a client with an IPv4 address never arrives on [::]:25");
   question = from("10.0.0.7", "a@b\r\nRCPT TO:<x@y>");
   EXPECT_EQ(what_is_wrong_with(question, {}), "an argument holds a control character");
+  question = from("10.0.0.7");
+  question.named = IpAddress::parse("2001:db8::1");
+  EXPECT_EQ(what_is_wrong_with(question, {}), "");
+  question.certificate_name = "mx.example.org";
+  EXPECT_EQ(what_is_wrong_with(question, {}),
+            "behind XCLIENT a certificate counts for nothing: it is the proxy's");
 }
 
 TEST(Explanation, ShowsWhatARunningServerHasCounted) {
