@@ -24,6 +24,11 @@ Endpoint SimPeer::remote() const {
   return socket != nullptr ? socket->remote() : Endpoint{};
 }
 
+size_t SimPeer::room_to_here() const {
+  const auto socket = socket_.lock();
+  return socket == nullptr ? 0 : socket->room_to_here();
+}
+
 void SimPeer::write(std::string_view bytes) {
   if (shutting_down_ || closing_) return;
   unsent_.push(bytes);

@@ -40,6 +40,8 @@ class SimPeer : public SimSocket::Owner, public std::enable_shared_from_this<Sim
 
   [[nodiscard]] bool connected() const;
   [[nodiscard]] size_t unsent() const { return unsent_.size(); }
+  // Octets that may be on their way to this side, at most.
+  [[nodiscard]] size_t room_to_here() const;
   // As this side sees them.
   [[nodiscard]] Endpoint local() const;
   [[nodiscard]] Endpoint remote() const;

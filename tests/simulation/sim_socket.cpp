@@ -59,6 +59,11 @@ int SimSocket::read(std::span<char> out) {
   return error != 0 ? -error : 0;
 }
 
+size_t SimSocket::room_to_here() const {
+  const auto other = other_.lock();
+  return receive_limit_ + (other == nullptr ? 0 : other->send_limit_);
+}
+
 int SimSocket::write(std::string_view bytes) {
   if (state_ == State::kIdle || state_ == State::kConnecting) return -ENOTCONN;
   if (const int error = take_error(); error != 0) return -error;

@@ -58,6 +58,8 @@ class SimSocket : public std::enable_shared_from_this<SimSocket> {
   void set_owner(Owner* owner) { owner_ = owner; }
 
   [[nodiscard]] size_t readable() const { return receive_.size(); }
+  // Octets that may be on their way to this end, at most.
+  [[nodiscard]] size_t room_to_here() const;
   // A read would not wait: octets, the end, or an error.
   [[nodiscard]] bool read_ready() const;
   // Octets read, 0 at the end of the stream, or -errno; -EAGAIN when there is nothing yet.
