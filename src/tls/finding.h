@@ -21,6 +21,7 @@ enum class Trouble : uint8_t {
   kBrokenChain,   // a certificate did not sign the one before it
   kNameTaken,     // a certificate that no client is ever shown
   kWeak,          // key or signature below OpenSSL's security level 2 (112 bits)
+  kNoAuthority,   // among the authorities: nobody's certificate can be verified by it
   kRefused,       // OpenSSL does not take it; `what` has its words
 };
 

@@ -1,6 +1,7 @@
 #include "tls/trust_store.h"
 
 #include <openssl/sha.h>
+#include <openssl/x509v3.h>
 #include <unistd.h>
 
 #include "tls/pem_file.h"
@@ -23,6 +24,17 @@ void load_system_store(TrustStore& trust, std::vector<Finding>& findings) {
   trust.store.reset();
 }
 
+// A certificate that may sign no others vouches for nobody; one that has signed itself, for itself.
+void warn_of_leaf(X509& certificate, size_t number, FindingsOf& findings) {
+  const bool signed_itself =
+      X509_NAME_cmp(X509_get_subject_name(&certificate), X509_get_issuer_name(&certificate)) == 0;
+  if (signed_itself || X509_check_ca(&certificate) != 0) return;
+  findings.warning(Trouble::kNoAuthority,
+                   "certificate " + std::to_string(number) +
+                       " of the file is no authority's, so nothing can be verified by it",
+                   "Put the certificate of the authority that signed it into the file");
+}
+
 }  // namespace
 
 TrustStore load_trust_store(const std::string& file, std::vector<Finding>& findings) {
@@ -39,7 +51,9 @@ TrustStore load_trust_store(const std::string& file, std::vector<Finding>& findi
     trust.store.reset();
     return trust;
   }
+  size_t number = 0;
   for (const X509Ptr& authority : trust.authorities) {
+    warn_of_leaf(*authority, ++number, of_file);
     X509_STORE_add_cert(trust.store.get(), authority.get());
   }
   trust.digest.resize(SHA256_DIGEST_LENGTH);

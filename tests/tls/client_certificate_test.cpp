@@ -46,6 +46,31 @@ Outcome outcome(ClientCertificate wish, const Issued* certificate, int version) 
   return result;
 }
 
+TEST(ClientAuthorities, ThatAreNoneAreFound) {
+  Files files;
+  const Issued& leaf = issued_for("DNS:app17.contoso.com");
+  const auto found = [&](const std::string& pem) {
+    const Issued& own = issued_for("DNS:relay.contoso.com");
+    const auto loaded = ServerContext::load(
+        {.certificates = {{files.write("own.pem", own.pem), files.write("own.key", own.key_pem)}},
+         .client_certificate = ClientCertificate::kAsked,
+         .client_authorities = files.write("ca.pem", pem)},
+        make_keys(), now());
+    EXPECT_NE(loaded.context, nullptr);
+    std::string text;
+    for (const Finding& finding : loaded.findings) {
+      EXPECT_EQ(finding.severity, Finding::Severity::kWarning);
+      text += to_string(finding) + '\n';
+    }
+    return files.masked(text);
+  };
+  EXPECT_EQ(found(authority().pem), "");
+  EXPECT_EQ(
+      found(authority().pem + leaf.pem),
+      "DIR/ca.pem: certificate 2 of the file is no authority's, so nothing can be verified by "
+      "it. Put the certificate of the authority that signed it into the file\n");
+}
+
 class ClientCertificates : public testing::TestWithParam<int> {};
 
 TEST_P(ClientCertificates, MayBeMissingWhereTheyAreOnlyAskedFor) {
