@@ -1,23 +1,13 @@
 #include "auth/password_authenticator.h"
 
-#include <pthread.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "auth/password_hash.h"
 
 namespace relais::auth {
 namespace {
-
-constexpr int kNice = 5;  // a quarter of a CPU that a core keeps busy
-
-uint64_t flow_of(const IpAddress& address) {
-  return address.is_v4() ? address.low() : address.high();
-}
 
 std::string first_of(const std::vector<FileProblem>& problems) {
   const FileProblem& first = problems.front();
@@ -32,15 +22,14 @@ PasswordAuthenticator::PasswordAuthenticator(std::string path, PasswordFile file
     : path_(std::move(path)),
       tell_(std::move(tell)),
       file_(std::make_shared<const PasswordFile>(std::move(file))),
-      stamp_(stamp()) {
-  for (uint32_t i = 0; i < threads; ++i)
-    threads_.emplace_back([this](const std::stop_token& stop) { work(stop); });
-}
+      stamp_(stamp()),
+      threads_(
+          {.name = "auth", .threads = threads, .size_max = kWaitMax, .flow_max = kWaitOfClientMax},
+          [this](Waiting waiting) { serve(std::move(waiting)); },
+          [this] { (void)current_file(); }) {}
 
 PasswordAuthenticator::~PasswordAuthenticator() {
-  for (std::jthread& thread : threads_) thread.request_stop();
-  threads_.clear();
-  while (!waiting_.empty()) waiting_.pop().request.finish(Outcome::kUnavailable);
+  for (Waiting& waiting : threads_.stop()) waiting.request.finish(Outcome::kUnavailable);
 }
 
 bool PasswordAuthenticator::submit(Request request) {
@@ -48,12 +37,8 @@ bool PasswordAuthenticator::submit(Request request) {
     request.finish(Outcome::kYes);
     return true;
   }
-  const uint64_t flow = flow_of(request.client);
-  const std::lock_guard lock(mutex_);
-  if (waiting_.size() >= kWaitMax || waiting_.length(flow) >= kWaitOfClientMax) return false;
-  waiting_.push(flow, 1, 1, {std::move(request), std::chrono::steady_clock::now()});
-  wakes_.notify_one();
-  return true;
+  const uint64_t flow = request.client.flow();
+  return threads_.push(flow, {std::move(request), std::chrono::steady_clock::now()});
 }
 
 PasswordAuthenticator::Stamp PasswordAuthenticator::stamp() const {
@@ -62,25 +47,6 @@ PasswordAuthenticator::Stamp PasswordAuthenticator::stamp() const {
   return {.changed_ns = status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec,
           .octets = static_cast<uint64_t>(status.st_size),
           .inode = status.st_ino};
-}
-
-void PasswordAuthenticator::work(const std::stop_token& stop) {
-  pthread_setname_np(pthread_self(), "auth");
-  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);
-  constexpr auto kLook = std::chrono::seconds(1);
-  while (true) {
-    std::unique_lock lock(mutex_);
-    const bool some = wakes_.wait_for(lock, stop, kLook, [&] { return !waiting_.empty(); });
-    if (stop.stop_requested()) return;
-    if (some) {
-      Waiting next = waiting_.pop();
-      lock.unlock();
-      serve(std::move(next));
-    } else {
-      lock.unlock();
-      (void)current_file();
-    }
-  }
 }
 
 void PasswordAuthenticator::serve(Waiting waiting) {

@@ -10,17 +10,14 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <unordered_map>
-#include <vector>
 
 #include "auth/authenticator.h"
 #include "auth/password_file.h"
-#include "base/fair_queue.h"
+#include "base/fair_threads.h"
 #include "tls/keyed_hash.h"
 
 namespace relais::auth {
@@ -28,7 +25,7 @@ namespace relais::auth {
 class PasswordAuthenticator final : public Authenticator {
  public:
   static constexpr size_t kWaitMax = 1000;
-  static constexpr size_t kWaitOfClientMax = 100;
+  static constexpr uint32_t kWaitOfClientMax = 100;
   static constexpr std::chrono::seconds kPatience{20};  // then kUnavailable
 
   // `file`: what `path` held a moment ago.
@@ -49,7 +46,6 @@ class PasswordAuthenticator final : public Authenticator {
     Request request;
     std::chrono::steady_clock::time_point since;
   };
-  void work(const std::stop_token& stop);
   void serve(Waiting waiting);
   [[nodiscard]] std::shared_ptr<const PasswordFile> current_file();
   [[nodiscard]] Outcome judge(const PasswordFile& file, const Request& request);
@@ -60,12 +56,10 @@ class PasswordAuthenticator final : public Authenticator {
   tls::KeyedHash hash_;
 
   std::mutex mutex_;  // of all below
-  std::condition_variable_any wakes_;
-  FairQueue<Waiting> waiting_;
   std::shared_ptr<const PasswordFile> file_;
   Stamp stamp_;
   std::unordered_map<std::string, tls::Digest> remembered_;  // by user of file_
-  std::vector<std::jthread> threads_;                        // last: they end first
+  FairThreads<Waiting> threads_;                             // last: they end first
 };
 
 }  // namespace relais::auth

@@ -42,6 +42,8 @@ class IpAddress {
   // The value as one number: v4 in the low 32 bits of low().
   [[nodiscard]] constexpr uint64_t high() const { return high_; }
   [[nodiscard]] constexpr uint64_t low() const { return low_; }
+  // As one number, for fairness: of IPv6 the /64, which is one site's.
+  [[nodiscard]] constexpr uint64_t flow() const { return is_v4() ? low_ : high_; }
   [[nodiscard]] constexpr bool is_unspecified() const { return high_ == 0 && low_ == 0; }
   [[nodiscard]] bool is_loopback() const;
 
