@@ -10,12 +10,15 @@ Result<std::unique_ptr<Mailbox>> Mailbox::create(Kernel& kernel) {
 
 Mailbox::~Mailbox() { kernel_.close(fd_); }
 
+// Who was first has woken the core, and it takes all that are there by then.
 void Mailbox::post(Letter letter) {
+  bool first = false;
   {
     const std::scoped_lock lock(mutex_);
+    first = letters_.empty();
     letters_.push_back(std::move(letter));
   }
-  kernel_.wake(fd_);
+  if (first) kernel_.wake(fd_);
 }
 
 void Mailbox::arm(Loop& loop) {
