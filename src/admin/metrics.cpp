@@ -60,6 +60,8 @@ enum class Metric : uint8_t {
   kUpstreamShare,
   kProtocolLines,
   kProtocolDropped,
+  kHandshakeSteps,
+  kHandshakesWaiting,
   kCpu,
   kResident,
   kVirtual,
@@ -263,6 +265,17 @@ constexpr MetricRow kMetricRows[] = {
      kCounter,
      {},
      "Lines that were not: the disk is full or too slow, or the folder cannot be written."},
+    {Metric::kHandshakeSteps,
+     "relais_tls_handshake_steps_total",
+     kCounter,
+     {},
+     "Long steps of clients' handshakes, done on threads of their own: TLS 1.3 has one, TLS 1.2 "
+     "two."},
+    {Metric::kHandshakesWaiting,
+     "relais_tls_handshakes_waiting",
+     kGauge,
+     {},
+     "Handshakes that wait for such a thread."},
     {Metric::kCpu,
      "process_cpu_seconds_total",
      kCounter,
@@ -528,6 +541,8 @@ std::string metrics_text(const Metrics& metrics, const ProcessFigures& process) 
   put_upstreams(page, metrics.upstreams);
   page.put(Metric::kProtocolLines, metrics.protocol_log.lines);
   page.put(Metric::kProtocolDropped, metrics.protocol_log.dropped);
+  page.put(Metric::kHandshakeSteps, metrics.handshakes.steps);
+  page.put(Metric::kHandshakesWaiting, metrics.handshakes.waiting);
   put_process(page, process);
   return std::move(page).text();
 }

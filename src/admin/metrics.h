@@ -23,6 +23,7 @@
 #include "admin/usage_figures.h"
 #include "admin/usage_totals.h"
 #include "base/clock.h"
+#include "tls/handshakes.h"
 #include "upstream/figures.h"
 
 namespace relais::admin {
@@ -47,6 +48,7 @@ struct Metrics {
   CoreFigures cores;  // their sum
   std::vector<upstream::HostFigures> upstreams{};
   ProtocolLogFigures protocol_log{};
+  tls::Handshakes::Figures handshakes{};
 };
 
 // Those of `totals`, and with figures of 0 those of `configured` that nobody has used yet and "".

@@ -84,6 +84,7 @@ struct TlsSettings {
   std::string key;                    // empty: in the same file
   std::vector<CertificateFiles> sni;  // for clients that ask for one of their names
   std::string client_authorities;     // PEM file that clients' certificates are held against
+  std::optional<uint32_t> handshake_threads;  // 0: handshakes go on on the cores; null: "auto"
   friend bool operator==(const TlsSettings&, const TlsSettings&) = default;
 };
 

@@ -222,6 +222,13 @@ constexpr Parameter<TlsSettings> kTls[] = {
      .default_text = "the system's authorities",
      .doc = "The authorities whose signature on a client's certificate is believed; for connectors "
             "with domain_secure_enabled."},
+    {.key = "handshake_threads",
+     .target = read_handshake_threads,
+     .takes = Takes::kRestart,
+     .allowed = "\"auto\", or a number from 0 to 256",
+     .default_text = "\"auto\"",
+     .doc = "Threads for the handshakes of clients, less urgent than the cores; \"auto\" takes as "
+            "many as there are cores. 0: each core does its own, and mail waits meanwhile."},
 };
 
 constexpr Parameter<CertificateDraft> kSni[] = {

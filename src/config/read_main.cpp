@@ -201,6 +201,22 @@ void read_sni(const Value& value, const Place& place, TlsSettings& tls) {
     tls.sni.push_back(std::move(draft));
 }
 
+void read_handshake_threads(const Value& value, const Place& place, TlsSettings& tls) {
+  constexpr int64_t kMax = 256;
+  if (const auto* count = value.as<int64_t>()) {
+    if (*count < 0 || *count > kMax) {
+      place.error(Rule::kOutOfRange, fmt::format("{} is out of range", *count),
+                  fmt::format("Write \"auto\", or a number from 0 to {}", kMax));
+      return;
+    }
+    tls.handshake_threads = static_cast<uint32_t>(*count);
+  } else if (const auto* text = value.as<std::string>(); text != nullptr && *text == "auto") {
+    tls.handshake_threads.reset();
+  } else {
+    place.wrong_type(value);
+  }
+}
+
 void read_auth(const Value& value, const Place& place, ModelDraft& model) {
   model.auth_lines = read_table(auth_parameters(), value, place, model.auth);
 }

@@ -78,6 +78,7 @@ void read_admin_listen(const Value& value, const Place& place, AdminSettings& ad
 void read_back_pressure(const Value& value, const Place& place, ModelDraft& model);
 void read_tls(const Value& value, const Place& place, ModelDraft& model);
 void read_sni(const Value& value, const Place& place, TlsSettings& tls);
+void read_handshake_threads(const Value& value, const Place& place, TlsSettings& tls);
 void read_auth(const Value& value, const Place& place, ModelDraft& model);
 void read_protocol_log(const Value& value, const Place& place, ModelDraft& model);
 void read_accepted_domains(const Value& value, const Place& place, ModelDraft& model);

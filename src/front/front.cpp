@@ -41,7 +41,7 @@ Result<std::unique_ptr<Front>> Front::create(ring::Loop& loop, spool::Spool& spo
 }
 
 Front::~Front() {
-  if (auth_return_ != nullptr) auth_return_->close();
+  if (way_back_ != nullptr) way_back_->close();
   for (const Listener& listener : listeners_) {
     if (listener.fd >= 0) loop_.kernel().close(listener.fd);
   }
@@ -298,7 +298,8 @@ void Front::on_held_long_enough(Session& session) {
 
 // The descriptor is closed and nothing of the session is under way any more.
 void Front::retire(Session& session) {
-  ASSERT(!session.receiving && !session.sending && session.input.empty());
+  ASSERT(!session.receiving && !session.sending && !session.handshake_is_away());
+  ASSERT(session.input.empty());
   loop_.cancel_timer(session.timer);
   observer_.on_closed(client_of(session));
   if (session.dialogue != nullptr) session.dialogue->closed(loop_.wall_now(), session.finishing);
@@ -312,6 +313,12 @@ void Front::retire(Session& session) {
 }
 
 std::atomic<uint32_t>& Front::my_load() { return neighbours_.cores[options_.core]->sessions; }
+
+const std::shared_ptr<ring::WayBack>& Front::way_back() {
+  if (way_back_ == nullptr)
+    way_back_ = std::make_shared<ring::WayBack>(neighbours_.cores[options_.core]->mailbox);
+  return way_back_;
+}
 
 void Front::drain() {
   if (draining_) return;
@@ -384,7 +391,6 @@ void Front::on_completion(const ring::Completion& completion) {
 }
 
 void Front::end_of_turn() {
-  shake_hands();
   MilterEvent of_milter;
   upstream::Event of_upstream;
   for (;;) {

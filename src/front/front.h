@@ -2,17 +2,16 @@
 // (arrival.h). Takes completions of its operations and events of the spool; all else happens in one
 // small loop: receive, feed, act on events, send (step()).
 //
-// Invariants: a session has at most one receive and one send under way; a slot is retired only
-// after both have completed and the descriptor is closed; bytes are received only while the session
-// can take them (back pressure). Limits and answers: sessions_max (421), max_inbound_connection
-// (421), no descriptors, or connections that come too fast (accepting pauses), no receive buffers
-// (the session parks), no message memory (452 at DATA, or the session waits in mid-message), no
-// disk (452 at MAIL).
+// Invariants: a session has at most one receive, one send and one step of a handshake under way; a
+// slot is retired only after all have completed and the descriptor is closed; bytes are received
+// only while the session can take them (back pressure). Limits and answers: sessions_max (421),
+// max_inbound_connection (421), no descriptors, or connections that come too fast (accepting
+// pauses), no receive buffers (the session parks), no message memory (452 at DATA, or the session
+// waits in mid-message), no disk (452 at MAIL).
 #pragma once
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <list>
 #include <memory>
 #include <optional>
@@ -23,7 +22,6 @@
 #include "base/prng.h"
 #include "base/slab.h"
 #include "front/arrival.h"
-#include "front/auth_return.h"
 #include "front/dialogue.h"
 #include "front/milters.h"
 #include "front/observer.h"
@@ -32,10 +30,25 @@
 #include "policy/back_pressure.h"
 #include "ring/loop.h"
 #include "ring/mailbox.h"
+#include "ring/way_back.h"
 #include "spool/spool.h"
+#include "tls/handshakes.h"
 #include "upstream/upstreams.h"
 
 namespace relais::front {
+
+// What the mailbox brings with Letter::Kind::kAuth.
+struct AuthAnswer {
+  Handle session;
+  auth::Outcome outcome = auth::Outcome::kUnavailable;
+  std::string user = {};  // as the authenticator knows it, where that is another name
+};
+
+// ... and with Letter::Kind::kHandshake.
+struct StepDone {
+  Handle session;
+  std::shared_ptr<tls::Step> step;
+};
 
 struct Listener {
   Endpoint endpoint;
@@ -62,6 +75,7 @@ class Front {
     uint32_t receive_buffers = 1024;  // a power of two
     uint32_t receive_buffer_octets = 16'384;
     Duration drain_timeout = seconds(30);
+    tls::Handshakes* handshakes = nullptr;  // borrowed; null: they go on here
   };
 
   static Result<std::unique_ptr<Front>> create(ring::Loop& loop, spool::Spool& spool,
@@ -88,6 +102,8 @@ class Front {
   void on_spool_event(const spool::Event& event);
   // What an authenticator has said (Letter::Kind::kAuth).
   void on_auth_answer(const AuthAnswer& answer);
+  // A step of a handshake is back (Letter::Kind::kHandshake).
+  void on_handshake(const StepDone& done);
   // What milters and upstreams have answered in this turn, and what is to be said to them.
   void end_of_turn();
 
@@ -142,6 +158,7 @@ class Front {
   void retire(Session& session);
   void release_policy(PolicyUse* use);
   [[nodiscard]] std::atomic<uint32_t>& my_load();
+  [[nodiscard]] const std::shared_ptr<ring::WayBack>& way_back();
 
   // arrivals.cpp
   bool await_header(int fd, const Endpoint& local, const Endpoint& peer,
@@ -178,8 +195,8 @@ class Front {
   void on_start_tls(Session& session);
   [[nodiscard]] bool begin_with_tls(Session& session);
   [[nodiscard]] bool feed_plaintext(Session& session);
-  [[nodiscard]] bool may_shake_hands(Session& session);
-  void shake_hands();
+  [[nodiscard]] tls::Event next_of_tls(SessionTls& tls);
+  void give_step_away(Session& session);
   void recognize_partner(Session& session);
   void end_tls(Session& session);
   void encrypt(Session& session, size_t octets);
@@ -313,15 +330,11 @@ class Front {
   std::shared_ptr<const policy::LimitSet> limits_;
   std::shared_ptr<const policy::BackPressure> pressure_;  // never null
   policy::Charges unkept_;                                // scratch: of charges nobody gives back
-  std::shared_ptr<AuthReturn> auth_return_;               // null until it is first needed
+  std::shared_ptr<ring::WayBack> way_back_;               // null until it is first needed
   Prng ids_;                                              // names what a limit refused
   uint64_t next_id_ = 1;
   uint32_t accepts_ = 0;  // multishot accepts that have not ended
   bool draining_ = false;
-  static constexpr uint32_t kHandshakesATurn = 1;  // steps of them
-  uint32_t handshakes_left_ = kHandshakesATurn;    // in this turn
-  std::deque<Handle> shaking_;                     // sessions whose handshake waits
-  const Session* shakes_now_ = nullptr;
   std::string scratch_;
 };
 

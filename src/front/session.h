@@ -7,7 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,6 +22,7 @@
 #include "policy/limit_set.h"
 #include "ring/timer_wheel.h"
 #include "smtp/server.h"
+#include "tls/handshakes.h"
 #include "tls/server_context.h"
 #include "tls/stream.h"
 
@@ -59,15 +60,17 @@ struct MilterUse {
 // TLS of a session, from the STARTTLS that was answered on.
 struct SessionTls {
   explicit SessionTls(std::shared_ptr<const tls::ServerContext> context)
-      : stream(std::move(context)) {}
-  tls::Stream stream;
+      : stream(std::make_unique<tls::Stream>(std::move(context))) {}
+  std::unique_ptr<tls::Stream> stream;  // null: with a step that is away, or was at the end
+  std::shared_ptr<tls::Step> away;      // of the handshake, on another thread; null: none
+  std::optional<tls::Event> came;       // of the step that is back
+  std::vector<char> input;              // of that step; `stream` may still read in it
   bool implicit = false;   // from the first octet on: the greeting comes behind the handshake
   std::string plain;       // what was said before, and still goes out in the clear
   std::string no_partner;  // why the client is none, where certificates are asked for
   std::unique_ptr<char[]> memory;  // plaintext that the server reads: kRecordMax octets, or none
   bool fed = false;                // input[0] is lent to the stream
   bool ended = false;              // nothing more comes, or it has failed
-  bool queued = false;             // its handshake waits for its turn (Front::shaking_)
 };
 
 struct Session {
@@ -147,6 +150,7 @@ struct Session {
   const policy::LimitState* told_of = nullptr;  // the last limit that the log heard of
 
   [[nodiscard]] bool held() const { return held_until.ns != 0; }
+  [[nodiscard]] bool handshake_is_away() const { return tls != nullptr && tls->away != nullptr; }
   // Somebody has no room for more content now, or a limit wants it to be slower.
   [[nodiscard]] bool waits() const {
     return waits_for_space || milter.full || upstream.full || held();

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "base/assert.h"
-#include "front/auth_return.h"
 #include "front/front.h"
 #include "smtp/command_line.h"
 
@@ -53,9 +52,11 @@ void Front::on_auth(Session& session) {
   request.local = session.local.address;
   request.in_tls = session.server.in_tls();
   request.gone = session.auth_gone = std::make_shared<std::atomic<bool>>(false);
-  if (auth_return_ == nullptr)
-    auth_return_ = std::make_shared<AuthReturn>(neighbours_.cores[options_.core]->mailbox);
-  request.answer = auth_return_->answer_to(sessions_.handle_of(&session));
+  request.answer = [way = way_back(), handle = sessions_.handle_of(&session)](
+                       auth::Outcome outcome, const std::string& user) {
+    auto answer = std::make_shared<AuthAnswer>(AuthAnswer{handle, outcome, user});
+    way->post({.kind = ring::Letter::Kind::kAuth, .object = std::move(answer)});
+  };
   if (!policy.authenticator()->submit(std::move(request)))
     on_auth_outcome(session, auth::Outcome::kUnavailable, "too many wait for it");
 }

@@ -50,6 +50,8 @@ void Front::on_receive(const ring::Completion& completion) {
       buffers_->park(completion.token);
     } else if (error != Error::kCanceled && error != Error::kNoBuffers) {
       session->peer_done = true;
+      // Nobody hears what would come of it.
+      if (session->handshake_is_away()) begin_close(*session);
     }
   }
   if (session->closing) {
@@ -88,6 +90,7 @@ void Front::run(Session& session) {
     }
     if (event.kind == smtp::Event::Kind::kClose) {
       session.finishing = true;
+      if (session.handshake_is_away()) session.tls->away->abandoned = true;
       drop_message(session);
       drop_input(session);
       return;
@@ -118,8 +121,9 @@ bool Front::feed(Session& session) {
 
 bool Front::has_output(const Session& session) {
   if (!session.server.output().empty()) return true;
-  return session.tls != nullptr &&
-         !(session.tls->plain.empty() && session.tls->stream.output().empty());
+  if (session.tls == nullptr) return false;
+  const tls::Stream* stream = session.tls->stream.get();
+  return !session.tls->plain.empty() || (stream != nullptr && !stream->output().empty());
 }
 
 // Into session.out what may go now. False: nothing.
@@ -174,11 +178,12 @@ void Front::on_send(const ring::Completion& completion) {
 void Front::rest(Session& session) {
   if (session.closing) return;
   const bool nothing_to_send = !session.sending && !has_output(session);
+  tls::Stream* const tls = session.tls != nullptr ? session.tls->stream.get() : nullptr;
   if (session.finishing) {
     drop_input(session);
     if (!nothing_to_send) return;
-    if (session.tls != nullptr && session.tls->stream.writable()) {
-      session.tls->stream.close();
+    if (tls != nullptr && tls->writable()) {
+      tls->close();
       return flush(session);
     }
     if (session.peer_done) return begin_close(session);
@@ -196,10 +201,11 @@ void Front::rest(Session& session) {
       return step(session);
     }
     if (session.auth_gone != nullptr) *session.auth_gone = true;
-    const bool waits = session.server.awaits_answer() || session.waits();
+    const bool waits =
+        session.server.awaits_answer() || session.waits() || session.handshake_is_away();
     if (waits || !session.input.empty() || !nothing_to_send) return;
-    if (session.tls != nullptr && session.tls->stream.state() == tls::Stream::State::kPeerEnded) {
-      session.tls->stream.close();
+    if (tls != nullptr && tls->state() == tls::Stream::State::kPeerEnded) {
+      tls->close();
       return flush(session);
     }
     return begin_close(session);
@@ -224,6 +230,7 @@ void Front::begin_close(Session& session) {
   if (session.closing) return;
   drop_message(session);
   if (session.auth_gone != nullptr) *session.auth_gone = true;
+  if (session.handshake_is_away()) session.tls->away->abandoned = true;
   session.closing = true;
   if (session.receiving || session.sending) loop_.cancel_all(session.fd);
   drop_input(session);
@@ -232,7 +239,7 @@ void Front::begin_close(Session& session) {
 
 void Front::close_when_quiet(Session& session) {
   ASSERT(session.closing);
-  if (session.receiving || session.sending) return;
+  if (session.receiving || session.sending || session.handshake_is_away()) return;
   loop_.close(session.fd, {ring::Operation::kSessionClose, sessions_.handle_of(&session)});
 }
 

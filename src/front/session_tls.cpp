@@ -42,9 +42,8 @@ bool Front::begin_with_tls(Session& session) {
 // Gives the server the next plaintext. False: there is none.
 bool Front::feed_plaintext(Session& session) {
   SessionTls& tls = *session.tls;
-  for (;;) {
-    if (tls.memory == nullptr) tls.memory = std::make_unique_for_overwrite<char[]>(tls::kRecordMax);
-    const tls::Event event = tls.stream.next({tls.memory.get(), tls::kRecordMax});
+  while (tls.stream != nullptr) {
+    const tls::Event event = next_of_tls(tls);
     switch (event.kind) {
       case tls::Event::Kind::kOpened:
         forget_user(session);
@@ -59,14 +58,17 @@ bool Front::feed_plaintext(Session& session) {
       case tls::Event::Kind::kNeedInput:
         if (tls.fed) take_back(session);
         tls.fed = false;
+        tls.input = {};
         if (session.input.empty()) {
           tls.memory.reset();  // an idle session is small
           return false;
         }
-        if (tls.stream.state() == Stream::State::kHandshake && !may_shake_hands(session))
-          return false;  // its turn comes
-        tls.fed = true;
-        tls.stream.feed(front_of(session));
+        if (options_.handshakes != nullptr && tls.stream->long_step_ahead()) {
+          give_step_away(session);
+        } else {
+          tls.fed = true;
+          tls.stream->feed(front_of(session));
+        }
         break;
       case tls::Event::Kind::kEnded:
       case tls::Event::Kind::kFailed:
@@ -74,43 +76,51 @@ bool Front::feed_plaintext(Session& session) {
         return false;
     }
   }
-}
-
-// A step of a handshake may cost as much as some messages, and hundreds may come in one turn: those
-// beyond kHandshakesATurn wait, in order, while everybody else goes on.
-bool Front::may_shake_hands(Session& session) {
-  SessionTls& tls = *session.tls;
-  if (tls.queued) return false;
-  const bool is_its_turn = &session == shakes_now_ || shaking_.empty();
-  if (is_its_turn && handshakes_left_ > 0) {
-    --handshakes_left_;
-    return true;
-  }
-  tls.queued = true;
-  shaking_.push_back(sessions_.handle_of(&session));
   return false;
 }
 
-void Front::shake_hands() {
-  handshakes_left_ = kHandshakesATurn;
-  while (handshakes_left_ > 0 && !shaking_.empty()) {
-    Session* session = sessions_.get(shaking_.front());
-    shaking_.pop_front();
-    if (session == nullptr) continue;
-    session->tls->queued = false;
-    if (session->closing) continue;
-    shakes_now_ = session;
-    step(*session);
-    shakes_now_ = nullptr;
-  }
-  if (!shaking_.empty()) loop_.do_not_wait();
+tls::Event Front::next_of_tls(SessionTls& tls) {
+  if (tls.came) return *std::exchange(tls.came, std::nullopt);
+  if (tls.memory == nullptr) tls.memory = std::make_unique_for_overwrite<char[]>(tls::kRecordMax);
+  return tls.stream->next({tls.memory.get(), tls::kRecordMax});
+}
+
+// Such a step takes as long as some messages. Its input is copied: receive buffers are
+// for all sessions, and this one may wait.
+void Front::give_step_away(Session& session) {
+  SessionTls& tls = *session.tls;
+  tls.memory.reset();
+  const auto octets = front_of(session);
+  tls.away = std::make_shared<tls::Step>();
+  tls.away->stream = std::move(tls.stream);
+  tls.away->input.assign(octets.begin(), octets.end());
+  tls.away->done = [way = way_back(), handle = sessions_.handle_of(&session)](auto step) {
+    auto done = std::make_shared<StepDone>(StepDone{handle, std::move(step)});
+    way->post({.kind = ring::Letter::Kind::kHandshake, .object = std::move(done)});
+  };
+  take_back(session);
+  options_.handshakes->submit(session.remote.address.flow(), tls.away);
+}
+
+void Front::on_handshake(const StepDone& done) {
+  Session* session = sessions_.get(done.session);
+  ASSERT(session != nullptr);  // a slot is retired only after its step has ended
+  SessionTls& tls = *session->tls;
+  ASSERT(tls.away == done.step);
+  tls.away.reset();
+  if (session->closing) return close_when_quiet(*session);
+  if (session->finishing) return;  // nothing is said any more
+  tls.stream = std::move(done.step->stream);
+  tls.input = std::move(done.step->input);
+  tls.came = done.step->event;
+  step(*session);
 }
 
 // A trusted certificate of a listed domain makes the session a partner's.
 void Front::recognize_partner(Session& session) {
   const policy::ReceiveConnector& connector = session.receive_connector();
   if (!connector.domain_secure) return;
-  const auto shown = session.tls->stream.peer_certificate();
+  const auto shown = session.tls->stream->peer_certificate();
   std::string& problem = session.tls->no_partner;
   if (!shown) {
     problem = "it has shown no certificate";
@@ -137,10 +147,10 @@ void Front::recognize_partner(Session& session) {
 // before: Exim sends the end of its last message and that in one go.
 void Front::end_tls(Session& session) {
   const bool told = std::exchange(session.tls->ended, true);
-  if (!told && session.tls->stream.state() == Stream::State::kFailed) {
+  if (!told && session.tls->stream->state() == Stream::State::kFailed) {
     observer_.on_refused(client_of(session), "TLS", session.server.transaction(), {}, {},
-                         session.tls->stream.failure());  // nobody is answered
-    note(session, session.tls->stream.failure(), "TLS handshake failed");
+                         session.tls->stream->failure());  // nobody is answered
+    note(session, session.tls->stream->failure(), "TLS handshake failed");
   }
   drop_input(session);
   session.peer_done = true;
@@ -149,20 +159,20 @@ void Front::end_tls(Session& session) {
 // So many octets of the server's output. Before the handshake is done there are only those of a
 // session that ends; then, and behind TLS's end, nobody may hear them.
 void Front::encrypt(Session& session, size_t octets) {
-  Stream& stream = session.tls->stream;
+  Stream* const stream = session.tls->stream.get();
   if (octets > 0) {
-    (void)stream.write(session.server.output().substr(0, octets));
+    if (stream != nullptr) (void)stream->write(session.server.output().substr(0, octets));
     session.server.output_consumed(octets);
   }
-  std::swap(session.out, stream.output_buffer());
+  if (stream != nullptr) std::swap(session.out, stream->output_buffer());
 }
 
 std::string tls_text(const Session& session) {
   if (!session.server.in_tls()) return {};
   std::string text = "version=";
-  text += session.tls->stream.version();
+  text += session.tls->stream->version();
   text += ", cipher=";
-  text += session.tls->stream.cipher();
+  text += session.tls->stream->cipher();
   return text;
 }
 

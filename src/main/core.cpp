@@ -19,7 +19,8 @@ front::Front::Options front_options(const config::Model& model, const Core::Opti
           .sessions_max = model.server.max_sessions,
           .receive_buffers = std::clamp(std::bit_floor(buffers), 16U, 32'768U),
           .receive_buffer_octets = kReceiveBufferOctets,
-          .drain_timeout = model.server.drain_timeout};
+          .drain_timeout = model.server.drain_timeout,
+          .handshakes = options.handshakes};
 }
 
 spool::Spool::Options spool_options(const config::Model& model, uint16_t core) {
@@ -239,6 +240,9 @@ void Core::on_letters() {
         break;
       case ring::Letter::Kind::kAuth:
         front_->on_auth_answer(*std::static_pointer_cast<front::AuthAnswer>(letter.object));
+        break;
+      case ring::Letter::Kind::kHandshake:
+        front_->on_handshake(*std::static_pointer_cast<front::StepDone>(letter.object));
         break;
       case ring::Letter::Kind::kPressure:
         on_pressure(letter);

@@ -19,6 +19,7 @@
 #include "ring/loop.h"
 #include "ring/mailbox.h"
 #include "spool/spool.h"
+#include "tls/handshakes.h"
 
 namespace relais {
 
@@ -35,6 +36,7 @@ class Core {
     uint16_t index = 0;
     uint64_t guid_salt = 0;
     relay::HopSecurities hop_security = {};                  // by Send connector
+    tls::Handshakes* handshakes = nullptr;                   // outlives the core; null: on it
     std::shared_ptr<admin::DialogueTray> protocol_log = {};  // null: none
   };
 

@@ -32,6 +32,7 @@
 #include "main/core.h"
 #include "main/hop_security.h"
 #include "main/listeners.h"
+#include "main/needs_restart.h"
 #include "main/orders.h"
 #include "main/start_report.h"
 #include "policy/limits.h"
@@ -139,6 +140,7 @@ class Server {
   admin::LiveKeeper live_;
   admin::ProtocolLog protocol_log_{kernel_, RELAIS_VERSION};
   admin::TraceServer traces_;
+  std::unique_ptr<tls::Handshakes> handshakes_;  // null: on the cores
   front::Neighbours neighbours_;
   std::vector<std::jthread> threads_;
   std::vector<Started> cores_;
@@ -230,6 +232,7 @@ void Server::core_thread(uint16_t index, uint64_t salt, std::promise<Started>& s
   const Core::Options options{.index = index,
                               .guid_salt = salt,
                               .hop_security = hop_security_,
+                              .handshakes = handshakes_.get(),
                               .protocol_log = protocol_log_.tray()};
   auto core = Core::create(kernel_, model_, neighbours_, options, problem);
   if (!core) {
@@ -255,6 +258,8 @@ bool Server::start_cores() {
   for (uint16_t i = 0; i < count; ++i)
     neighbours_.cores.push_back(std::make_unique<front::Neighbours::Core>());
   done_.emplace(count + 1);  // and the main thread
+  const uint32_t helpers = model_.tls.handshake_threads.value_or(count);
+  if (helpers > 0) handshakes_ = std::make_unique<tls::Handshakes>(helpers);
   std::vector<std::promise<Started>> started(count);
   const std::shared_future<bool> go = go_.get_future().share();
   for (uint16_t i = 0; i < count; ++i) {
@@ -367,27 +372,6 @@ void Server::tell_state(std::string problem, std::string needs_restart,
   if (!written) notice("state.json: {}", written.error());
 }
 
-// The sections whose changes a reload does not take.
-std::string needs_restart(const config::Model& fresh, const config::Model& running) {
-  std::string names;
-  const auto add = [&](bool changed, const char* name) {
-    if (!changed) return;
-    if (!names.empty()) names += ", ";
-    names += name;
-  };
-  config::ServerSettings server = fresh.server;
-  server.audit_log = running.server.audit_log;  // read by the shell alone
-  server.watch_config = running.server.watch_config;
-  server.max_connection_rate_per_minute = running.server.max_connection_rate_per_minute;
-  add(server != running.server, "[server]");
-  add(fresh.spool != running.spool, "[spool]");
-  add(fresh.retry != running.retry, "[retry]");
-  add(fresh.notifications != running.notifications, "[notifications]");
-  add(fresh.admin != running.admin, "[admin]");
-  add(fresh.send_connectors != running.send_connectors, "[[send_connector]]");
-  return names;
-}
-
 // Send connectors are those of the start. Empty: there is no problem.
 std::string Server::unknown_route(const std::vector<policy::ReceiveConnector>& connectors) const {
   for (const policy::ReceiveConnector& connector : connectors) {
@@ -473,6 +457,7 @@ void Server::publish_metrics() {
                          .cores = usage_.cores(),
                          .upstreams = usage_.upstreams(),
                          .protocol_log = protocol_log_.figures()};
+  if (handshakes_ != nullptr) metrics.handshakes = handshakes_->figures();
   metrics.limits = admin::limit_metrics(
       *limit_set_, admin::limited_connectors(metrics.connectors, names), kernel_.now());
   metrics_->publish(std::make_shared<const admin::Metrics>(std::move(metrics)));

@@ -1,6 +1,6 @@
 // Messages from other threads to one core: a small locked queue and one wake-up through the core's
-// ring. For what is rare (drain, reload, a handed-over connection); nothing a message passes
-// through every time.
+// ring. For what is rare (drain, reload, a handed-over connection, a handshake); nothing a message
+// passes through every time.
 #pragma once
 
 #include <cstdint>
@@ -19,9 +19,10 @@ struct Letter {
     kPolicy,      // `object`: the new policy
     kConnection,  // `value`: a connected descriptor, `slot`: the listener it came in by
     kReopenLog,
-    kAuth,      // `object`: what an authenticator has said
-    kPressure,  // `object`: what the states of the resources mean from now on
-    kTraces,    // `object`: who traces from now on
+    kAuth,       // `object`: what an authenticator has said
+    kHandshake,  // `object`: a step of a handshake that is done
+    kPressure,   // `object`: what the states of the resources mean from now on
+    kTraces,     // `object`: who traces from now on
   };
   Kind kind = Kind::kDrain;
   int32_t value = 0;

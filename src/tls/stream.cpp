@@ -180,6 +180,13 @@ void Stream::output_consumed(size_t octets) {
   wire_.output.erase(0, octets);
 }
 
+bool Stream::long_step_ahead() const {
+  if (state_ != State::kHandshake) return false;
+  char finished = 0;
+  return SSL_get_verify_mode(ssl_.get()) != SSL_VERIFY_NONE ||
+         SSL_get_finished(ssl_.get(), &finished, 1) == 0;
+}
+
 std::string_view Stream::version() const {
   return ssl_ != nullptr ? SSL_get_version(ssl_.get()) : "";
 }

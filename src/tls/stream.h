@@ -98,6 +98,9 @@ class Stream {
   void output_consumed(size_t octets);
 
   [[nodiscard]] State state() const { return state_; }
+  // A server's, in the handshake: the next step may be a long one, with a signature, a key exchange
+  // or a certificate of the peer's. Short is the one behind our Finished, with none awaited.
+  [[nodiscard]] bool long_step_ahead() const;
   // Why it failed, in OpenSSL's words ("wrong version number"); empty: it did not.
   [[nodiscard]] const std::string& failure() const { return failure_; }
 

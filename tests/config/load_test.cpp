@@ -311,6 +311,21 @@ TEST(Load, ACoreListIsTakenAsItIs) {
   EXPECT_EQ(folder.load().model.server.cores, std::vector<uint32_t>{all.back()});
 }
 
+TEST(Load, HandshakeThreadsAreANumberOrLeftToTheServer) {
+  Folder folder;
+  folder.write("connectors/in.toml", kGoodConnector);
+  const auto threads = [&](const std::string& line) {
+    folder.write("relais.toml", std::string(kGoodMain) + "[tls]\n" + line);
+    const auto loaded = folder.load();
+    EXPECT_TRUE(loaded.ok) << all_of(loaded);
+    return loaded.model.tls.handshake_threads;
+  };
+  EXPECT_EQ(threads(""), std::nullopt);
+  EXPECT_EQ(threads("handshake_threads = \"auto\"\n"), std::nullopt);
+  EXPECT_EQ(threads("handshake_threads = 0\n"), 0U);
+  EXPECT_EQ(threads("handshake_threads = 3\n"), 3U);
+}
+
 TEST(Load, TheTrialConfigurationsHaveNoFinding) {
   for (const std::string name : {"quickstart", "smarthost"}) {
     const Loaded loaded = load(RELAIS_SOURCE_DIR "/conf/" + name);

@@ -47,6 +47,11 @@ TEST(Mistakes, InTheSectionsOfTheMainFile) {
       {"[server]\ncores = []",
        "2: server.cores: an empty list. Write \"auto\", a number of CPUs, or a list of CPUs such "
        "as [0, 2]."},
+      {"[tls]\nhandshake_threads = 257",
+       "2: tls.handshake_threads: 257 is out of range. Write \"auto\", or a number from 0 to 256."},
+      {"[tls]\nhandshake_threads = \"many\"",
+       "2: tls.handshake_threads: found a string ('many'). Write \"auto\", or a number from 0 to "
+       "256."},
       {"[server]\ndata_dir = \"\"",
        "2: server.data_dir: '' is empty. Write a folder; a relative path starts at the "
        "configuration folder."},

@@ -118,13 +118,15 @@ UNLIMITED = {"tarpit_interval": "0s", "max_inbound_connection_per_source": "unli
              "max_inbound_connection_percentage_per_source": 100}
 
 
-def certificate(folder, name="relay.contoso.com", serial=1):
+P256 = ("ec", "-pkeyopt", "ec_paramgen_curve:P-256")
+
+
+def certificate(folder, name="relay.contoso.com", serial=1, key=P256):
     """Makes one with its key in the folder; the table [tls] for it."""
     table = {"certificate": str(folder / "cert.pem"), "key": str(folder / "key.pem")}
-    done = run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-                "-nodes", "-days", "100", "-keyout", table["key"], "-out", table["certificate"],
-                "-subj", f"/CN={name}", "-set_serial", str(serial), "-addext",
-                f"subjectAltName=DNS:{name}"])
+    done = run(["openssl", "req", "-x509", "-newkey", *key, "-nodes", "-days", "100",
+                "-keyout", table["key"], "-out", table["certificate"], "-subj", f"/CN={name}",
+                "-set_serial", str(serial), "-addext", f"subjectAltName=DNS:{name}"])
     assert done.returncode == 0, done.stderr
     os.chmod(table["key"], 0o600)
     return table

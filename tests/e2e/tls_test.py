@@ -279,8 +279,8 @@ class Tls(harness.EndToEnd):
         client.socket = self.context().wrap_socket(client.socket, server_hostname=NAME)
         client.expect("EHLO client.example", 250)
 
-    def test_hellos_that_come_together_take_turns(self):
-        """Most of them wait for their turn; some are gone, or say that they are, when it comes."""
+    def test_hellos_that_come_together(self):
+        """Most of them wait for a thread; some are gone, or say that they are, when it comes."""
         self.serve()
         context = self.context()
         waiting = []
