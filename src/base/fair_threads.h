@@ -5,10 +5,6 @@
 // beyond them push() says no.
 #pragma once
 
-#include <pthread.h>
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -21,13 +17,15 @@
 
 namespace relais {
 
+// Names the calling thread, and makes it less urgent than the cores.
+void yield_to_cores(const char* name);
+
 template <class T>
 class FairThreads {
  public:
   struct Options {
     const char* name = "";
     uint32_t threads = 1;
-    int nice = 5;  // a quarter of a CPU that a core keeps busy
     size_t size_max = SIZE_MAX;
     uint32_t flow_max = UINT32_MAX;
   };
@@ -70,8 +68,7 @@ class FairThreads {
  private:
   void work(const std::stop_token& stop) {
     constexpr auto kLook = std::chrono::seconds(1);
-    pthread_setname_np(pthread_self(), options_.name);
-    setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), options_.nice);
+    yield_to_cores(options_.name);
     const auto some_wait = [this] { return !waiting_.empty(); };
     while (true) {
       std::unique_lock lock(mutex_);
