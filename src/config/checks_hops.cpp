@@ -111,6 +111,12 @@ void check_named_clients(const ModelDraft& model, const Place& main_file,
     if (send.send_xclient && send.send_proxy_protocol)
       at("send_xclient")
           .error(Rule::kNamedClients, "stands beside send_proxy_protocol", "Keep one of the two");
+    if (send.send_xclient && send.auth != SmartHostAuth::kNone)
+      at("send_xclient")
+          .error(Rule::kNamedClients,
+                 "stands beside smart_host_auth_mechanism: every client would have the rights of "
+                 "our own logon there",
+                 "Keep one of the two; a connector of its own may log on for the queue");
     bool serves = false;
     for (const ConnectorFile& file : files) {
       const ReceiveDraft& connector = file.draft;
@@ -118,12 +124,16 @@ void check_named_clients(const ModelDraft& model, const Place& main_file,
           connector.upstream_send_connector != send.name)
         continue;
       serves = true;
-      if (!send.send_xclient || !connector.proxy_fallback) continue;
+      if (!connector.proxy_fallback || !(send.send_xclient || send.send_proxy_protocol)) continue;
       key_of(file.place, connector.lines, "proxy_fallback")
           .error(Rule::kNamedClients,
-                 fmt::format("stands beside send_xclient of '{}': what is queued goes without, "
-                             "and would get the rights of our own address there",
-                             send.name),
+                 send.send_xclient
+                     ? fmt::format("stands beside send_xclient of '{}': what is queued goes "
+                                   "without, and would get the rights of our own address there",
+                                   send.name)
+                     : fmt::format("stands beside send_proxy_protocol of '{}': what is queued goes "
+                                   "without a header, and would be taken by nobody there",
+                                   send.name),
                  "Write \"none\"");
     }
     for (const auto& [key, says] : {std::pair{"send_proxy_protocol", send.send_proxy_protocol},

@@ -294,9 +294,9 @@ constexpr RuleText kRules[] = {
      "no "
      "effect.",
      "A connection begins with a PROXY header or has XCLIENT, not both. An upstream that hears "
-     "with XCLIENT whose mail it is gives what it gives to us to everything that comes without; "
-     "and what proxy_fallback has put into the queue comes without. (A warning where the key has "
-     "no effect: nobody's mail goes straight through that connector.)",
+     "with XCLIENT whose mail it is gives what it gives to us to everything that comes without, or "
+     "behind our own logon; and what proxy_fallback has put into the queue comes without. (A "
+     "warning where the key has no effect: nobody's mail goes straight through that connector.)",
      "Keep one of the two keys; write proxy_fallback = \"none\"; take away what has no effect."},
 };
 

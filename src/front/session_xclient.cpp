@@ -26,9 +26,8 @@ void Front::on_xclient(Session& session, std::string_view arguments) {
     note(session, reason, "refused");
     session.server.answer({.reply = reply, .close = close});
   };
-  if (named->address_unknown) return refuse(kAddressNeeded, kAddressNeeded.text, false);
-  Endpoint remote = session.remote;
-  if (named->address) remote = {*named->address, 0};
+  if (!named->address) return refuse(kAddressNeeded, kAddressNeeded.text, false);
+  Endpoint remote{*named->address, 0};
   if (named->port) remote.port = *named->port;
   Duration wait{};
   if (remote.address != session.remote.address) {

@@ -90,7 +90,6 @@ Opening::Step Opening::name_client(const PeerReply& reply, const Extensions& off
     return unusable({0, "XCLIENT with ADDR is not offered"}, OpeningStage::kXclient);
   if (!client_) return log_on(reply, offered);
   named_ = true;
-  logged_on_ = names_logins(offered.xclient) && !client_->login.empty();
   return say(xclient_command(offered.xclient, *client_), Await::kXclient);
 }
 
@@ -105,8 +104,9 @@ Opening::Step Opening::on_named(const PeerReply& reply) {
   return {.kind = Step::Kind::kHello, .text = can_be_said ? client_->hello : std::string()};
 }
 
+// A session that is a client's is not ours as well: our logon would give our rights to everybody.
 Opening::Step Opening::log_on(const PeerReply& reply, const Extensions& offered) {
-  if (credentials_ == nullptr || logged_on_) return ready(reply);
+  if (credentials_ == nullptr || named_) return ready(reply);
   if (!in_tls_ && !auth_in_clear_)
     return unusable({0, "AUTH needs TLS, and there is none"}, OpeningStage::kAuth);
   if (offered.auth_plain) {

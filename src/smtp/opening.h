@@ -102,7 +102,6 @@ class Opening {
   std::optional<NamedClient> client_;
   bool proves_itself_;
   bool named_ = false;
-  bool logged_on_ = false;  // XCLIENT has named the client's user
   Await await_ = Await::kNothing;
 };
 

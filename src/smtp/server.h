@@ -323,7 +323,7 @@ class Server {
   bool tls_ = false;
   bool authenticated_ = false;
   uint8_t logon_failures_ = 0;
-  bool secret_expected_ = false;  // an AUTH has failed: what comes may have been meant for it
+  bool secret_expected_ = false;  // an AUTH came to nothing: what comes may have been meant for it
   bool line_too_long_ = false;
   bool line_due_ = false;
   bool asks_ = false;

@@ -3,6 +3,7 @@
 // the effect is in Server::apply, behind the caller's verdict.
 #include <algorithm>
 #include <charconv>
+#include <limits>
 
 #include "base/assert.h"
 #include "base/decimal.h"
@@ -30,25 +31,31 @@ bool parse_exch50(std::string_view arguments, uint32_t& octets) {
   return second.ec == std::errc() && second.ptr == end && octets <= kExch50Max;
 }
 
+bool begins_with_auth(std::string_view verb) {
+  return equals_ignoring_case(verb.substr(0, 4), "AUTH");
+}
+
 constexpr std::string_view kFrom = "FROM:";
 constexpr std::string_view kTo = "TO:";
 
 // States as bits of a set.
-constexpr uint8_t in(auto... state) {
-  return static_cast<uint8_t>(((1U << static_cast<unsigned>(state)) | ...));
+using States = uint16_t;
+constexpr States in(auto... state) {
+  return static_cast<States>(((1U << static_cast<unsigned>(state)) | ...));
 }
 
 }  // namespace
 
 struct Server::Verb {
+  static_assert(static_cast<unsigned>(State::kClosed) < std::numeric_limits<States>::digits);
   enum Arguments : uint8_t { kNone, kSome, kAny };
-  static constexpr uint8_t kAlways =
+  static constexpr States kAlways =
       in(State::kNew, State::kReady, State::kMail, State::kRecipients, State::kChunks);
 
   std::string_view name;
   const Reply* (Server::*check)(Command&) const;
   Event (Server::*proceed)(const Command&);
-  uint8_t states;  // bits: where it is allowed
+  States states;  // bits: where it is allowed
   Arguments arguments;
   Event::Kind question = Event::Kind::kNeedInput;  // what proceed asks, if anything
   bool utf8 = false;                               // its arguments may be more than ASCII
@@ -95,11 +102,14 @@ Event Server::run(std::string_view line) {
   if (takes_xclient_ && equals_ignoring_case(parts.verb, kXclientVerb))
     return run_xclient(parts.arguments, parts.clean);
   if (verb == nullptr) {
+    // As in AUTH=LOGIN: a client that says it goes on with its name and password.
+    secret_expected_ |= begins_with_auth(parts.verb);
     const bool shown = parts.clean && !secret_expected_;
     return refuse(replies::kUnrecognized,
                   shown ? parts.verb.substr(0, kVerbShownMax) : std::string_view());
   }
-  secret_expected_ = false;
+  // A client that is refused AUTH may go on with its name and password all the same.
+  secret_expected_ = verb->name == "AUTH";
   // Controls stop here, and 8-bit octets but for addresses: nothing behind this line has to think
   // of them.
   const bool readable = parts.clean || (verb->utf8 && options_->smtp_utf8 && parts.utf8);

@@ -21,8 +21,7 @@ bool is_unknown(std::string_view value) {
 }
 
 bool take_address(std::string_view value, Xclient& out) {
-  out.address_unknown = is_unknown(value);
-  if (out.address_unknown) return true;
+  if (is_unknown(value)) return true;
   const bool marked = starts_with_ignoring_case(value, kV6);
   out.address = IpAddress::parse(marked ? value.substr(kV6.size()) : value);
   return out.address.has_value();
@@ -119,8 +118,6 @@ uint8_t xclient_attributes(std::string_view offered) {
 }
 
 bool names_addresses(uint8_t attributes) { return (attributes & bit_of("ADDR")) != 0; }
-bool names_logins(uint8_t attributes) { return (attributes & bit_of("LOGIN")) != 0; }
-
 std::string xclient_command(uint8_t attributes, const NamedClient& client) {
   std::string command(kXclientVerb);
   for (const Attribute& row : kAttributes) {

@@ -18,10 +18,9 @@ inline constexpr std::string_view kXclientVerb = "XCLIENT";
 // here, and EHLO comes again.
 inline constexpr std::string_view kXclientOffer = "XCLIENT NAME ADDR PORT PROTO HELO LOGIN";
 
-// What was given. "[UNAVAILABLE]" and "[TEMPUNAVAIL]" give nothing, but for an address.
+// What was given. "[UNAVAILABLE]" and "[TEMPUNAVAIL]" give nothing.
 struct Xclient {
   std::optional<IpAddress> address;
-  bool address_unknown = false;
   std::optional<uint16_t> port;
   std::string login;
 };
@@ -44,8 +43,6 @@ struct NamedClient {
 [[nodiscard]] uint8_t xclient_attributes(std::string_view offered);
 // The address is among them: without it a client would get the rights of our own.
 [[nodiscard]] bool names_addresses(uint8_t attributes);
-// And who is logged on.
-[[nodiscard]] bool names_logins(uint8_t attributes);
 // The command with all of them, without its end.
 [[nodiscard]] std::string xclient_command(uint8_t attributes, const NamedClient& client);
 

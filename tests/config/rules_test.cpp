@@ -180,6 +180,12 @@ std::vector<Example> examples() {
        to_hop},
       {Rule::kNamedClients, true, hop_with("send_xclient = true\n"),
        to_hop + "proxy_fallback = \"queue\"\n"},
+      {Rule::kNamedClients, true, hop_with("send_proxy_protocol = true\n"),
+       to_hop + "proxy_fallback = \"queue\"\n"},
+      {Rule::kNamedClients, true,
+       hop_with("send_xclient = true\nsmart_host_auth_mechanism = \"BasicAuthRequireTLS\"\n"
+                "auth_user = \"x\"\nauth_password_file = \"x\"\n"),
+       to_hop},
       {Rule::kNamedClients, false, hop_with("send_xclient = true\n"), good},
       {Rule::kNamedClients, false, hop_with("send_proxy_protocol = true\n"), good},
   };
