@@ -18,18 +18,26 @@ namespace {
 constexpr int kReloadWait = 30'000;  // milliseconds; a million ranges take some seconds
 
 std::optional<admin::ServerState> server_of(std::string_view command, const std::string& folder,
-                                            const std::string& data_dir) {
+                                            const config::Loaded& loaded) {
+  const std::string& data_dir = loaded.model.server.data_dir;
   auto server = shell::running_server(data_dir, folder);
-  if (!server) admin::say("relais {}: {}\n", command, shell::why_no_server(data_dir, folder));
-  return server;
+  if (server) return server;
+  // Of files that cannot be read data_dir is a guess, so it matters what is wrong with them.
+  for (const config::Finding& finding : loaded.findings) {
+    if (finding.severity == config::Finding::Severity::kError)
+      admin::say("{}\n", to_string(finding));
+  }
+  admin::say("relais {}: {}\n", command, shell::why_no_server(data_dir, folder));
+  return std::nullopt;
 }
 
 }  // namespace
 
 int reload(const std::string& folder) {
   // A file that is being edited may be wrong at this moment; the server says so.
-  const std::string data_dir = config::load(folder).model.server.data_dir;
-  const auto server = server_of("reload", folder, data_dir);
+  const config::Loaded loaded = config::load(folder);
+  const std::string& data_dir = loaded.model.server.data_dir;
+  const auto server = server_of("reload", folder, loaded);
   if (!server) return 1;
   const shell::Reloaded reloaded = shell::ask_to_reload(data_dir, *server, kReloadWait);
   if (!reloaded.problem.empty()) {
@@ -62,7 +70,7 @@ int reload(const std::string& folder) {
 int drain(const std::string& folder) {
   const config::Loaded loaded = config::load(folder);
   const auto& settings = loaded.model.server;
-  const auto server = server_of("drain", folder, settings.data_dir);
+  const auto server = server_of("drain", folder, loaded);
   if (!server) return 1;
   if (kill(static_cast<pid_t>(server->pid), SIGTERM) != 0) {
     admin::say("relais drain: the running server (process {}) could not be told: {}\n", server->pid,

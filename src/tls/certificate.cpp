@@ -1,6 +1,7 @@
 #include "tls/certificate.h"
 
 #include <algorithm>
+#include <array>
 #include <ctime>
 
 #include "tls/name_table.h"
@@ -74,6 +75,19 @@ void check_dates(const X509& certificate, size_t index, WallTime now, FindingsOf
     findings.warning(Trouble::kNearExpiry,
                      called(index) + " expires " + left + ", on " + day_of(ends), "Renew it");
   }
+}
+
+// With other curves a key signs what no client asks for (RFC 8446 4.2.3).
+void check_curve(const Identity& identity, FindingsOf& findings) {
+  if (EVP_PKEY_is_a(identity.key.get(), "EC") != 1) return;
+  std::array<char, 64> name{};
+  (void)EVP_PKEY_get_group_name(identity.key.get(), name.data(), name.size(), nullptr);
+  const int curve = OBJ_sn2nid(name.data());
+  if (curve == NID_X9_62_prime256v1 || curve == NID_secp384r1 || curve == NID_secp521r1) return;
+  findings.error(Trouble::kWeak,
+                 std::string("the key is on the curve ") + name.data() +
+                     ", with which no TLS session can begin",
+                 "Have a certificate issued for P-256, or for RSA of 2048 bits");
 }
 
 void check_strength(const Identity& identity, FindingsOf& findings) {
@@ -185,6 +199,7 @@ std::optional<Identity> load_identity(const std::string& certificate_file,
   if (identity.leaf == nullptr || identity.key == nullptr) return std::nullopt;
   if (!check_match(identity, certificate_file, of_key)) return std::nullopt;
   check_strength(identity, of_certificate);
+  check_curve(identity, of_certificate);
   check_chain(identity, of_certificate);
   identity.names = dns_names(*identity.leaf);
   for (std::string& name : identity.names) to_lower(name);

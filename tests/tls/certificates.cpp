@@ -52,6 +52,7 @@ void set_dates(X509* certificate, const Request& request) {
 
 std::shared_ptr<EVP_PKEY> make_key(KeyType type) {
   EVP_PKEY* key = type == KeyType::kP256      ? EVP_EC_gen("P-256")
+                  : type == KeyType::kP224    ? EVP_EC_gen("P-224")
                   : type == KeyType::kRsa2048 ? EVP_RSA_gen(2048)
                                               : EVP_RSA_gen(1024);
   ASSERT(key != nullptr);

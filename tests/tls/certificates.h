@@ -15,7 +15,7 @@
 
 namespace relais::tls::test {
 
-enum class KeyType : uint8_t { kP256, kRsa2048, kRsa1024 };
+enum class KeyType : uint8_t { kP256, kP224, kRsa2048, kRsa1024 };
 
 struct Request {
   std::string common_name = "relay.contoso.com";

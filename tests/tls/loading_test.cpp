@@ -188,6 +188,14 @@ TEST_F(Loading, OfAWeakKey) {
   EXPECT_FALSE(usable_);
 }
 
+TEST_F(Loading, OfACurveThatNoClientAsksFor) {
+  const Issued odd = issue({.names = {"DNS:relay.contoso.com"}, .key = KeyType::kP224});
+  EXPECT_EQ(
+      findings(files_.write("odd.pem", odd.pem), files_.write("odd.key", odd.key_pem)),
+      "DIR/odd.pem: the key is on the curve secp224r1, with which no TLS session can begin. Have "
+      "a certificate issued for P-256, or for RSA of 2048 bits\n");
+}
+
 TEST_F(Loading, OfACertificateThatNobodyIsEverShown) {
   const Issued twin = issue({.names = {"DNS:relay.contoso.com"}}, &authority());
   const std::string twin_file = files_.write("twin.pem", twin.pem + twin.key_pem);
