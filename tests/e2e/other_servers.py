@@ -147,7 +147,7 @@ daemon_smtp_ports = {port}
 tls_advertise_hosts =
 dsn_advertise_hosts = *
 acl_smtp_rcpt = anybody
-log_selector = +all
+{logged}
 smtp_accept_queue_per_connection = 0
 {main}
 begin acl
@@ -171,6 +171,8 @@ begin authenticators
 {authenticators}
 """
 
+    logged = "log_selector = +all"
+
     @staticmethod
     def program():
         for path in (harness.ROOT / "build" / "exim" / "usr" / "sbin" / "exim4",
@@ -191,6 +193,9 @@ begin authenticators
         for name, entry in (("passwd", f"Debian-exim:x:{NOBODY}:{NOBODY}::/nonexistent:/bin/false\n"),
                             ("group", f"Debian-exim:x:{NOBODY}:\n")):
             (self.folder / name).write_text(pathlib.Path("/etc", name).read_text() + entry)
+        self.environment = {**os.environ, "LD_PRELOAD": "libnss_wrapper.so",
+                            "NSS_WRAPPER_PASSWD": str(self.folder / "passwd"),
+                            "NSS_WRAPPER_GROUP": str(self.folder / "group")}
 
     def start(self, port, next_port, main="", transport=(), authenticators="", queue_only=False):
         """Mail waits for queue_run() where `queue_only`."""
@@ -198,10 +203,7 @@ begin authenticators
         self.config.write_text(self.CONFIG.format(
             program=self.binary, folder=self.folder, port=port, next_port=next_port,
             main=main + ("\nqueue_only" if queue_only else ""), transport="\n  ".join(transport),
-            authenticators=authenticators))
-        self.environment = {**os.environ, "LD_PRELOAD": "libnss_wrapper.so",
-                            "NSS_WRAPPER_PASSWD": str(self.folder / "passwd"),
-                            "NSS_WRAPPER_GROUP": str(self.folder / "group")}
+            authenticators=authenticators, logged=self.logged))
         self.run([self.binary, "-C", self.config, "-bdf"], env=self.environment)
 
         def answers():
