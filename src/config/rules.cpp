@@ -291,8 +291,7 @@ constexpr RuleText kRules[] = {
      "Write the name of a [[send_connector]] with smart_hosts, or upstreams."},
     {Rule::kNamedClients,
      "What a Send connector says about naming clients contradicts itself, is gone around, or has "
-     "no "
-     "effect.",
+     "no effect.",
      "A connection begins with a PROXY header or has XCLIENT, not both. An upstream that hears "
      "with XCLIENT whose mail it is gives what it gives to us to everything that comes without, or "
      "behind our own logon; and what proxy_fallback has put into the queue comes without. (A "

@@ -44,7 +44,9 @@ Opening::Step Opening::say(std::string text, Await await) {
 
 Opening::Step Opening::on_hello(const PeerReply& reply, Extensions& offered, bool more) {
   if (!in_tls_ || !proves_itself_) offered.require_tls = false;
-  if (in_tls_ || named_ || start_tls_ == StartTls::kNever) return name_client(reply, offered);
+  // The session is a client's from here on: our logon would give our rights to everybody.
+  if (named_) return ready(reply);
+  if (in_tls_ || start_tls_ == StartTls::kNever) return name_client(reply, offered);
   if (offered.start_tls) {
     // An answer that is there before its question is nobody's that we asked.
     if (more) return unusable({0, "replies that nobody asked for"}, OpeningStage::kSession);
@@ -85,7 +87,7 @@ void Opening::tls_started() {
 // Where it cannot be said the mail does not go on either: an upstream that decides by addresses
 // would give every client what it gives to us.
 Opening::Step Opening::name_client(const PeerReply& reply, const Extensions& offered) {
-  if (!needs_xclient_ || named_) return log_on(reply, offered);
+  if (!needs_xclient_) return log_on(reply, offered);
   if (!names_addresses(offered.xclient))
     return unusable({0, "XCLIENT with ADDR is not offered"}, OpeningStage::kXclient);
   if (!client_) return log_on(reply, offered);
@@ -104,9 +106,8 @@ Opening::Step Opening::on_named(const PeerReply& reply) {
   return {.kind = Step::Kind::kHello, .text = can_be_said ? client_->hello : std::string()};
 }
 
-// A session that is a client's is not ours as well: our logon would give our rights to everybody.
 Opening::Step Opening::log_on(const PeerReply& reply, const Extensions& offered) {
-  if (credentials_ == nullptr || named_) return ready(reply);
+  if (credentials_ == nullptr) return ready(reply);
   if (!in_tls_ && !auth_in_clear_)
     return unusable({0, "AUTH needs TLS, and there is none"}, OpeningStage::kAuth);
   if (offered.auth_plain) {

@@ -1,5 +1,5 @@
-// What a client says between a server's hello and the first transaction: STARTTLS (RFC 3207),
-// XCLIENT (xclient.h) and AUTH PLAIN or LOGIN (RFC 4954), in this order, as its options want it.
+// What a client says between a server's hello and the first transaction: STARTTLS (RFC 3207), then
+// XCLIENT (xclient.h) or AUTH PLAIN or LOGIN (RFC 4954), as its options want it.
 // Both clients have one (client.h, stream_client.h): replies in, the next thing to say out. What a
 // server said before TLS or XCLIENT counts no more; what it says before it may makes it unusable
 // (CVE-2011-0411, seen from this side). A password is in nothing but what is to be said. Nothing

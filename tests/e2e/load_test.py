@@ -3,7 +3,6 @@
 
 import json
 import os
-import pathlib
 import re
 import signal
 import ssl
@@ -13,22 +12,9 @@ import time
 
 import harness
 from next_hop import CLOSE, Delay, NextHop
+from sink import LOAD, crc32c
 
-LOAD = str(pathlib.Path(harness.BINARY).with_name("relais-load"))
 MARK = re.compile(rb"\AX-Relais-Load: run=([0-9a-f]{16}) n=(\d+) octets=(\d+) crc32c=([0-9a-f]{8})\r\n")
-
-CRC_TABLE = []
-for _byte in range(256):
-    for _ in range(8):
-        _byte = _byte >> 1 ^ (0x82f63b78 if _byte & 1 else 0)
-    CRC_TABLE.append(_byte)
-
-
-def crc32c(octets):
-    crc = 0xffffffff
-    for octet in octets:
-        crc = crc >> 8 ^ CRC_TABLE[(crc ^ octet) & 0xff]
-    return crc ^ 0xffffffff
 
 
 def mark_of(content):
