@@ -36,7 +36,6 @@ struct Arrival {
 
   bool receiving = false;  // a multishot receive is armed
   bool parked = false;     // it waits for receive buffers
-  bool stopping = false;   // it is being cancelled because the header is complete
   bool peer_done = false;  // end of input, or a reset
   bool closing = false;    // the receive is being cancelled, then the descriptor is closed
 };

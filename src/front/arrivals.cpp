@@ -30,8 +30,8 @@ bool Front::await_header(int fd, const Endpoint& local, const Endpoint& peer,
 void Front::arm_receive(Arrival& arrival) {
   ASSERT(!arrival.receiving);
   arrival.receiving = true;
-  loop_.receive_multishot(arrival.fd, *buffers_,
-                          {ring::Operation::kArrivalReceive, arrivals_.handle_of(&arrival)});
+  loop_.receive(arrival.fd, *buffers_,
+                {ring::Operation::kArrivalReceive, arrivals_.handle_of(&arrival)});
 }
 
 void Front::on_arrival_receive(const ring::Completion& completion) {
@@ -45,7 +45,7 @@ void Front::on_arrival_receive(const ring::Completion& completion) {
     if (!arrival->closing) arm_receive(*arrival);
     return;
   }
-  if (!completion.more) arrival->receiving = false;
+  arrival->receiving = false;
   if (completion.has_buffer) {
     take_header(*arrival,
                 {completion.buffer, static_cast<uint32_t>(std::max(completion.result, 0))});
@@ -54,7 +54,7 @@ void Front::on_arrival_receive(const ring::Completion& completion) {
   if (!completion.ok() && completion.error() == Error::kNoBuffers) {
     arrival->parked =
         !arrival->closing && arrival->header.state() == smtp::ProxyHeader::State::kNeedsMore;
-    if (arrival->parked) buffers_->park(completion.token);
+    if (arrival->parked) park(completion.token);
   } else if (!completion.ok() && completion.error() != Error::kCanceled) {
     arrival->peer_done = true;
   }
@@ -91,11 +91,7 @@ void Front::go_on(Arrival& arrival) {
       if (!arrival.receiving && !arrival.parked) arm_receive(arrival);
       return;
     case State::kComplete:
-      if (!arrival.receiving) return become_session(arrival);
-      if (!arrival.stopping)
-        loop_.cancel({ring::Operation::kArrivalReceive, arrivals_.handle_of(&arrival)});
-      arrival.stopping = true;
-      return;
+      return become_session(arrival);
   }
 }
 

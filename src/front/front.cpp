@@ -277,14 +277,25 @@ void Front::on_timer(Session& session) {
   if (now >= end && ours) return arm_timer(session, now + seconds(1));
   const bool timed_out = now >= end;
   const smtp::Reply& reply = timed_out ? smtp::replies::kConnectionTimedOut : smtp::replies::kIdle;
-  observer_.on_refused(client_of(session), "timeout", session.server.transaction(), {}, reply,
-                       timed_out ? "connection_timeout" : "connection_inactivity_timeout");
   note(session, timed_out ? "connection_timeout" : "connection_inactivity_timeout", "timed out");
+  shut(session, "timeout", reply,
+       timed_out ? "connection_timeout" : "connection_inactivity_timeout");
+}
+
+// The session ends, and hears why if it listens.
+void Front::shut(Session& session, std::string_view command, const smtp::Reply& reply,
+                 std::string_view reason) {
+  observer_.on_refused(client_of(session), command, session.server.transaction(), {}, reply,
+                       reason);
+  shut(session, reply);
+}
+
+void Front::shut(Session& session, const smtp::Reply& reply) {
   drop_message(session);
   release(session);
   session.server.shut(reply);
   step(session);
-  arm_timer(session, now + kLinger);
+  arm_timer(session, loop_.now() + kLinger);
 }
 
 // Not counted as its silence. What the step does may hold it again, or end it.
@@ -354,14 +365,11 @@ void Front::on_completion(const ring::Completion& completion) {
       return;
     case ring::Operation::kDrainTimer:
       sessions_.for_each([this](Session& session) {
-        if (session.closing) return;
-        drop_message(session);
-        release(session);
-        session.server.shut(smtp::replies::kShuttingDown);
-        step(session);
-        arm_timer(session, loop_.now() + kLinger);
+        if (!session.closing) shut(session, smtp::replies::kShuttingDown);
       });
       return;
+    case ring::Operation::kBuffersTimer:
+      return look_for_hoarders();
     case ring::Operation::kArrivalReceive:
       return on_arrival_receive(completion);
     case ring::Operation::kArrivalClose:

@@ -6,8 +6,8 @@
 // slot is retired only after all have completed and the descriptor is closed; bytes are received
 // only while the session can take them (back pressure). Limits and answers: sessions_max (421),
 // max_inbound_connection (421), no descriptors, or connections that come too fast (accepting
-// pauses), no receive buffers (the session parks), no message memory (452 at DATA, or the session
-// waits in mid-message), no disk (452 at MAIL).
+// pauses), no receive buffers (the session parks; who keeps them and does not go on is shut), no
+// message memory (452 at DATA, or the session waits in mid-message), no disk (452 at MAIL).
 #pragma once
 
 #include <atomic>
@@ -155,6 +155,9 @@ class Front {
   void on_timer(Session& session);
   void on_held_long_enough(Session& session);
   void arm_timer(Session& session, Instant when);
+  void shut(Session& session, std::string_view command, const smtp::Reply& reply,
+            std::string_view reason);
+  void shut(Session& session, const smtp::Reply& reply);
   void retire(Session& session);
   void release_policy(PolicyUse* use);
   [[nodiscard]] std::atomic<uint32_t>& my_load();
@@ -190,6 +193,11 @@ class Front {
   void drop_input(Session& session);
   void begin_close(Session& session);
   void close_when_quiet(Session& session);
+
+  // session_buffers.cpp
+  void park(ring::Token token);
+  [[nodiscard]] const char* why_it_hoards(const Session& session, uint8_t& looks) const;
+  void look_for_hoarders();
 
   // session_tls.cpp
   void on_start_tls(Session& session);
@@ -335,6 +343,7 @@ class Front {
   uint64_t next_id_ = 1;
   uint32_t accepts_ = 0;  // multishot accepts that have not ended
   bool draining_ = false;
+  bool watches_buffers_ = false;
   std::string scratch_;
 };
 

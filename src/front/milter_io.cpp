@@ -94,7 +94,7 @@ void Milters::on_connect(MilterLink& link, const ring::Completion& completion) {
 void Milters::arm_receive(MilterLink& link) {
   ASSERT(!link.receiving);
   link.receiving = true;
-  loop_.receive_multishot(link.fd, *buffers_, token(ring::Operation::kMilterReceive, link));
+  loop_.receive(link.fd, *buffers_, token(ring::Operation::kMilterReceive, link));
 }
 
 void Milters::on_receive(MilterLink& link, const ring::Completion& completion) {
@@ -102,7 +102,6 @@ void Milters::on_receive(MilterLink& link, const ring::Completion& completion) {
     if (!link.closing && !link.receiving) arm_receive(link);
     return;
   }
-  if (!completion.more) link.receiving = false;
   if (completion.has_buffer) {
     if (completion.result > 0 && !link.closing) {
       link.heard = true;
@@ -112,6 +111,7 @@ void Milters::on_receive(MilterLink& link, const ring::Completion& completion) {
     }
     buffers_->give_back(completion.buffer);
   }
+  link.receiving = false;
   if (link.closing) return close_when_quiet(link);
   if (completion.result == 0)
     return lose(link, link.client.ready() ? "it closed the connection" : kNotNegotiated);
@@ -119,7 +119,7 @@ void Milters::on_receive(MilterLink& link, const ring::Completion& completion) {
     return buffers_->park(completion.token);
   }
   if (!completion.ok()) return lose(link, describe(completion.error()));
-  if (!link.receiving) arm_receive(link);
+  arm_receive(link);
 }
 
 // Acts on what the milter said, and on what needed no word of it.

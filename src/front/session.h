@@ -38,6 +38,12 @@ struct Lent {
   uint32_t begin = 0;  // what stands before it was no SMTP
 };
 
+// Receive buffers that may wait in a session: beside the one it is at, another, so that it sees its
+// client go.
+constexpr size_t kInputMax = 2;
+// Replies that may pile up for a client that does not read before its input waits; octets.
+constexpr size_t kOutputMax = 32 * 1024;
+
 // What of the server's questions waits for somebody else's answer.
 enum class Asked : uint8_t { kNothing, kMail, kRecipient, kData, kEnd };
 
@@ -99,9 +105,8 @@ struct Session {
   ring::TimerId timer;
 
   // ---- operations under way
-  bool receiving = false;  // a multishot receive is armed
-  bool parked = false;     // it waits for receive buffers
-  bool stopping = false;   // it is being cancelled because too much input waits
+  bool receiving = false;
+  bool parked = false;  // it waits for receive buffers
   bool sending = false;
 
   // ---- how it ends
@@ -113,6 +118,7 @@ struct Session {
   // ---- bytes
   std::vector<Lent> input;          // [0] is fed to the server; empty at rest
   bool fed = false;                 // input[0] is lent to the server
+  uint8_t looks = 0;                // without an end of input[0], while others wait for buffers
   std::unique_ptr<SessionTls> tls;  // null: none
   std::string out;                  // under way to the client
   size_t out_sent = 0;

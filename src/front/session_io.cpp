@@ -7,10 +7,6 @@
 namespace relais::front {
 namespace {
 
-// Buffers that may wait in a session before its receive is stopped.
-constexpr size_t kInputMax = 4;
-// Replies that may pile up for a client that does not read before its input waits.
-constexpr size_t kOutputMax = 32 * 1024;
 // What an idle session may keep of its output string.
 constexpr size_t kOutputKept = 1024;
 
@@ -20,8 +16,8 @@ void Front::arm_receive(Session& session) {
   ASSERT(!session.receiving);
   session.receiving = true;
   session.parked = false;
-  loop_.receive_multishot(session.fd, *buffers_,
-                          {ring::Operation::kSessionReceive, sessions_.handle_of(&session)});
+  loop_.receive(session.fd, *buffers_,
+                {ring::Operation::kSessionReceive, sessions_.handle_of(&session)});
 }
 
 void Front::on_receive(const ring::Completion& completion) {
@@ -35,7 +31,7 @@ void Front::on_receive(const ring::Completion& completion) {
     if (!session->closing) rest(*session);
     return;
   }
-  if (!completion.more) session->receiving = session->stopping = false;
+  session->receiving = false;
   if (completion.has_buffer && completion.result > 0) {
     session->input.push_back({completion.buffer, static_cast<uint32_t>(completion.result)});
     session->last_input = loop_.now();
@@ -47,7 +43,7 @@ void Front::on_receive(const ring::Completion& completion) {
     const Error error = completion.error();
     if (error == Error::kNoBuffers && !session->closing) {
       session->parked = true;
-      buffers_->park(completion.token);
+      park(completion.token);
     } else if (error != Error::kCanceled && error != Error::kNoBuffers) {
       session->peer_done = true;
       // Nobody hears what would come of it.
@@ -70,7 +66,7 @@ void Front::step(Session& session) {
 // Feeds and acts until there is no more input, or the session has to wait for somebody.
 void Front::run(Session& session) {
   while (!session.closing && !session.waits() && !session.server.awaits_answer()) {
-    if (session.server.output().size() > kOutputMax) {
+    if (session.server.output().size() > kOutputMax && !session.server.is_shut()) {
       flush(session);
       if (!session.server.output().empty()) return;
     }
@@ -109,6 +105,7 @@ void Front::take_back(Session& session) {
   buffers_->give_back(session.input.front().buffer);
   session.input.erase(session.input.begin());
   session.fed = false;
+  session.looks = 0;
 }
 
 // False: there is nothing.
@@ -210,13 +207,8 @@ void Front::rest(Session& session) {
     }
     return begin_close(session);
   }
-  if (session.parked) return;
-  if (!session.receiving) {
-    if (session.input.size() < kInputMax && !session.peer_done) arm_receive(session);
-  } else if (session.input.size() >= kInputMax && !session.stopping) {
-    session.stopping = true;
-    loop_.cancel({ring::Operation::kSessionReceive, sessions_.handle_of(&session)});
-  }
+  const bool may_receive = !session.parked && !session.receiving && !session.peer_done;
+  if (may_receive && session.input.size() < kInputMax) arm_receive(session);
 }
 
 void Front::drop_input(Session& session) {

@@ -58,8 +58,7 @@ bool Generator::open() {
 void Generator::arm_receive(Connection& connection) {
   ASSERT(!connection.receiving);
   connection.receiving = true;
-  loop_.receive_multishot(connection.fd, buffers_,
-                          token(ring::Operation::kLoadReceive, connection));
+  loop_.receive(connection.fd, buffers_, token(ring::Operation::kLoadReceive, connection));
 }
 
 void Generator::on_connect(Connection& connection, const ring::Completion& completion) {
@@ -85,7 +84,6 @@ void Generator::on_receive(Connection& connection, const ring::Completion& compl
     if (!connection.closing) arm_receive(connection);
     return;
   }
-  if (!completion.more) connection.receiving = false;
   if (completion.has_buffer && completion.result > 0 && !connection.closing) {
     connection.heard = loop_.now();
     const auto bytes = buffers_.bytes(completion.buffer, static_cast<uint32_t>(completion.result));
@@ -97,6 +95,7 @@ void Generator::on_receive(Connection& connection, const ring::Completion& compl
     }
   }
   if (completion.has_buffer) buffers_.give_back(completion.buffer);
+  connection.receiving = false;
   if (connection.closing) return close_when_quiet(connection);
   if (completion.result == 0) {
     return fail(connection, connection.dialogue.step_now(), "the server closed the connection");
@@ -105,7 +104,7 @@ void Generator::on_receive(Connection& connection, const ring::Completion& compl
     if (completion.error() == Error::kNoBuffers) return buffers_.park(completion.token);
     return fail(connection, connection.dialogue.step_now(), describe(completion.error()));
   }
-  if (!connection.receiving) arm_receive(connection);
+  arm_receive(connection);
   give_work(connection);
   send_more(connection);
 }

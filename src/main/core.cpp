@@ -145,6 +145,7 @@ void Core::dispatch(const ring::Completion& completion) {
     case kSessionClose:
     case kSessionTimer:
     case kDrainTimer:
+    case kBuffersTimer:
     case kArrivalReceive:
     case kArrivalClose:
     case kArrivalTimer:

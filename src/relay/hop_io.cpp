@@ -36,7 +36,7 @@ void SmartHosts::arm_receive(HopSession& session) {
   ASSERT(!session.receiving);
   session.receiving = true;
   session.parked = false;
-  desk_.loop.receive_multishot(session.fd, buffers_, token(ring::Operation::kHopReceive, session));
+  desk_.loop.receive(session.fd, buffers_, token(ring::Operation::kHopReceive, session));
 }
 
 void SmartHosts::arm_timer(HopSession& session, Duration delay) {
@@ -64,7 +64,6 @@ void SmartHosts::on_receive(HopSession& session, const ring::Completion& complet
     if (!session.closing) arm_receive(session);
     return;
   }
-  if (!completion.more) session.receiving = false;
   const bool has_bytes = completion.has_buffer && completion.result > 0;
   if (has_bytes && !session.closing) {
     session.last_input = desk_.loop.now();
@@ -77,6 +76,7 @@ void SmartHosts::on_receive(HopSession& session, const ring::Completion& complet
     }
   }
   if (completion.has_buffer) buffers_.give_back(completion.buffer);
+  session.receiving = false;
   if (session.closing) return close_when_quiet(session);
   if (completion.result == 0) {
     session.peer_gone = true;
@@ -90,7 +90,7 @@ void SmartHosts::on_receive(HopSession& session, const ring::Completion& complet
     session.peer_gone = true;
     return begin_close(session, describe(completion.error()));
   }
-  if (!session.receiving) arm_receive(session);
+  arm_receive(session);
   send_more(session);
 }
 

@@ -1,8 +1,8 @@
 // One provided-buffer ring (IORING_REGISTER_PBUF_RING, kernel 5.19): the kernel picks a buffer when
 // bytes arrive, so idle connections own none. Buffers are lent to the program with a completion and
-// must come back with give_back(). When the ring runs dry the kernel ends a multishot receive with
-// ENOBUFS: the owner parks its token here and gets it back, marked, once there are buffers again.
-// Nothing is dropped: the bytes stay in the socket.
+// must come back with give_back(). When the ring runs dry the kernel ends a receive with ENOBUFS:
+// the owner parks its token here and gets it back, marked, once there are buffers again. Nothing is
+// dropped: the bytes stay in the socket.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +33,9 @@ class BufferGroup {
   // Bytes of a lent buffer; valid until give_back.
   [[nodiscard]] std::span<const char> bytes(uint16_t buffer, uint32_t octets) const;
   void give_back(uint16_t buffer);
+
+  // Receives are parked, and there is not enough to give them back.
+  [[nodiscard]] bool is_short() const { return !parked_.empty() && !may_unpark(); }
 
   // The receive of this token ended with kNoBuffers and may be armed again when it comes back
   // (Loop::turn).

@@ -73,11 +73,11 @@ void Loop::accept_multishot(int listener, Token token) {
   sqe.ioprio = IORING_ACCEPT_MULTISHOT;
 }
 
-void Loop::receive_multishot(int fd, BufferGroup& group, Token token) {
+void Loop::receive(int fd, BufferGroup& group, Token token) {
   io_uring_sqe& sqe = next_sqe(token);
   sqe.opcode = IORING_OP_RECV;
   sqe.fd = fd;
-  sqe.ioprio = IORING_RECV_MULTISHOT;
+  sqe.ioprio = IORING_RECVSEND_POLL_FIRST;  // no buffer, and no attempt, before there is something
   sqe.flags = IOSQE_BUFFER_SELECT;
   sqe.buf_group = group.id();
 }

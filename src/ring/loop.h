@@ -65,7 +65,10 @@ class Loop {
 
   // ---- sockets
   void accept_multishot(int listener, Token token);  // result: a connected descriptor
-  void receive_multishot(int fd, BufferGroup& group, Token token);  // result 0: the peer is done
+  // Once, into a buffer that is lent when octets come. Not multishot: that reads on for as long as
+  // there is something, whether the caller can take it or not, and a buffer that was just given
+  // back is still in the cache. Result 0: the peer is done.
+  void receive(int fd, BufferGroup& group, Token token);
   void connect(int fd, const sockaddr_storage& address, uint32_t length, Token token);
   void send(int fd, std::span<const char> bytes, Token token);   // may be short
   void send_vector(int fd, const msghdr& message, Token token);  // may be short

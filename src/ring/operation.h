@@ -21,6 +21,7 @@ enum class Operation : uint8_t {
   kSessionClose,    // front
   kSessionTimer,    // front
   kDrainTimer,      // front
+  kBuffersTimer,    // front: receive buffers have run out; are they back?
 
   kArrivalReceive,  // front: slot, generation = connection that owes a PROXY header
   kArrivalClose,

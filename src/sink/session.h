@@ -60,8 +60,7 @@ struct Session {
   std::unique_ptr<SessionTls> tls;
 
   bool receiving = false;
-  bool stopping = false;  // the receive is being cancelled
-  bool parked = false;    // it waits for buffers
+  bool parked = false;  // it waits for buffers
   bool sending = false;
   bool peer_done = false;
   bool finishing = false;  // what waits goes out, then it is closed

@@ -5,7 +5,7 @@
 namespace relais::sink {
 namespace {
 
-constexpr size_t kInputMax = 4;  // buffers that may wait in a session before its receive stops
+constexpr size_t kInputMax = 2;           // buffers that may wait in a session
 constexpr size_t kOutputMax = 32 * 1024;  // replies that may pile up for one that does not read
 
 }  // namespace
@@ -13,8 +13,8 @@ constexpr size_t kOutputMax = 32 * 1024;  // replies that may pile up for one th
 void Sink::arm_receive(Session& session) {
   ASSERT(!session.receiving);
   session.receiving = true;
-  loop_->receive_multishot(session.fd, *buffers_,
-                           {ring::Operation::kSessionReceive, sessions_->handle_of(&session)});
+  loop_->receive(session.fd, *buffers_,
+                 {ring::Operation::kSessionReceive, sessions_->handle_of(&session)});
 }
 
 void Sink::on_receive(const ring::Completion& completion) {
@@ -28,7 +28,7 @@ void Sink::on_receive(const ring::Completion& completion) {
     if (!session->closing) rest(*session);
     return;
   }
-  if (!completion.more) session->receiving = session->stopping = false;
+  session->receiving = false;
   if (completion.has_buffer && completion.result > 0) {
     session->input.push_back({completion.buffer, static_cast<uint32_t>(completion.result)});
   } else if (completion.has_buffer) {
@@ -176,13 +176,8 @@ void Sink::rest(Session& session) {
     if (!waits && session.input.empty() && nothing_to_send) begin_close(session);
     return;
   }
-  if (session.parked) return;
-  if (!session.receiving) {
-    if (session.input.size() < kInputMax) arm_receive(session);
-  } else if (session.input.size() >= kInputMax && !session.stopping) {
-    session.stopping = true;
-    loop_->cancel({ring::Operation::kSessionReceive, sessions_->handle_of(&session)});
-  }
+  if (!session.parked && !session.receiving && session.input.size() < kInputMax)
+    arm_receive(session);
 }
 
 void Sink::drop_input(Session& session) {

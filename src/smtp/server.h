@@ -139,6 +139,9 @@ class Server {
   // after it next() gives kClose. `reply` is formatted at once.
   void shut(const Reply& reply);
 
+  // ... was called, or the session has ended by itself: kClose comes.
+  [[nodiscard]] bool is_shut() const { return state_ == State::kClosed; }
+
   // Lends input; it must stay valid until next() has returned kNeedInput or kClose. Only when all
   // of the last input has been used up (needs_input()). Behind kClose it is ignored.
   void feed(std::span<const char> bytes);

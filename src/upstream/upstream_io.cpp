@@ -83,7 +83,7 @@ void Upstreams::arm_receive(Link& link) {
   ASSERT(!link.receiving);
   link.receiving = true;
   link.parked = false;
-  loop_.receive_multishot(link.fd, *buffers_, token(ring::Operation::kUpstreamReceive, link));
+  loop_.receive(link.fd, *buffers_, token(ring::Operation::kUpstreamReceive, link));
 }
 
 void Upstreams::on_receive(Link& link, const ring::Completion& completion) {
@@ -91,7 +91,6 @@ void Upstreams::on_receive(Link& link, const ring::Completion& completion) {
     if (!link.closing && !link.receiving) arm_receive(link);
     return;
   }
-  if (!completion.more) link.receiving = false;
   if (completion.has_buffer) {
     if (completion.result > 0 && !link.closing) {
       const auto bytes =
@@ -105,6 +104,7 @@ void Upstreams::on_receive(Link& link, const ring::Completion& completion) {
     }
     buffers_->give_back(completion.buffer);
   }
+  link.receiving = false;
   if (link.closing) return close_when_quiet(link);
   if (completion.result == 0) return lose(link, Failure::kClosed, kClosed);
   if (!completion.ok() && completion.error() == Error::kNoBuffers) {
@@ -112,7 +112,7 @@ void Upstreams::on_receive(Link& link, const ring::Completion& completion) {
     return buffers_->park(completion.token);
   }
   if (!completion.ok()) return lose(link, Failure::kClosed, describe(completion.error()));
-  if (!link.receiving) arm_receive(link);
+  arm_receive(link);
 }
 
 // Acts on what the upstream said, and on what needed no word of it.

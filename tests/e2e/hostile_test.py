@@ -3,6 +3,7 @@
 
 import random
 import socket
+import threading
 import time
 
 import harness
@@ -146,6 +147,61 @@ class Hostile(harness.EndToEnd):
         for client in clients:
             client.close()
         self.well_behaved()
+
+    def never_reading(self, count):
+        """So many clients that have sent more than can be answered."""
+        clients = []
+        for _ in range(count):
+            client = socket.socket()
+            self.addCleanup(client.close)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", self.port))
+            client.recv(1024)
+            client.setblocking(False)
+            clients.append(client)
+        began = full_since = time.monotonic()
+        while (now := time.monotonic()) - full_since < 0.5 and now - began < 3:
+            for client in clients:
+                try:
+                    client.send(b"EHLO x\r\n" * 4000)
+                    full_since = now
+                except OSError:
+                    pass
+            time.sleep(0.001)
+        return clients
+
+    def test_one_that_never_reads_has_an_end_too(self):
+        client, = self.never_reading(1)
+
+        def is_gone():
+            try:
+                client.send(b"NOOP\r\n")
+            except BlockingIOError:
+                pass
+            except ConnectionError:
+                return True
+            return False
+        harness.wait_until(is_gone, 10, "the end of its connection")
+        self.assertEqual([event["command"] for event in self.relais.events("refused")], ["timeout"])
+
+    def test_who_never_reads_keeps_no_receive_buffer_from_others(self):
+        """All that there are, and more: 64, of which each of them holds four or more."""
+        self.relais.stop()
+        self.relais.configure(
+            receive=[harness.relay_connector(self.port)], send=[harness.smart_host(self.hop.port)],
+            server={"cores": 1, "receive_buffers": "1MB"})
+        self.relais.start()
+        self.never_reading(40)
+        with Client(self.port) as hasty:  # and needs more buffers than are left
+            sender = threading.Thread(target=hasty.send, args=(b"HELO x\r\n" * 40_000,))
+            sender.start()
+            for _ in range(40_000):
+                self.assertTrue(hasty.reply().startswith("250"))
+            sender.join()
+        self.well_behaved()
+        reasons = {event["reason"] for event in self.relais.events("refused")}
+        self.assertEqual(reasons, {"receive buffers ran out, and its client, who sends on, does "
+                                   "not read"})
 
     def test_resets_in_every_state(self):
         script = [b"EHLO x\r\n", b"MAIL FROM:<a@contoso.com>\r\n", b"RCPT TO:<b@fabrikam.com>\r\n",

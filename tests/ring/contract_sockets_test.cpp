@@ -44,16 +44,16 @@ TEST_P(SocketContract, both_ends_of_a_connection_name_the_same_endpoints) {
   EXPECT_EQ(kernel().remote_endpoint(server), kernel().local_endpoint(client));
 }
 
-TEST_P(SocketContract, a_multishot_receive_hands_out_pieces_until_the_end) {
+TEST_P(SocketContract, receives_hand_out_pieces_until_the_end) {
   BufferGroup& group = buffers(8, 256);
   const auto [server, client] = connected_pair();
   const Token receiving = token(Operation::kSessionReceive);
-  loop().receive_multishot(server, group, receiving);
   for (const std::string_view piece : {"EHLO a\r\n", "MAIL FROM:<>\r\n", "RCPT"}) {
     send_all(client, piece);
     for (size_t got = 0; got < piece.size();) {
+      loop().receive(server, group, receiving);
       const Completion received = take(receiving);
-      ASSERT_TRUE(received.ok() && received.has_buffer && received.more);
+      ASSERT_TRUE(received.ok() && received.has_buffer && !received.more);
       const auto octets = static_cast<uint32_t>(received.result);
       const auto bytes = group.bytes(received.buffer, octets);
       EXPECT_EQ(std::string_view(bytes.data(), bytes.size()), piece.substr(got, octets));
@@ -62,6 +62,7 @@ TEST_P(SocketContract, a_multishot_receive_hands_out_pieces_until_the_end) {
     }
   }
   kernel().shut_down_writes(client);
+  loop().receive(server, group, receiving);
   const Completion end = take(receiving);
   EXPECT_EQ(end.result, 0);
   EXPECT_FALSE(end.more);
@@ -70,52 +71,68 @@ TEST_P(SocketContract, a_multishot_receive_hands_out_pieces_until_the_end) {
   EXPECT_EQ(loop().in_flight(), 0U);
 }
 
+TEST_P(SocketContract, a_receive_takes_no_more_than_one_buffer) {
+  BufferGroup& group = buffers(4, 64);
+  const auto [server, client] = connected_pair();
+  const Token receiving = token(Operation::kSessionReceive);
+  loop().receive(server, group, receiving);
+  send_all(client, noise(200));
+  const Completion received = take(receiving);
+  EXPECT_FALSE(received.more);
+  EXPECT_TRUE(quiet(receiving, milliseconds(5)));
+  EXPECT_EQ(group.lent(), 1U);
+}
+
 TEST_P(SocketContract, a_receive_without_buffers_is_parked_and_loses_nothing) {
   BufferGroup& group = buffers(4, 64);
   const auto [server, client] = connected_pair();
   const std::string sent = noise(2000);
   const Token receiving = token(Operation::kSessionReceive);
-  loop().receive_multishot(server, group, receiving);
+  loop().receive(server, group, receiving);
   loop().send(client, sent, token(Operation::kSessionSend));
   std::string got;
   std::vector<uint16_t> held;
   int parked = 0;
   while (got.size() < sent.size()) {
     const Completion received = take(receiving);
-    if (received.unparked) {
-      loop().receive_multishot(server, group, receiving);
-      continue;
-    }
     if (received.has_buffer) {
       const auto bytes = group.bytes(received.buffer, static_cast<uint32_t>(received.result));
       got.append(bytes.data(), bytes.size());
       held.push_back(received.buffer);
-      ASSERT_TRUE(received.more);
+    } else if (!received.unparked) {
+      ASSERT_EQ(received.error(), Error::kNoBuffers);
+      EXPECT_EQ(group.lent(), 4U);
+      group.park(receiving);
+      ++parked;
+      EXPECT_TRUE(quiet(receiving, milliseconds(2)));
+      EXPECT_TRUE(group.is_short());
+      for (const uint16_t buffer : held) group.give_back(buffer);
+      held.clear();
+      EXPECT_FALSE(group.is_short());
       continue;
     }
-    ASSERT_EQ(received.error(), Error::kNoBuffers);
-    ASSERT_FALSE(received.more);
-    EXPECT_EQ(group.lent(), 4U);
-    group.park(receiving);
-    ++parked;
-    EXPECT_TRUE(quiet(receiving, milliseconds(2)));
-    for (const uint16_t buffer : held) group.give_back(buffer);
-    held.clear();
+    loop().receive(server, group, receiving);
   }
   EXPECT_EQ(got, sent);
   EXPECT_GT(parked, 0);
 }
 
-TEST_P(SocketContract, a_receive_is_refused_when_no_buffer_is_left_though_nothing_has_arrived) {
+TEST_P(SocketContract, a_receive_needs_no_buffer_before_something_has_arrived) {
   BufferGroup& group = buffers(1, 64);
   const auto [server, client] = connected_pair();
   const auto [other, other_client] = connected_pair();
   const Token receiving = token(Operation::kSessionReceive);
-  loop().receive_multishot(server, group, receiving);
+  loop().receive(server, group, receiving);
   send_all(client, "x");
-  EXPECT_TRUE(take(receiving).has_buffer);
-  loop().receive_multishot(other, group, token(Operation::kHopReceive));
+  const Completion received = take(receiving);
+  EXPECT_TRUE(received.has_buffer);
+  loop().receive(other, group, token(Operation::kHopReceive));
+  EXPECT_TRUE(quiet(token(Operation::kHopReceive), milliseconds(2)));
+  send_all(other_client, "y");
   EXPECT_EQ(take(token(Operation::kHopReceive)).error(), Error::kNoBuffers);
+  group.give_back(received.buffer);
+  loop().receive(other, group, token(Operation::kHopReceive));
+  EXPECT_TRUE(take(token(Operation::kHopReceive)).has_buffer);
 }
 
 TEST_P(SocketContract, groups_of_buffers_are_counted_apart) {
@@ -124,8 +141,8 @@ TEST_P(SocketContract, groups_of_buffers_are_counted_apart) {
   const auto [server, client] = connected_pair();
   const Token at_server = token(Operation::kSessionReceive);
   const Token at_client = token(Operation::kHopReceive);
-  loop().receive_multishot(server, small, at_server);
-  loop().receive_multishot(client, large, at_client);
+  loop().receive(server, small, at_server);
+  loop().receive(client, large, at_client);
   send_all(client, "s");
   send_all(server, "c");
   const Completion first = take(at_server);
@@ -167,7 +184,7 @@ TEST_P(SocketContract, cancel_all_ends_a_receive_and_the_bytes_stay_in_the_socke
   BufferGroup& group = buffers(4, 256);
   const auto [server, client] = connected_pair();
   const Token receiving = token(Operation::kSessionReceive, 7, 1);
-  loop().receive_multishot(server, group, receiving);
+  loop().receive(server, group, receiving);
   EXPECT_TRUE(quiet(receiving, milliseconds(2)));
   loop().cancel_all(server);
   const Completion ended = take(receiving);
@@ -182,12 +199,12 @@ TEST_P(SocketContract, cancel_all_ends_a_receive_and_the_bytes_stay_in_the_socke
 TEST_P(SocketContract, cancel_ends_one_operation_only) {
   BufferGroup& group = buffers(4, 256);
   const auto [server, client] = connected_pair();
-  loop().receive_multishot(server, group, token(Operation::kSessionReceive));
-  loop().receive_multishot(client, group, token(Operation::kHopReceive));
+  loop().receive(server, group, token(Operation::kSessionReceive));
+  loop().receive(client, group, token(Operation::kHopReceive));
   loop().cancel(token(Operation::kSessionReceive));
   EXPECT_EQ(take(token(Operation::kSessionReceive)).error(), Error::kCanceled);
   send_all(server, "still here");
-  EXPECT_TRUE(take(token(Operation::kHopReceive)).more);
+  EXPECT_TRUE(take(token(Operation::kHopReceive)).has_buffer);
 }
 
 TEST_P(SocketContract, a_completion_after_the_descriptor_was_reused_has_its_old_generation) {
@@ -195,12 +212,12 @@ TEST_P(SocketContract, a_completion_after_the_descriptor_was_reused_has_its_old_
   const int listening = listener();
   const auto [server, client] = connect_to(listening);
   const Token old_receive = token(Operation::kSessionReceive, 3, 1);
-  loop().receive_multishot(server, group, old_receive);
+  loop().receive(server, group, old_receive);
   cancel_and_close(server);
   const auto [again, other_client] = connect_to(listening);
   EXPECT_EQ(other_client, server);
   const Token new_receive = token(Operation::kSessionReceive, 3, 2);
-  loop().receive_multishot(other_client, group, new_receive);
+  loop().receive(other_client, group, new_receive);
   send_all(again, "n");
   const Completion stale = take(old_receive);
   EXPECT_EQ(stale.error(), Error::kCanceled);
@@ -211,8 +228,8 @@ TEST_P(SocketContract, a_completion_after_the_descriptor_was_reused_has_its_old_
 TEST_P(SocketContract, a_receive_that_was_not_cancelled_keeps_the_connection_open) {
   BufferGroup& group = buffers(4, 256);
   const auto [server, client] = connected_pair();
-  loop().receive_multishot(server, group, token(Operation::kSessionReceive));
-  loop().receive_multishot(client, group, token(Operation::kHopReceive));
+  loop().receive(server, group, token(Operation::kSessionReceive));
+  loop().receive(client, group, token(Operation::kHopReceive));
   loop().close(server, token(Operation::kSessionClose));
   EXPECT_EQ(take(token(Operation::kSessionClose)).result, 0);
   EXPECT_TRUE(quiet(token(Operation::kHopReceive), milliseconds(20)));
@@ -247,7 +264,7 @@ TEST_P(SocketContract, sending_to_a_peer_that_is_gone_fails_at_the_second_try) {
 TEST_P(SocketContract, closing_with_unread_bytes_resets_the_peer) {
   BufferGroup& group = buffers(4, 256);
   const auto [server, client] = connected_pair();
-  loop().receive_multishot(client, group, token(Operation::kHopReceive));
+  loop().receive(client, group, token(Operation::kHopReceive));
   send_all(client, "nobody reads this");
   EXPECT_TRUE(quiet(token(Operation::kHopReceive), milliseconds(5)));
   cancel_and_close(server);
@@ -262,7 +279,7 @@ TEST_P(SocketContract, a_reset_on_close_resets_the_peer) {
   kernel().reset_on_close(server);
   kernel().close(server);
   BufferGroup& group = buffers(2, 256);
-  loop().receive_multishot(client, group, token(Operation::kSessionReceive));
+  loop().receive(client, group, token(Operation::kSessionReceive));
   const Completion received = take(token(Operation::kSessionReceive));
   EXPECT_EQ(received.error(), Error::kConnectionReset);
 }
@@ -298,7 +315,7 @@ TEST_P(SocketContract, cores_share_an_endpoint_and_a_claim_sees_them) {
 
 TEST_P(SocketContract, operations_on_what_is_no_connection_fail) {
   BufferGroup& group = buffers(4, 256);
-  loop().receive_multishot(987, group, token(Operation::kSessionReceive));
+  loop().receive(987, group, token(Operation::kSessionReceive));
   EXPECT_EQ(take(token(Operation::kSessionReceive)).result, -EBADF);
   loop().send(987, std::string_view("x"), token(Operation::kSessionSend));
   EXPECT_EQ(take(token(Operation::kSessionSend)).result, -EBADF);
@@ -307,7 +324,7 @@ TEST_P(SocketContract, operations_on_what_is_no_connection_fail) {
   loop().accept_multishot(987, token(Operation::kAccept));
   EXPECT_EQ(take(token(Operation::kAccept)).result, -EBADF);
   const int fd = kernel().socket(IpAddress::Family::kV4).value_or(-1);
-  loop().receive_multishot(fd, group, token(Operation::kSessionReceive));
+  loop().receive(fd, group, token(Operation::kSessionReceive));
   EXPECT_EQ(take(token(Operation::kSessionReceive)).result, -ENOTCONN);
   kernel().shut_down_writes(fd);  // not connected: nothing happens
 }

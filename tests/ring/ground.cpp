@@ -128,25 +128,19 @@ void RingTest::send_all(int fd, std::string_view bytes) {
 std::string RingTest::receive(int fd, BufferGroup& group, size_t octets) {
   std::string bytes;
   const Token receiving = token(Operation::kSessionReceive, next_slot_++);
-  loop_->receive_multishot(fd, group, receiving);
   for (;;) {
+    loop_->receive(fd, group, receiving);
     const Completion received = take(receiving);
     if (received.has_buffer) {
       const auto piece = group.bytes(received.buffer, static_cast<uint32_t>(received.result));
       bytes.append(piece.data(), piece.size());
       group.give_back(received.buffer);
     }
-    if (received.more && bytes.size() < octets) continue;
-    if (received.more) {
-      loop_->cancel(receiving);
-      continue;
-    }
     if (received.result == 0 || bytes.size() >= octets) return bytes;
     if (received.result < 0 && received.error() != Error::kNoBuffers) {
       ADD_FAILURE() << describe(received.error());
       return bytes;
     }
-    loop_->receive_multishot(fd, group, receiving);
   }
 }
 

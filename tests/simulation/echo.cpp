@@ -87,7 +87,7 @@ void Echo::on_accept(const Completion& completion) {
 
 void Echo::arm_receive(Connection& connection) {
   connection.armed = true;
-  loop_->receive_multishot(connection.fd, *buffers_, token(Operation::kSessionReceive, connection));
+  loop_->receive(connection.fd, *buffers_, token(Operation::kSessionReceive, connection));
 }
 
 void Echo::on_receive(const Completion& completion) {
@@ -97,13 +97,13 @@ void Echo::on_receive(const Completion& completion) {
     arm_receive(*connection);
     return;
   }
-  if (!completion.more) connection->armed = false;
+  connection->armed = false;
   if (completion.has_buffer) {
     const auto bytes = buffers_->bytes(completion.buffer, static_cast<uint32_t>(completion.result));
     connection->unwritten.append(bytes.data(), bytes.size());
     buffers_->give_back(completion.buffer);
     arm_write(*connection);
-    if (!completion.more) arm_receive(*connection);
+    arm_receive(*connection);
     return;
   }
   if (completion.result == -ENOBUFS) {

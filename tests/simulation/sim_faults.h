@@ -26,7 +26,7 @@ enum class Fault : uint8_t {
   kNoDescriptors,   // EMFILE on accept and on opening a file through the ring
   kNoMemory,        // ENOMEM on accept, connect, send and on opening a file through the ring
   kLateCancel,      // a cancel takes effect a little later: the operation may end by itself
-  kMultishotEnds,   // a good completion of a multishot operation is its last one
+  kMultishotEnds,   // a connection that a multishot accept hands out is its last one
   kInterrupt,       // EINTR from enter
   kPartialSubmit,   // enter takes a part of what is queued, or EAGAIN and none
   kSlowCompletion,  // a completion is posted up to 20 ms after the fact

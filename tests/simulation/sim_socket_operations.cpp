@@ -58,15 +58,12 @@ int SimKernel::issue_receive(const SimOperationPtr& operation, const io_uring_sq
   if (operation->file->kind == SimOpenFile::Kind::kListener) return -ENOTCONN;
   if (!operation->file->socket) return -ENOTSOCK;
   // The only form that the program uses.
-  if ((sqe.flags & IOSQE_BUFFER_SELECT) == 0) return -EINVAL;
-  operation->multishot = (sqe.ioprio & IORING_RECV_MULTISHOT) != 0;
+  if ((sqe.flags & IOSQE_BUFFER_SELECT) == 0 || sqe.ioprio != IORING_RECVSEND_POLL_FIRST)
+    return -EINVAL;
   operation->group = sqe.buf_group;
   const auto state = operation->file->socket->state();
   if (state == SimSocket::State::kIdle || state == SimSocket::State::kConnecting) return -ENOTCONN;
-  // Linux takes a buffer before it looks at the socket (io_recv).
-  const auto buffers = operation->ring->buffers.find(operation->group);
-  if (buffers == operation->ring->buffers.end() || next_buffer(buffers->second) == 0)
-    return -ENOBUFS;
+  if (!operation->ring->buffers.contains(operation->group)) return -ENOBUFS;
   wait_on_file(operation);
   return 0;
 }
@@ -217,12 +214,7 @@ bool SimKernel::try_receive(const SimOperationPtr& operation) {
   }
   ++buffers.head;
   const uint32_t flags = IORING_CQE_F_BUFFER | uint32_t{buffer.bid} << IORING_CQE_BUFFER_SHIFT;
-  const bool last =
-      !operation->multishot || operation->ring->full() || world_.happens(Fault::kMultishotEnds);
-  if (last)
-    finish(operation, octets, flags);
-  else
-    post(*operation, octets, flags | IORING_CQE_F_MORE);
+  finish(operation, octets, flags);
   return true;
 }
 
