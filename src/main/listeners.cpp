@@ -3,14 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
-#include <thread>
+
+#include "ring/claim.h"
 
 namespace relais {
 namespace {
-
-constexpr int kClaimTries = 100;
-constexpr std::chrono::milliseconds kClaimPause{20};
 
 // The endpoints that enabled connectors need, each with the name of the first connector that has
 // it.
@@ -47,17 +44,6 @@ bool overlap(const Endpoint& a, const Endpoint& b) {
 
 }  // namespace
 
-// The kernel takes down the io_uring of a process that was killed, and with it the accepts that
-// hold its listeners, a moment after the process has gone. A restart right behind it waits that
-// long.
-Result<void> Listeners::claim(const Endpoint& endpoint) {
-  for (int tries = 0;; ++tries) {
-    const auto free = kernel_.claim(endpoint);
-    if (free || free.error() != Error::kAddressInUse || tries == kClaimTries) return free;
-    std::this_thread::sleep_for(kClaimPause);
-  }
-}
-
 bool Listeners::prepare(const std::vector<policy::ReceiveConnector>& connectors,
                         std::string& problem) {
   const auto wanted = needed(connectors);
@@ -77,7 +63,8 @@ bool Listeners::prepare(const std::vector<policy::ReceiveConnector>& connectors,
     const bool ours = std::ranges::any_of(
         open_, [&](const auto& entry) { return overlap(entry.first, endpoint); });
     if (ours) continue;
-    if (const auto free = claim(endpoint); !free) return give_up(endpoint, name, free.error());
+    if (const auto free = ring::claim_in_time(kernel_, endpoint); !free)
+      return give_up(endpoint, name, free.error());
   }
   for (const auto& [endpoint, name] : wanted) {
     if (open_.contains(endpoint)) continue;

@@ -26,8 +26,6 @@ class Listeners {
   [[nodiscard]] std::vector<front::Listener> of_core(size_t core) const;
 
  private:
-  [[nodiscard]] Result<void> claim(const Endpoint& endpoint);
-
   ring::Kernel& kernel_;
   size_t cores_;
   std::map<Endpoint, std::vector<int>> open_;  // by endpoint, one descriptor a core

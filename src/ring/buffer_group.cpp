@@ -3,12 +3,15 @@
 #include <liburing.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <bit>
 
 #include "base/assert.h"
 
 namespace relais::ring {
 namespace {
+
+constexpr uint32_t kHotAtFirst = 32;
 
 void* map(size_t octets) {
   void* at = mmap(nullptr, octets, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -18,7 +21,7 @@ void* map(size_t octets) {
 }  // namespace
 
 BufferGroup::BufferGroup(uint16_t id, uint32_t first, uint32_t count, uint32_t octets)
-    : id_(id), first_(first), count_(count), octets_(octets) {}
+    : id_(id), first_(first), count_(count), octets_(octets), hot_(std::min(count, kHotAtFirst)) {}
 
 BufferGroup::~BufferGroup() {
   if (memory_ != nullptr) munmap(memory_, size_t{count_} * octets_);
@@ -51,6 +54,25 @@ std::span<const char> BufferGroup::bytes(uint16_t buffer, uint32_t octets) const
 void BufferGroup::give_back(uint16_t buffer) {
   ASSERT(buffer < count_ && lent_ > 0);
   --lent_;
+  if (kernels() > hot_) return cold_.push_back(buffer);
+  provide(buffer);
+}
+
+void BufferGroup::park(Token token) {
+  parked_.push_back(token);
+  hot_ = std::min(count_, 2 * hot_);
+}
+
+// All of them when they are scarce: a receive that is refused then may have to wait.
+void BufferGroup::top_up() {
+  const uint32_t wanted = lent_ > count_ / 2 ? count_ : hot_;
+  while (kernels() < wanted && !cold_.empty()) {
+    provide(cold_.back());
+    cold_.pop_back();
+  }
+}
+
+void BufferGroup::provide(uint16_t buffer) {
   // Not io_uring_buf_ring_add: in liburing 2.3 it does not compile under -Wconversion for C++.
   io_uring_buf& slot = ring_->bufs[tail_ & (count_ - 1)];
   slot.addr = reinterpret_cast<uint64_t>(memory_ + size_t{buffer} * octets_);

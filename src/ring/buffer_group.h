@@ -2,13 +2,15 @@
 // bytes arrive, so idle connections own none. Buffers are lent to the program with a completion and
 // must come back with give_back(). When the ring runs dry the kernel ends a receive with ENOBUFS:
 // the owner parks its token here and gets it back, marked, once there are buffers again. Nothing is
-// dropped: the bytes stay in the socket.
+// dropped: the bytes stay in the socket. The kernel takes the oldest of those that it has,
+// so it has few at a time, which stay in the processor's cache; more once they were not enough.
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "base/result.h"
 #include "ring/kernel.h"
@@ -39,7 +41,7 @@ class BufferGroup {
 
   // The receive of this token ended with kNoBuffers and may be armed again when it comes back
   // (Loop::turn).
-  void park(Token token) { parked_.push_back(token); }
+  void park(Token token);
 
  private:
   friend class Loop;
@@ -47,12 +49,19 @@ class BufferGroup {
   // The kernel's number of a buffer that came with a completion, as ours. False: another group's.
   bool lend(uint16_t& buffer);
   [[nodiscard]] bool may_unpark() const;
+  [[nodiscard]] uint32_t kernels() const {
+    return count_ - lent_ - static_cast<uint32_t>(cold_.size());
+  }
+  void provide(uint16_t buffer);
+  void top_up();
 
   uint16_t id_;
   uint32_t first_;
   uint32_t count_;
   uint32_t octets_;
   uint32_t lent_ = 0;
+  uint32_t hot_;                // so many are the kernel's, unless they are lent
+  std::vector<uint16_t> cold_;  // neither lent nor the kernel's; the last one is used first
   uint16_t tail_ = 0;
   char* memory_ = nullptr;
   io_uring_buf_ring* ring_ = nullptr;

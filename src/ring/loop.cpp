@@ -252,9 +252,10 @@ void Loop::reap_timers() {
   for (const uint64_t bits : due_) batch_.push_back({.token = Token::unpack(bits)});
 }
 
-// Gives parked receives back a few at a time: no more than there are buffers for.
+// Parked receives come back a few at a time: no more than there are buffers for.
 void Loop::unpark() {
   for (auto& group : groups_) {
+    group->top_up();
     if (!group->may_unpark()) continue;
     uint32_t room = group->count() - group->lent();
     while (room-- > 0 && !group->parked_.empty() && batch_.size() < kBatch) {

@@ -9,6 +9,7 @@
 #include <future>
 #include <thread>
 
+#include "ring/claim.h"
 #include "ring/linux_kernel.h"
 #include "sink/sink.h"
 #include "sink/summary.h"
@@ -147,7 +148,8 @@ bool Program::listen_at(Endpoint endpoint, Listeners& listeners) {
     return false;
   };
   if (endpoint.port != 0) {
-    if (const auto free = kernel_.claim(endpoint); !free) return failed(free.error());
+    if (const auto free = ring::claim_in_time(kernel_, endpoint); !free)
+      return failed(free.error());
   }
   for (auto& of_thread : listeners) {
     const auto fd = kernel_.listen(endpoint);

