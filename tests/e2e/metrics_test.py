@@ -197,7 +197,8 @@ class Metrics(harness.Counted, harness.EndToEnd):
         upstreams[1].start()
         self.wait_page(lambda page: 0 < page.get("relais_upstream_share", upstream=bad) < 1,
                        "the slow start", 40)
-        self.wait_value(1, "relais_upstream_share", upstream=bad)
+        self.wait_page(lambda page: page.get("relais_upstream_share", upstream=bad) == 1,
+                       "its whole share", 40)
 
     def test_resources(self):
         self.hop.stop()
