@@ -1,8 +1,8 @@
 #include "policy/limit_table.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
-#include <bit>
-#include <cstdlib>
 
 #include "base/assert.h"
 #include "policy/bucket.h"
@@ -28,17 +28,18 @@ class Locked {
 
 }  // namespace
 
-// From calloc, so that pages that nobody touches cost nothing; zeroes are empty entries.
+// Pages of zeroes, which are empty entries, from the kernel itself: those that nobody touches cost
+// nothing. An allocator may have used them before, and calloc would then write to all.
 LimitTable::LimitTable(size_t octets)
     : groups_(std::max<size_t>(octets / kGroupOctets, 1)),
-      memory_(std::calloc(groups_ * kGroupOctets + sizeof(Line), 1)),
+      memory_(mmap(nullptr, groups_ * kGroupOctets, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)),
+      lines_(static_cast<Line*>(memory_)),
       locks_(std::make_unique<std::atomic_flag[]>(groups_)) {
-  ASSERT(memory_ != nullptr);
-  const auto at = std::bit_cast<uintptr_t>(memory_);
-  lines_ = std::bit_cast<Line*>((at + sizeof(Line) - 1) & ~(sizeof(Line) - 1));
+  ASSERT(memory_ != MAP_FAILED);
 }
 
-LimitTable::~LimitTable() { std::free(memory_); }
+LimitTable::~LimitTable() { munmap(memory_, groups_ * kGroupOctets); }
 
 LimitTable::Group LimitTable::group_of(uint64_t hash) const {
   const auto index = static_cast<size_t>((static_cast<unsigned __int128>(hash) * groups_) >> 64);

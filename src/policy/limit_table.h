@@ -100,8 +100,8 @@ class LimitTable {
   size_t free_entries(Condition&& condition);
 
   size_t groups_;
-  void* memory_;
-  Line* lines_;  // in it, on a cache line
+  void* memory_;  // on a page
+  Line* lines_;   // in it
   std::unique_ptr<std::atomic_flag[]> locks_;
   std::atomic<uint64_t> inserted_{0};
   std::atomic<uint64_t> taken_over_{0};
