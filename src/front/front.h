@@ -183,6 +183,7 @@ class Front {
   [[nodiscard]] std::span<const char> front_of(const Session& session) const;
   [[nodiscard]] bool feed(Session& session);
   void take_back(Session& session);
+  void make_spare(std::string& output);
   void flush(Session& session);
   [[nodiscard]] bool take_output(Session& session);
   [[nodiscard]] static bool has_output(const Session& session);
@@ -345,6 +346,7 @@ class Front {
   bool draining_ = false;
   bool watches_buffers_ = false;
   std::string scratch_;
+  std::vector<std::string> spares_;  // for output
 };
 
 }  // namespace relais::front

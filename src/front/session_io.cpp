@@ -7,8 +7,10 @@
 namespace relais::front {
 namespace {
 
-// What an idle session may keep of its output string.
-constexpr size_t kOutputKept = 1024;
+// Strings for output go from session to session, so that idle ones own none: so many of at most
+// that size are kept.
+constexpr size_t kSparesMax = 64;
+constexpr size_t kSpareOctets = 4096;
 
 }  // namespace
 
@@ -58,9 +60,24 @@ void Front::on_receive(const ring::Completion& completion) {
 }
 
 void Front::step(Session& session) {
+  std::string& output = session.server.output_buffer();
+  if (output.capacity() == std::string{}.capacity() && !spares_.empty()) {
+    output = std::move(spares_.back());
+    spares_.pop_back();
+  }
   run(session);
   flush(session);
+  if (output.empty()) make_spare(output);
   rest(session);
+}
+
+// It is done with.
+void Front::make_spare(std::string& output) {
+  if (output.capacity() == std::string{}.capacity()) return;
+  output.clear();
+  if (output.capacity() <= kSpareOctets && spares_.size() < kSparesMax)
+    spares_.push_back(std::move(output));
+  output = {};
 }
 
 // Feeds and acts until there is no more input, or the session has to wait for somebody.
@@ -166,8 +183,7 @@ void Front::on_send(const ring::Completion& completion) {
     const auto left = std::span<const char>(session->out).subspan(session->out_sent);
     return loop_.send(session->fd, left, completion.token);
   }
-  session->out.clear();
-  if (session->out.capacity() > kOutputKept) session->out = {};
+  make_spare(session->out);
   step(*session);
 }
 

@@ -58,13 +58,9 @@ void BufferGroup::give_back(uint16_t buffer) {
   provide(buffer);
 }
 
-void BufferGroup::park(Token token) {
-  parked_.push_back(token);
-  hot_ = std::min(count_, 2 * hot_);
-}
-
-// All of them when they are scarce: a receive that is refused then may have to wait.
+// Once a turn. All of them when they are scarce: a receive that is refused then may have to wait.
 void BufferGroup::top_up() {
+  if (!parked_.empty() && !cold_.empty()) hot_ = std::min(count_, 2 * hot_);
   const uint32_t wanted = lent_ > count_ / 2 ? count_ : hot_;
   while (kernels() < wanted && !cold_.empty()) {
     provide(cold_.back());

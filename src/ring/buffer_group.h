@@ -41,7 +41,7 @@ class BufferGroup {
 
   // The receive of this token ended with kNoBuffers and may be armed again when it comes back
   // (Loop::turn).
-  void park(Token token);
+  void park(Token token) { parked_.push_back(token); }
 
  private:
   friend class Loop;
