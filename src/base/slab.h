@@ -36,7 +36,7 @@ class Slab {
   Slab& operator=(const Slab&) = delete;
   ~Slab() {
     for (uint32_t i = 0; i < touched_; ++i) {
-      if (slots_[i].live) slots_[i].object()->~T();
+      if (slots_[i].live()) slots_[i].object()->~T();
     }
     ::operator delete (slots_, std::align_val_t{alignof(Slot)});
   }
@@ -53,16 +53,15 @@ class Slab {
       slots_[index].generation = 1;
     }
     Slot& slot = slots_[index];
-    slot.live = true;
+    slot.next_free = kLive;
     ++size_;
     return new (slot.storage) T(std::forward<Args>(args)...);
   }
 
   void release(T* object) {
     Slot& slot = slot_of(object);
-    ASSERT(slot.live);
+    ASSERT(slot.live());
     object->~T();
-    slot.live = false;
     slot.generation = (slot.generation + 1) & kGenerationMask;
     slot.next_free = free_head_;
     free_head_ = static_cast<uint32_t>(&slot - slots_);
@@ -73,14 +72,14 @@ class Slab {
   [[nodiscard]] T* get(Handle handle) {
     if (handle.slot >= touched_) return nullptr;
     Slot& slot = slots_[handle.slot];
-    return slot.live && slot.generation == handle.generation ? slot.object() : nullptr;
+    return slot.live() && slot.generation == handle.generation ? slot.object() : nullptr;
   }
 
   [[nodiscard]] const T* get(Handle handle) const { return const_cast<Slab*>(this)->get(handle); }
 
   [[nodiscard]] Handle handle_of(const T* object) const {
     const Slot& slot = slot_of(object);
-    ASSERT(slot.live);
+    ASSERT(slot.live());
     return {static_cast<uint32_t>(&slot - slots_), slot.generation};
   }
 
@@ -92,24 +91,25 @@ class Slab {
   [[nodiscard]] uint32_t slots_touched() const { return touched_; }
   [[nodiscard]] T* at_slot(uint32_t slot) {
     ASSERT(slot < touched_);
-    return slots_[slot].live ? slots_[slot].object() : nullptr;
+    return slots_[slot].live() ? slots_[slot].object() : nullptr;
   }
 
   // Calls visit(T&) for every live object; visit may release the one it is given.
   template <class Visit>
   void for_each(Visit&& visit) {
     for (uint32_t i = 0; i < touched_; ++i) {
-      if (slots_[i].live) visit(*slots_[i].object());
+      if (slots_[i].live()) visit(*slots_[i].object());
     }
   }
 
  private:
   static constexpr uint32_t kNone = UINT32_MAX;
+  static constexpr uint32_t kLive = UINT32_MAX - 1;
   struct Slot {
     alignas(T) unsigned char storage[sizeof(T)];
     uint32_t generation;
-    uint32_t next_free;
-    bool live;
+    uint32_t next_free;  // kLive: it is not
+    [[nodiscard]] bool live() const { return next_free == kLive; }
     T* object() { return std::launder(reinterpret_cast<T*>(storage)); }
   };
 

@@ -96,7 +96,7 @@ Result<std::unique_ptr<Core>> Core::create(ring::Kernel& kernel, const config::M
                                     relay_options(model, options), problem);
   if (!relay) return std::unexpected(relay.error());
   core->relay_ = std::move(*relay);
-  core->relay_->adopt(core->spool_->recovered());
+  core->relay_->adopt(core->spool_->take_recovered());
   core->report();
   return core;
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "base/slab.h"
@@ -42,12 +43,18 @@ struct Message {
   uint64_t flow = 0;                    // flow_of() the envelope
   MessageState state;
   Chunk first;
-  std::vector<Chunk> more;
+  std::unique_ptr<std::vector<Chunk>> more;  // null: none, as is usual
 
-  [[nodiscard]] uint32_t chunk_count() const { return 1 + static_cast<uint32_t>(more.size()); }
-  [[nodiscard]] Chunk& chunk(uint32_t index) { return index == 0 ? first : more[index - 1]; }
+  [[nodiscard]] uint32_t chunk_count() const {
+    return 1 + (more == nullptr ? 0 : static_cast<uint32_t>(more->size()));
+  }
+  void add_chunk(const Chunk& chunk) {
+    if (more == nullptr) more = std::make_unique<std::vector<Chunk>>();
+    more->push_back(chunk);
+  }
+  [[nodiscard]] Chunk& chunk(uint32_t index) { return index == 0 ? first : (*more)[index - 1]; }
   [[nodiscard]] const Chunk& chunk(uint32_t index) const {
-    return index == 0 ? first : more[index - 1];
+    return index == 0 ? first : (*more)[index - 1];
   }
   // All chunks but the last are full.
   [[nodiscard]] uint32_t payload_octets(uint32_t index) const {

@@ -73,7 +73,7 @@ bool Spool::adopt(Recovered& recovered) {
     message->stage = Message::Stage::kLive;
     message->state = std::move(old.state);
     message->first = old.chunks.front();
-    message->more.assign(old.chunks.begin() + 1, old.chunks.end());
+    for (const Chunk& chunk : std::span(old.chunks).subspan(1)) message->add_chunk(chunk);
     for (uint32_t i = 0; i < message->chunk_count(); ++i) {
       const uint32_t octets = disk_octets(message->payload_octets(i));
       segments_.at(message->chunk(i).segment).live += octets;
@@ -143,7 +143,7 @@ size_t Spool::append(Handle handle, std::span<const char> bytes) {
         break;
       }
       enqueue(*message, message->chunk_count() - 1, false);
-      message->more.push_back({.block = *block});
+      message->add_chunk({.block = *block});
       capacity += kPayloadMax;
     }
     const size_t room = std::min<uint64_t>(capacity - message->stream_octets, bytes.size() - taken);

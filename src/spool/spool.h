@@ -21,6 +21,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/fair_queue.h"
@@ -64,14 +65,14 @@ class Spool {
     uint64_t memory_octets = 64ULL << 20;   // blocks
   };
 
-  // Recovers what the folder holds; messages() then lists it.
+  // Recovers what the folder holds; take_recovered() then lists it.
   static Result<std::unique_ptr<Spool>> open(ring::Loop& loop, const Options& options);
   Spool(const Spool&) = delete;
   Spool& operator=(const Spool&) = delete;
 
   [[nodiscard]] const Recovered::Report& report() const { return report_; }
   // Live messages, oldest first; meant for once, after open().
-  [[nodiscard]] std::vector<Handle> recovered() const { return recovered_; }
+  [[nodiscard]] std::vector<Handle> take_recovered() { return std::exchange(recovered_, {}); }
 
   // ---- taking mail
   // Weights and reservations of the connectors, from now on; also for mail that is here already.

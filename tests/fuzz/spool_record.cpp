@@ -334,7 +334,7 @@ void try_folder(std::string_view text, bool opens) {
   Rig rig(world);
   if (!rig.opened()) return;
   rig.spool().invariants();
-  for (const Handle handle : rig.spool().recovered()) {
+  for (const Handle handle : rig.spool().take_recovered()) {
     const Message* message = rig.spool().find(handle);
     for (uint32_t i = 0; i < message->chunk_count(); ++i) {
       if (!rig.spool().load(handle, i, {})) rig.turn();

@@ -145,7 +145,7 @@ TEST(spool, what_was_committed_survives_a_power_cut_and_the_rest_does_not) {
   EXPECT_EQ(rig.spool().report().messages, 2U);
   EXPECT_EQ(rig.spool().report().unacknowledged, 1U);
   EXPECT_EQ(rig.spool().report().lost_records, 0U);
-  const auto messages = rig.spool().recovered();
+  const auto messages = rig.spool().take_recovered();
   ASSERT_EQ(messages.size(), 2U);
   EXPECT_EQ(rig.content(messages[0]), text(100));
   EXPECT_EQ(rig.content(messages[1]), large);
@@ -169,7 +169,7 @@ TEST(spool, partial_results_and_retries_are_remembered) {
     world.crash();
   }
   Rig rig(world);
-  const auto messages = rig.spool().recovered();
+  const auto messages = rig.spool().take_recovered();
   ASSERT_EQ(messages.size(), 1U);
   const Message* message = rig.spool().find(messages[0]);
   EXPECT_EQ(message->state.attempts, 4U);
@@ -202,7 +202,7 @@ TEST(spool, a_failed_flush_fails_its_messages_and_nothing_else) {
   }
   Rig rig(world);
   std::string all;
-  for (const Handle message : rig.spool().recovered()) all += rig.content(message).front();
+  for (const Handle message : rig.spool().take_recovered()) all += rig.content(message).front();
   EXPECT_EQ(all, "ac");  // b was answered 451: what it left on the disk is void
 }
 
@@ -245,7 +245,7 @@ TEST(spool, a_segment_that_lies_there_twice_counts_once) {
   for (int life = 0; life < 2; ++life) {
     Rig rig(world);
     std::string all;
-    for (const Handle message : rig.spool().recovered()) all += rig.content(message).front();
+    for (const Handle message : rig.spool().take_recovered()) all += rig.content(message).front();
     EXPECT_EQ(all, "ab");
     EXPECT_EQ(rig.spool().report().lost_records, 0U);
     rig.spool().invariants();
@@ -273,7 +273,7 @@ TEST(spool, one_stuck_message_does_not_pin_the_disk) {
     world.crash();
   }
   Rig rig(world);
-  const auto messages = rig.spool().recovered();
+  const auto messages = rig.spool().take_recovered();
   ASSERT_EQ(messages.size(), 1U);
   EXPECT_EQ(rig.content(messages[0]), text(40'000, 's'));
   const Message* message = rig.spool().find(messages[0]);
@@ -377,7 +377,7 @@ TEST(spool, starts_on_a_full_disk_with_its_own_segments) {
     }
     ASSERT_GT(kept, 50U);
     Rig rig(world);  // expects that it opens
-    const auto messages = rig.spool().recovered();
+    const auto messages = rig.spool().take_recovered();
     EXPECT_EQ(messages.size(), empty ? 0U : kept);
     for (const Handle message : messages) {
       rig.spool().set_recipients(message, 1);
@@ -409,7 +409,7 @@ TEST(spool, knows_whose_mail_it_holds_also_after_a_restart) {
   }
   Rig rig(world);
   rig.spool().set_shares(std::vector<Share>{{.connector = "two", .weight = 700}});
-  const auto messages = rig.spool().recovered();
+  const auto messages = rig.spool().take_recovered();
   ASSERT_EQ(messages.size(), flows.size());
   for (size_t i = 0; i < flows.size(); ++i) {
     const Message* message = rig.spool().find(messages[i]);
