@@ -23,8 +23,7 @@ class Relais(Peer):
 
     def configure(self):
         self.metrics = PORTS.take()
-        server = ('max_connection_rate_per_minute = "unlimited"\n[admin]\n'
-                  f'listen = "127.0.0.1:{self.metrics}"\n')
+        server = f'[admin]\nlisten = "127.0.0.1:{self.metrics}"\n'
         main = measure.CONFIG.replace("[[send_connector]]", server + "[[send_connector]]")
         (self.folder / "relais.toml").write_text(main.format(
             cores=self.cores, folder=self.folder, hop=self.hop, send=""))

@@ -138,11 +138,15 @@ WIDTH, LABELS, VALUES, BAR, GAP, HEAD = 860, 220, 200, 16, 8, 34
 
 
 def plot(result, kind, column, caption):
-    """Bars from the least to the most on a logarithmic axis that all panels share: medians, and a line
-    from the least to the most."""
     panels = [(case["title"], [(result["peers"][key]["name"], key, figures[column])
                                for key, figures in ranked(case, result["peers"], kind) if figures])
               for case in result["cases"]]
+    return draw(panels, caption)
+
+
+def draw(panels, caption):
+    """Bars from the least to the most on a logarithmic axis that all panels share: medians, and a line
+    from the least to the most. A panel: its title, and (name, key, (median, least, most)) of each bar."""
     values = [value for _, bars in panels for *_, three in bars for value in three if value > 0]
     if not values:
         return svg(HEAD, [text_at(10, 22, caption + ": no figures")])
