@@ -1,6 +1,7 @@
 #include "smtp/received.h"
 
 #include <algorithm>
+#include <array>
 #include <initializer_list>
 
 #include "base/assert.h"
@@ -40,17 +41,18 @@ class Folder {
 
 }  // namespace
 
-std::string neutralised(std::string_view hello) {
-  std::string name(hello.substr(0, kHelloShown));
-  std::transform(name.begin(), name.end(), name.begin(), harmless);
-  return name;
+std::string_view neutralised(std::string_view hello, std::span<char, kHelloShown> memory) {
+  const std::string_view shown = hello.substr(0, kHelloShown);
+  std::ranges::transform(shown, memory.begin(), harmless);
+  return {memory.data(), shown.size()};
 }
 
 void append_received(std::string& out, const ReceivedInfo& info) {
   ASSERT(info.recipient.size() <= kAddressMax);
   ASSERT(std::ranges::all_of(
       info.recipient, [&](char c) { return is_printable(c) || (info.utf8 && is_eight_bit(c)); }));
-  const std::string hello = neutralised(info.hello);
+  std::array<char, kHelloShown> memory;
+  const std::string_view hello = neutralised(info.hello, memory);
   Folder field(out);
   if (hello.empty()) {
     field.word({"Received: from [", info.client_ip, "] (", info.client_ip, ")"});

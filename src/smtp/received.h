@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -12,7 +13,9 @@ inline constexpr uint32_t kHelloShown = 255;  // octets of the HELO name that th
 
 // `hello` with everything that could end or forge a part of the field (blanks, controls, 8-bit
 // octets and ( ) < > " , ; \) as '?', cut at kHelloShown. Empty stays empty.
-[[nodiscard]] std::string neutralised(std::string_view hello);
+// The copy is in `memory`.
+[[nodiscard]] std::string_view neutralised(std::string_view hello,
+                                           std::span<char, kHelloShown> memory);
 
 struct ReceivedInfo {
   std::string_view hello;      // as the client said it; empty: it gave none

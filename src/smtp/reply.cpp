@@ -17,14 +17,25 @@ char printable(char c) {
   return c == '\n' || c == '\t' ? ' ' : '?';
 }
 
+void end_line(std::string& out, size_t start) {
+  std::transform(out.begin() + static_cast<std::ptrdiff_t>(start), out.end(),
+                 out.begin() + static_cast<std::ptrdiff_t>(start), printable);
+  out += "\r\n";
+}
+
 }  // namespace
 
 void append_line(std::string& out, std::string_view text) {
   const size_t start = out.size();
   out += text.substr(0, kReplyLineMax - 2);
-  std::transform(out.begin() + static_cast<std::ptrdiff_t>(start), out.end(),
-                 out.begin() + static_cast<std::ptrdiff_t>(start), printable);
-  out += "\r\n";
+  end_line(out, start);
+}
+
+void append_line(std::string& out, std::initializer_list<std::string_view> parts) {
+  const size_t start = out.size();
+  for (const std::string_view part : parts)
+    out += part.substr(0, kReplyLineMax - 2 - (out.size() - start));
+  end_line(out, start);
 }
 
 void append_reply(std::string& out, const Reply& reply, bool enhanced) {

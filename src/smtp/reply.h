@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -31,8 +32,9 @@ struct Reply {
 // that is too long is cut; '\n' and tab become a blank, other octets that are not printable ASCII
 // '?'.
 void append_reply(std::string& out, const Reply& reply, bool enhanced);
-// The same care for a line that is given whole: a banner, a line of the EHLO reply.
+// The same care for a line that is given whole, or in parts: a banner, a line of the EHLO reply.
 void append_line(std::string& out, std::string_view text);
+void append_line(std::string& out, std::initializer_list<std::string_view> parts);
 
 namespace replies {
 inline constexpr Reply kSenderOk{250, {2, 1, 0}, "Sender OK"};

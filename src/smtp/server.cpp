@@ -18,11 +18,7 @@ void Server::greet(std::string_view now_text) {
     append_line(output_, options_->banner);
     return;
   }
-  std::string line = "220 ";
-  line += options_->fqdn;
-  line += " ESMTP MAIL Service ready at ";
-  line += now_text;
-  append_line(output_, line);
+  append_line(output_, {"220 ", options_->fqdn, " ESMTP MAIL Service ready at ", now_text});
 }
 
 void Server::shut(const Reply& reply) {

@@ -277,7 +277,7 @@ class Server {
   Event run_exch50(std::string_view arguments);
   Event run_starttls(std::string_view arguments);
   Event run_xclient(std::string_view arguments, bool clean);
-  std::string hello_line(std::string_view code) const;
+  void queue_hello_line(std::string_view code);
   void queue_extensions();
 
   // server_auth.cpp

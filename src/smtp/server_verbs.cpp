@@ -222,17 +222,12 @@ Event Server::begin_hello(const Command& command, bool esmtp) {
   return {.kind = drop ? Event::Kind::kReset : Event::Kind::kHello};
 }
 
-std::string Server::hello_line(std::string_view code) const {
-  std::string line(code);
-  line += options_->fqdn;
-  line += " Hello [";
-  line += client_;
-  line += ']';
-  return line;
+void Server::queue_hello_line(std::string_view code) {
+  append_line(output_, {code, options_->fqdn, " Hello [", client_, "]"});
 }
 
 Event Server::proceed_helo(const Command& command) {
-  append_line(output_, hello_line("250 "));
+  queue_hello_line("250 ");
   return begin_hello(command, false);
 }
 
@@ -243,35 +238,29 @@ Event Server::proceed_ehlo(const Command& command) {
 
 // In Exchange's order. What is last takes a blank for its hyphen.
 void Server::queue_extensions() {
-  std::string size = "SIZE ";
-  append_decimal(size, options_->max_message_size);
-  const bool with_value = options_->size_value && options_->max_message_size != 0;
-
-  std::string auth = "AUTH ";
-  auth += kAuthMechanisms;
-
-  std::string limits = "LIMITS RCPTMAX=";
-  limits += std::to_string(options_->max_recipients);
-
   size_t last = output_.size();
-  const auto line = [&](std::string_view text) {
+  const auto line = [&](std::string_view keyword, std::string_view value = {}) {
     last = output_.size();
-    std::string whole = "250-";
-    whole += text;
-    append_line(output_, whole);
+    append_line(output_, {"250-", keyword, value});
   };
-  append_line(output_, hello_line("250-"));
-  if (options_->size) line(with_value ? size : "SIZE");
+  char digits[20];
+  const auto decimal = [&](uint64_t number) {
+    return std::string_view(digits, put_decimal(digits, number));
+  };
+  queue_hello_line("250-");
+  const bool with_value = options_->size_value && options_->max_message_size != 0;
+  if (options_->size && with_value) line("SIZE ", decimal(options_->max_message_size));
+  if (options_->size && !with_value) line("SIZE");
   if (options_->pipelining) line("PIPELINING");
   if (options_->dsn) line("DSN");
   if (options_->enhanced_status_codes) line("ENHANCEDSTATUSCODES");
   if (options_->starttls && !tls_) line(kStartTls);
-  if (offers_auth()) line(auth);
+  if (offers_auth()) line("AUTH ", kAuthMechanisms);
   if (options_->eight_bit_mime) line("8BITMIME");
   if (options_->eight_bit_mime && options_->binary_mime && options_->chunking) line("BINARYMIME");
   if (options_->chunking) line("CHUNKING");
   if (options_->smtp_utf8) line("SMTPUTF8");
-  if (options_->limits) line(limits);
+  if (options_->limits) line("LIMITS RCPTMAX=", decimal(options_->max_recipients));
   if (options_->require_tls && tls_) line("REQUIRETLS");
   if (options_->exch50) line(kExch50);
   if (takes_xclient_) line(kXclientOffer);

@@ -43,6 +43,19 @@ void run(Server& server, std::string_view bytes, size_t piece) {
   }
 }
 
+TEST(Allocations, AreNoneForAHelloAfterTheFirst) {
+  ServerOptions options;
+  options.auth = true;
+  options.auth_needs_tls = false;
+  Server server(options, "192.0.2.1");
+  const std::string hellos =
+      "EHLO a.host.with.a.long.name.contoso.com\r\nHELO a.host.with.a.long.name.contoso.com\r\n";
+  run(server, hellos, SIZE_MAX);
+  const size_t before = allocations;
+  run(server, hellos, SIZE_MAX);
+  EXPECT_EQ(allocations - before, 0U);
+}
+
 TEST(Allocations, AreNoneForAMessageAfterTheFirst) {
   ServerOptions options;
   options.max_protocol_errors = UINT32_MAX;

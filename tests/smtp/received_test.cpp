@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <string>
 
 namespace relais::smtp {
@@ -90,22 +91,27 @@ TEST(Received, CannotBeForgedByTheHelloName) {
   }
 }
 
+std::string shown(std::string_view hello) {
+  std::array<char, kHelloShown> memory;
+  return std::string(neutralised(hello, memory));
+}
+
 TEST(Neutralised, LeavesNamesAndLiteralsAlone) {
   for (const std::string_view name :
        {"app.contoso.com", "[192.0.2.1]", "[IPv6:2001:db8::1]", "my_host-1", ""}) {
-    EXPECT_EQ(neutralised(name), name);
+    EXPECT_EQ(shown(name), name);
   }
 }
 
 TEST(Neutralised, LetsNothingDangerousThrough) {
   for (int octet = 0; octet < 256; ++octet) {
     const char c = static_cast<char>(octet);
-    const std::string name = neutralised(std::string("a") + c + "b");
+    const std::string name = shown(std::string("a") + c + "b");
     ASSERT_EQ(name.size(), 3U);
     EXPECT_TRUE(name[1] > ' ' && name[1] <= '~') << octet;
     EXPECT_EQ(std::string_view("()<>\",;\\").find(name[1]), std::string_view::npos) << octet;
   }
-  EXPECT_EQ(neutralised(std::string(1000, 'x')).size(), kHelloShown);
+  EXPECT_EQ(shown(std::string(1000, 'x')).size(), kHelloShown);
 }
 
 }  // namespace

@@ -42,6 +42,17 @@ TEST(Reply, AppendsBehindWhatIsThere) {
   EXPECT_EQ(out, "220 first\r\n250 2.0.0 OK\r\n250-last\r\n");
 }
 
+TEST(Reply, IsTheSameInParts) {
+  std::string whole;
+  append_line(whole, "250-caf\xc3\xa9 " + std::string(600, 'x'));
+  for (const size_t second : {0, 1, 300, 500}) {
+    std::string parts;
+    append_line(parts,
+                {"250-", "caf\xc3\xa9 ", "", std::string(second, 'x'), std::string(600, 'x')});
+    EXPECT_EQ(parts, whole) << second;
+  }
+}
+
 using Got = PeerReplyReader::Got;
 
 TEST(PeerReply, ReadsOneAndManyLines) {
