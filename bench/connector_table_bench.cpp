@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/prng.h"
+#include "measure.h"
 #include "policy/connector_table.h"
 
 namespace {
@@ -96,7 +97,9 @@ const Rules& rules_of(const benchmark::State& state) {
 template <class Find>
 void run_random(benchmark::State& state, Find find) {
   Prng prng(99);
-  for (auto _ : state) benchmark::DoNotOptimize(find(random_address(prng, state.range(0))));
+  bench::measure(
+      state, [&] { benchmark::DoNotOptimize(find(random_address(prng, state.range(0)))); },
+      bench::kHotPath);
 }
 
 void BM_Select(benchmark::State& state) {
@@ -115,10 +118,11 @@ void BM_SelectListed(benchmark::State& state) {
   std::vector<IpAddress> queries(kQueries);
   for (auto& query : queries) query = rules.ranges[prng.below(rules.ranges.size())].first;
   size_t i = 0;
-  for (auto _ : state) {
+  const auto one = [&] {
     const IpAddress& remote = queries[i++ & (kQueries - 1)];
     benchmark::DoNotOptimize(table.select(rules.local, remote).connector_index);
-  }
+  };
+  bench::measure(state, one, bench::kHotPath);
 }
 
 void BM_SelectDependent(benchmark::State& state) {
@@ -155,16 +159,16 @@ void BM_LinearScan(benchmark::State& state) {
 
 void BM_Compile(benchmark::State& state) {
   const Rules& rules = rules_of(state);
-  for (auto _ : state) {
-    benchmark::DoNotOptimize(ConnectorTable::compile(rules.connectors).octets());
-  }
+  bench::measure(
+      state, [&] { benchmark::DoNotOptimize(ConnectorTable::compile(rules.connectors).octets()); },
+      bench::kSlow);
 }
 
 void BM_FindConflicts(benchmark::State& state) {
   const Rules& rules = rules_of(state);
-  for (auto _ : state) {
-    benchmark::DoNotOptimize(find_conflicts(rules.connectors).size());
-  }
+  bench::measure(
+      state, [&] { benchmark::DoNotOptimize(find_conflicts(rules.connectors).size()); },
+      bench::kSlow);
 }
 
 const std::vector<int64_t> kSizes = {10, 1'000, 10'000, 100'000, 1'000'000};

@@ -1,10 +1,11 @@
 // What a check of a limit costs: the bucket alone, a limit of the connector, a limit of each
-// source, and the same while other threads charge the same bucket.
+// source, and the same while other threads charge the same bucket (then the CPU time of a check).
 #include <benchmark/benchmark.h>
 
 #include <vector>
 
 #include "base/prng.h"
+#include "measure.h"
 #include "policy/limits.h"
 
 namespace relais::policy {
@@ -50,12 +51,16 @@ class BenchClock {
   std::atomic<int64_t> end_{kStart.ns};
 };
 
+void threads(benchmark::internal::Benchmark* benchmark) {
+  for (const int count : {1, 2, 4}) benchmark->Threads(count);
+}
+
 void one_bucket(benchmark::State& state) {
   static std::atomic<uint64_t> bucket{kBucketFull};
   const Bucket shape{{1'000'000'000, seconds(1)}, 1'000'000};
   static BenchClock clock;
   Instant now = clock.start();
-  for (auto _ : state) {
+  const auto take = [&] {
     now = now + Duration{100};
     uint64_t value = bucket.load(std::memory_order_acquire);
     Bucket::Taken taken{};
@@ -64,10 +69,11 @@ void one_bucket(benchmark::State& state) {
     } while (taken.taken &&
              !bucket.compare_exchange_weak(value, taken.bucket, std::memory_order_acq_rel));
     benchmark::DoNotOptimize(taken);
-  }
+  };
+  bench::measure(state, take, bench::kHotPath);
   clock.stop(now);
 }
-BENCHMARK(one_bucket)->Threads(1)->Threads(2);
+BENCHMARK(one_bucket)->Apply(threads);
 
 void charge(benchmark::State& state, LimitKey key) {
   static const Ground grounds[2]{Ground({limit(LimitKey::kConnector)}),
@@ -80,16 +86,19 @@ void charge(benchmark::State& state, LimitKey key) {
   Charges charges;
   charges.reserve(4);
   Instant now = clocks[which].start();
-  for (auto _ : state) {
+  const auto check = [&] {
     now = now + Duration{100};
     charges.clear();
     benchmark::DoNotOptimize(ground.set->charge(1, Measure::kMessages, subject, 1, now, charges));
-  }
+  };
+  bench::measure(state, check, bench::kHotPath);
   clocks[which].stop(now);
-  state.counters["passed"] = static_cast<double>(charges.size());  // of the last message: 1
+  // Of the last message: 1.
+  state.counters["passed"] =
+      benchmark::Counter(static_cast<double>(charges.size()), benchmark::Counter::kAvgThreads);
 }
-BENCHMARK_CAPTURE(charge, connector, LimitKey::kConnector)->Threads(1)->Threads(2);
-BENCHMARK_CAPTURE(charge, source, LimitKey::kSource)->Threads(1)->Threads(2);
+BENCHMARK_CAPTURE(charge, connector, LimitKey::kConnector)->Apply(threads);
+BENCHMARK_CAPTURE(charge, source, LimitKey::kSource)->Apply(threads);
 
 // A million sources that are all live, met at random: each check is a trip to memory.
 void charge_of_a_million(benchmark::State& state) {
@@ -103,12 +112,13 @@ void charge_of_a_million(benchmark::State& state) {
     (void)ground.set->charge(1, Measure::kMessages, subject, 1, kStart, charges);
   }
   Prng random(1);
-  for (auto _ : state) {
+  const auto check = [&] {
     subject.client = IpAddress::v4(0x0a000000 + static_cast<uint32_t>(random.below(1'000'000)));
     charges.clear();
     benchmark::DoNotOptimize(
         ground.set->charge(1, Measure::kMessages, subject, 1, kStart, charges));
-  }
+  };
+  bench::measure(state, check, bench::kHotPath);
 }
 BENCHMARK(charge_of_a_million);
 
@@ -127,11 +137,12 @@ void twenty_limits(benchmark::State& state) {
   Charges charges;
   charges.reserve(32);
   Instant now = kStart;
-  for (auto _ : state) {
+  const auto check = [&] {
     now = now + Duration{1000};
     charges.clear();
     benchmark::DoNotOptimize(ground.set->charge(1, Measure::kMessages, subject, 1, now, charges));
-  }
+  };
+  bench::measure(state, check, bench::kHotPath);
 }
 BENCHMARK(twenty_limits);
 

@@ -2,47 +2,23 @@
 // key and version) and a record of 10 KiB in and out, with the allocations of each. `memory_bios`
 // is the same record through OpenSSL's own memory BIOs: what src/tls/wire.h saves.
 #include <benchmark/benchmark.h>
-#include <openssl/crypto.h>
 #include <openssl/ssl.h>
 
 #include <chrono>
-#include <cstdlib>
 #include <ctime>
-#include <new>
 #include <string>
 
 #include "certificates.h"
+#include "measure.h"
 #include "tls/client_context.h"
 #include "tls/server_context.h"
 #include "tls/stream.h"
 
 namespace {
-uint64_t allocations = 0;
-}
-
-[[gnu::noinline]] void* operator new(size_t size) {
-  ++allocations;
-  if (void* memory = std::malloc(size)) return memory;
-  std::abort();
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, size_t) noexcept { std::free(memory); }
-
-namespace {
 
 using namespace relais::tls;
+using namespace relais::bench;
 using test::KeyType;
-
-[[maybe_unused]] const int counted = CRYPTO_set_mem_functions(
-    [](size_t size, const char*, int) {
-      ++allocations;
-      return std::malloc(size);
-    },
-    [](void* memory, size_t size, const char*, int) {
-      ++allocations;
-      return std::realloc(memory, size);
-    },
-    [](void* memory, const char*, int) { std::free(memory); });
 
 constexpr const char* kHost = "relay.contoso.com";
 
@@ -71,25 +47,41 @@ std::chrono::nanoseconds core_time() {
   return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
-// A stream, the time it took of this core, and what it allocated.
-struct Side {
-  Stream& stream;
+// What one side's share took: time of this core, and allocations. Only that is in the profile.
+struct Cost {
   std::chrono::nanoseconds spent{};
   uint64_t allocated = 0;
+
+  template <class Work>
+  void add(Work work) {
+    resume_profile();
+    const auto begin = core_time();
+    const uint64_t before = allocations();
+    work();
+    allocated += allocations() - before;
+    spent += core_time() - begin;
+    pause_profile();
+  }
+};
+
+// A stream whose share is added to `cost`, or to nothing.
+struct Side {
+  Stream& stream;
+  Cost* cost = nullptr;
   bool opened = false;
 
   void hear(std::string words) {
+    if (cost == nullptr) return work(words);
+    cost->add([&] { work(words); });
+  }
+  void work(std::string& words) {
     static char memory[kRecordMax];
-    const auto begin = core_time();
-    const uint64_t before = allocations;
     if (!words.empty()) stream.feed(words);
     for (;;) {
       const Event event = stream.next(memory);
       if (event.kind == Event::Kind::kOpened) opened = true;
       if (event.kind != Event::Kind::kOpened && event.kind != Event::Kind::kPlaintext) break;
     }
-    allocated += allocations - before;
-    spent += core_time() - begin;
   }
   std::string take() { return std::exchange(stream.output_buffer(), {}); }
 };
@@ -104,38 +96,75 @@ void shake_hands(Side& client, Side& server) {
 
 enum class Whose : uint8_t { kServer, kClient };
 
+// Connections of one client with one server, all the same.
+class Connections {
+ public:
+  Connections(KeyType key, int version, bool resumed, Whose whose, bool verify)
+      : of_server_(server_context(key, version)),
+        of_client_(client_context(verify)),
+        resumed_(resumed),
+        whose_(whose) {
+    if (resumed) (void)make();  // gets the ticket
+  }
+
+  // Made and ended; a stream costs the same on both sides. Null, or what went wrong.
+  const char* make() {
+    std::unique_ptr<Stream> server_stream;
+    std::unique_ptr<Stream> client_stream;
+    const auto make_server = [&] { server_stream = std::make_unique<Stream>(of_server_); };
+    const auto make_client = [&] {
+      client_stream = std::make_unique<Stream>(of_client_, kHost, session_);
+    };
+    const bool of_server = whose_ == Whose::kServer;
+    of_server ? cost.add(make_server) : make_server();
+    of_server ? make_client() : cost.add(make_client);
+    Side server{*server_stream, of_server ? &cost : nullptr};
+    Side client{*client_stream, of_server ? nullptr : &cost};
+    shake_hands(client, server);
+    if (!server.opened || !client.opened) return "the handshake failed";
+    const bool has_ticket = session_.data != nullptr;
+    if (server_stream->resumed() != has_ticket) return "resumed or not, it is the other";
+    if (resumed_ && !has_ticket) session_ = client_stream->take_session();
+    auto& measured = of_server ? server_stream : client_stream;
+    cost.add([&] { measured.reset(); });
+    return nullptr;
+  }
+
+  Cost cost;
+
+ private:
+  std::shared_ptr<const ServerContext> of_server_;
+  std::shared_ptr<const ClientContext> of_client_;
+  Session session_;
+  bool resumed_;
+  Whose whose_;
+};
+
+// Not too few: numbers that are drawn make each a little different.
+constexpr Expected kHandshake{.fewer = 100};
+
 void handshakes(benchmark::State& run, KeyType key, int version, bool resumed, Whose whose,
                 bool verify) {
-  const auto of_server = server_context(key, version);
-  const auto of_client = client_context(verify);
-  Session session;
+  Connections connections(key, version, resumed, whose, verify);
+  if (operations_asked() != 0) {
+    const uint64_t operations = profiled_operations(kHandshake);
+    begin_profile();
+    pause_profile();
+    for (uint64_t i = 0; i < operations; ++i) (void)connections.make();
+    resume_profile();
+    end_profile(run, operations);
+    for (auto _ : run) run.SetIterationTime(1);
+    return;
+  }
   uint64_t allocated = 0;
   for (auto _ : run) {
-    const uint64_t before = allocations;
-    const auto begin = core_time();
-    auto server_stream = std::make_unique<Stream>(of_server);
-    const auto made = core_time() - begin;
-    const uint64_t of_making = allocations - before;
-    Stream client_stream(of_client, kHost, session);
-    Side server{*server_stream};
-    Side client{client_stream};
-    shake_hands(client, server);
-    if (!server.opened || !client.opened) return run.SkipWithError("the handshake failed");
-    if (resumed && session.data == nullptr) {
-      session = client_stream.take_session();
-    } else if (server_stream->resumed() != resumed) {
-      return run.SkipWithError("resumed or not, it is the other");
-    }
-    const Side& measured = whose == Whose::kServer ? server : client;
-    const auto end_begin = core_time();
-    server_stream.reset();
-    const auto ended = core_time() - end_begin;
-    allocated += measured.allocated + of_making;
-    run.SetIterationTime(std::chrono::duration<double>(measured.spent + made + ended).count());
+    connections.cost = {};
+    if (const char* wrong = connections.make()) return fail(run, wrong);
+    allocated += connections.cost.allocated;
+    run.SetIterationTime(std::chrono::duration<double>(connections.cost.spent).count());
   }
   run.SetItemsProcessed(run.iterations());
-  run.counters["allocations"] =
-      benchmark::Counter(static_cast<double>(allocated), benchmark::Counter::kAvgIterations);
+  report_allocations(run, allocated, kHandshake);
 }
 
 #define HANDSHAKE(name, ...) \
@@ -169,74 +198,69 @@ struct Pair {
 constexpr const char* kSuites[] = {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384",
                                    "TLS_CHACHA20_POLY1305_SHA256"};
 
-void set_counters(benchmark::State& run, size_t octets, uint64_t allocated) {
-  run.SetBytesProcessed(run.iterations() * static_cast<int64_t>(octets));
-  run.counters["allocations"] =
-      benchmark::Counter(static_cast<double>(allocated), benchmark::Counter::kAvgIterations);
-}
+// OpenSSL's own, of which one each way is the buffer that an idle session shall not keep
+// (SSL_MODE_RELEASE_BUFFERS); the others are in OpenSSL 3.0 whatever its modes.
+constexpr Expected kWrite{.allocations = 4};
+constexpr Expected kRead{.allocations = 2};
 
 void write_record(benchmark::State& run) {
   Pair pair(kSuites[run.range(1)]);
   const std::string plaintext(static_cast<size_t>(run.range(0)), 'x');
-  uint64_t before = 0;
-  (void)pair.server_stream->write(plaintext);
-  for (auto _ : run) {
-    if (before == 0) before = allocations;
+  const auto write = [&] {
     pair.server_stream->output_buffer().clear();
     benchmark::DoNotOptimize(pair.server_stream->write(plaintext));
-  }
-  set_counters(run, plaintext.size(), allocations - before);
+  };
+  measure(run, write, kWrite);
+  run.SetBytesProcessed(run.iterations() * run.range(0));
   run.SetLabel(kSuites[run.range(1)]);
 }
 
-// Ciphertext of many records, made outside the clock.
+// Ciphertext of many records.
 class Records {
  public:
-  explicit Records(std::string plaintext) : plaintext_(std::move(plaintext)) {}
+  static constexpr uint64_t kMade = 200;
 
-  // The next one; `write` encrypts and gives the ciphertext.
+  // `write` encrypts one and gives its ciphertext.
   template <class Write>
-  std::span<const char> next(benchmark::State& run, Write write) {
-    if (at_ == ciphertext_.size()) {
-      run.PauseTiming();
-      ciphertext_.clear();
-      for (int i = 0; i < kMade; ++i) ciphertext_ += write(plaintext_);
-      at_ = 0;
-      run.ResumeTiming();
-    }
+  void make(Write write) {
+    ciphertext_.clear();
+    for (uint64_t i = 0; i < kMade; ++i) ciphertext_ += write();
+    at_ = 0;
+  }
+  std::span<const char> next() {
     const size_t octets = ciphertext_.size() / kMade;
     at_ += octets;
     return {ciphertext_.data() + at_ - octets, octets};
   }
-  [[nodiscard]] size_t octets() const { return plaintext_.size(); }
 
  private:
-  static constexpr int kMade = 200;
-  std::string plaintext_;
   std::string ciphertext_;
   size_t at_ = 0;
 };
 
 void read_record(benchmark::State& run) {
   Pair pair(kSuites[run.range(1)]);
-  Records records(std::string(static_cast<size_t>(run.range(0)), 'x'));
+  const std::string plaintext(static_cast<size_t>(run.range(0)), 'x');
+  Records records;
   std::vector<char> memory(kRecordMax);
-  uint64_t allocated = 0;
-  for (auto _ : run) {
-    const auto record = records.next(run, [&](const std::string& text) {
-      (void)pair.client_stream->write(text);
+  size_t lost = 0;
+  const auto make = [&] {
+    records.make([&] {
+      (void)pair.client_stream->write(plaintext);
       return std::exchange(pair.client_stream->output_buffer(), {});
     });
-    const uint64_t before = allocations;
-    pair.server_stream->feed(record);
+  };
+  const auto read = [&] {
+    pair.server_stream->feed(records.next());
     size_t octets = 0;
     for (Event event; (event = pair.server_stream->next(memory)).kind != Event::Kind::kNeedInput;) {
       octets += event.octets;
     }
-    allocated += allocations - before;
-    if (octets != records.octets()) return run.SkipWithError("a record was lost");
-  }
-  set_counters(run, records.octets(), allocated);
+    lost += plaintext.size() - octets;
+  };
+  measure_batches(run, Records::kMade, make, read, kRead);
+  if (lost != 0) return fail(run, "a record was lost");
+  run.SetBytesProcessed(run.iterations() * run.range(0));
   run.SetLabel(kSuites[run.range(1)]);
 }
 
@@ -285,34 +309,27 @@ struct MemoryPair {
 void write_record_memory_bios(benchmark::State& run) {
   const MemoryPair pair;
   const std::string plaintext(static_cast<size_t>(run.range(0)), 'x');
-  uint64_t before = 0;
-  (void)pair.server.write(plaintext);
-  for (auto _ : run) {
-    if (before == 0) before = allocations;
-    benchmark::DoNotOptimize(pair.server.write(plaintext));
-  }
-  set_counters(run, plaintext.size(), allocations - before);
+  measure(run, [&] { benchmark::DoNotOptimize(pair.server.write(plaintext)); });
+  run.SetBytesProcessed(run.iterations() * run.range(0));
 }
 
 void read_record_memory_bios(benchmark::State& run) {
   const MemoryPair pair;
-  Records records(std::string(static_cast<size_t>(run.range(0)), 'x'));
+  const std::string plaintext(static_cast<size_t>(run.range(0)), 'x');
+  Records records;
   std::vector<char> memory(kRecordMax);
-  uint64_t allocated = 0;
-  for (auto _ : run) {
-    const auto record =
-        records.next(run, [&](const std::string& text) { return pair.client.write(text); });
-    const uint64_t before = allocations;
-    pair.server.give(record);
-    int octets = 0;
+  size_t lost = 0;
+  const auto make = [&] { records.make([&] { return pair.client.write(plaintext); }); };
+  const auto read = [&] {
+    pair.server.give(records.next());
+    size_t octets = 0;
     for (int got = 0; (got = SSL_read(pair.server.ssl, memory.data(), kRecordMax)) > 0;)
-      octets += got;
-    allocated += allocations - before;
-    if (static_cast<size_t>(octets) != records.octets()) {
-      return run.SkipWithError("a record was lost");
-    }
-  }
-  set_counters(run, records.octets(), allocated);
+      octets += static_cast<size_t>(got);
+    lost += plaintext.size() - octets;
+  };
+  measure_batches(run, Records::kMade, make, read);
+  if (lost != 0) return fail(run, "a record was lost");
+  run.SetBytesProcessed(run.iterations() * run.range(0));
 }
 
 void suites(benchmark::internal::Benchmark* benchmark) {

@@ -6,6 +6,7 @@
 #include "admin/usage_table.h"
 #include "admin/usage_totals.h"
 #include "base/prng.h"
+#include "measure.h"
 
 namespace {
 
@@ -26,13 +27,15 @@ void an_event(benchmark::State& state) {
   const auto clients = static_cast<uint64_t>(state.range(1));
   admin::UsageTable table;
   Prng prng(1);
-  for (auto _ : state) {
+  for (const auto& range : all) (void)table.at("Anonymous Relay", &range);
+  const auto event = [&] {
     const auto& range = all[prng.below(all.size())];
     const auto [entry, connector] = table.at("Anonymous Relay", &range);
     ++entry->figures.messages;
     const auto client = IpAddress::v4(static_cast<uint32_t>(prng.below(clients)));
     ++connector->clients.at(client).messages;
-  }
+  };
+  bench::measure(state, event, bench::kHotPath);
 }
 BENCHMARK(an_event)->Args({1, 1})->Args({10, 50})->Args({10, 10'000})->Args({50'000, 50});
 
@@ -58,10 +61,11 @@ void the_file(benchmark::State& state) {
   }
   add();
   std::string text;
-  for (auto _ : state) {
+  const auto write = [&] {
     text = admin::to_json(totals);
     benchmark::DoNotOptimize(text.data());
-  }
+  };
+  bench::measure(state, write, bench::kSlow);
   state.counters["memory/range"] =
       static_cast<double>(octets) / static_cast<double>(state.range(0));
   state.counters["file octets"] = static_cast<double>(text.size());
@@ -76,7 +80,8 @@ void reading_it(benchmark::State& state) {
   totals.add(table);
   totals.counted_since = totals.updated = {1'800'000'000'000'000'000};
   const std::string text = admin::to_json(totals);
-  for (auto _ : state) benchmark::DoNotOptimize(admin::usage_from_json(text));
+  bench::measure(
+      state, [&] { benchmark::DoNotOptimize(admin::usage_from_json(text)); }, bench::kSlow);
 }
 BENCHMARK(reading_it)->Arg(1000)->Arg(50'000)->Unit(benchmark::kMillisecond);
 
