@@ -61,7 +61,8 @@ void Front::on_receive(const ring::Completion& completion) {
 
 void Front::step(Session& session) {
   std::string& output = session.server.output_buffer();
-  if (output.capacity() == std::string{}.capacity() && !spares_.empty()) {
+  // A short reply that waits is a string without memory of its own, too.
+  if (output.empty() && output.capacity() == std::string{}.capacity() && !spares_.empty()) {
     output = std::move(spares_.back());
     spares_.pop_back();
   }
@@ -73,11 +74,11 @@ void Front::step(Session& session) {
 
 // It is done with.
 void Front::make_spare(std::string& output) {
-  if (output.capacity() == std::string{}.capacity()) return;
   output.clear();
+  if (output.capacity() == std::string{}.capacity()) return;
   if (output.capacity() <= kSpareOctets && spares_.size() < kSparesMax)
     spares_.push_back(std::move(output));
-  output = {};
+  std::string().swap(output);  // an assignment would leave it its memory
 }
 
 // Feeds and acts until there is no more input, or the session has to wait for somebody.
