@@ -178,8 +178,15 @@ void ExplainedDialogue::answer(const smtp::Event& question, Explanation::Step& s
     case smtp::Event::Kind::kData:
       return server_.answer({smtp::replies::kStartMailInput});
     default:
-      return server_.answer({{250, {2, 6, 0}, "<GUID> Queued mail for delivery"}});
+      return server_.answer({{250, {2, 6, 0}, taken_text()}});
   }
+}
+
+// Of an upstream nobody knows the words.
+std::string_view ExplainedDialogue::taken_text() const {
+  const bool discards =
+      policy_.snapshot().connectors()[connector_].delivery == policy::Delivery::kDiscard;
+  return discards ? "<GUID> Discarded" : "<GUID> Queued mail for delivery";
 }
 
 policy::Proof ExplainedDialogue::proof() const {

@@ -33,6 +33,7 @@ class ExplainedDialogue {
   void answer(const smtp::Event& question, Explanation::Step& step);
   void decide(const policy::Decision& decision, const smtp::Reply& accepted, bool is_sender,
               Explanation::Step& step);
+  [[nodiscard]] std::string_view taken_text() const;
   [[nodiscard]] policy::Proof proof() const;
   void send_content(Explanation::Step& step);
   [[nodiscard]] std::string cure_for(const policy::Decision& decision, bool is_sender) const;

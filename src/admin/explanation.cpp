@@ -264,6 +264,14 @@ Explanation::Step refused_connection(const config::Loaded& loaded, const Explana
   return step;
 }
 
+// Where what is accepted does not go, and by which line.
+std::string discard_note(const policy::ReceiveConnector& connector,
+                         const config::ConnectorLines& lines) {
+  return fmt::format(
+      "{} throws away all mail that it accepts, and nobody is told: delivery = \"discard\" ({})",
+      in_quotes(connector.name), at(connector.source, lines.keys.of("delivery")));
+}
+
 // The first connector that listens there behind load balancers; null: there is none.
 const policy::ReceiveConnector* proxied_at(const std::vector<policy::ReceiveConnector>& connectors,
                                            const Endpoint& local) {
@@ -357,6 +365,8 @@ Explanation explain_client(const config::Loaded& loaded, const Question& questio
   const policy::ReceiveConnector& connector = *selection.connector;
   const auto principal = principal_of(connector, question, out.notes);
   out.principal = name_of(principal);
+  if (connector.delivery == policy::Delivery::kDiscard)
+    out.notes.push_back(discard_note(connector, loaded.lines[selection.connector_index]));
   add_rights(loaded, selection.connector_index, principal, out);
   add_limits(connector, out);
   add_binding(connector, model.server.max_connection_rate_per_minute, question, out);
@@ -372,7 +382,7 @@ Explanation explain_client(const config::Loaded& loaded, const Question& questio
         fmt::format("the addresses in From are looked at, too: without {} each must "
                     "be of an accepted domain",
                     name_of(policy::Right::kAcceptAnySender)));
-  add_routes(model, dialogue, out);
+  if (connector.delivery != policy::Delivery::kDiscard) add_routes(model, dialogue, out);
   out.accepted = std::ranges::all_of(out.steps, &Explanation::Step::accepted);
   return out;
 }

@@ -100,7 +100,7 @@ void MessageLog::on_taken(const front::Client& client, const smtp::Transaction& 
   line.number("size", octets)
       .text("id", view(text))
       .text("reply", reply_text(reply))
-      .text("reason", "accepted");
+      .text("reason", client.discards ? "discarded" : "accepted");
   if (!client.upstream.empty()) line.text("upstream", client.upstream);
   line.milliseconds("ms", since_mail.ns);
 }

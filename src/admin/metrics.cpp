@@ -118,7 +118,8 @@ constexpr MetricRow kMetricRows[] = {
      "relais_messages_accepted_total",
      kCounter,
      {"connector"},
-     "Messages that were answered 250."},
+     "Messages that were answered 250, those of a connector with `delivery = \"discard\"` among "
+     "them."},
     {Metric::kRecipients,
      "relais_recipients_accepted_total",
      kCounter,

@@ -74,6 +74,25 @@ void check_upstream_connector(const ModelDraft& model, const std::vector<Connect
              "Name the next server");
 }
 
+// Made for benchmarks, and easily left behind.
+void check_discards(const std::vector<ConnectorFile>& files) {
+  for (const ConnectorFile& file : files) {
+    if (!file.draft.enabled || file.draft.delivery != policy::Delivery::kDiscard) continue;
+    key_of(file.place, file.draft.lines, "delivery")
+        .warning(Rule::kDiscards,
+                 fmt::format("'{}' throws away all mail that it accepts: clients hear 250, and "
+                             "nobody gets it",
+                             file.draft.name),
+                 "Write \"queue\", unless it is there for benchmarks alone");
+    for (const char* key : {"fair_weight", "reserved_share"}) {
+      if (!file.draft.lines.has(key)) continue;
+      key_of(file.place, file.draft.lines, key)
+          .warning(Rule::kDiscards, "is for mail that is kept, and delivery is \"discard\"",
+                   "Take it away");
+    }
+  }
+}
+
 void check_upstreams(const ModelDraft& model, const std::vector<ConnectorFile>& files) {
   for (const ConnectorFile& file : files) {
     const ReceiveDraft& connector = file.draft;
@@ -155,9 +174,8 @@ void check_ways_out(const ModelDraft& model, const Place& main_file,
   bool queues = files.empty();
   for (const ConnectorFile& file : files) {
     const ReceiveDraft& connector = file.draft;
-    const bool proxies = connector.delivery == policy::Delivery::kProxy;
-    queues |= !proxies;
-    if (!proxies || !connector.proxy_fallback) continue;
+    queues |= connector.delivery == policy::Delivery::kQueue;
+    if (connector.delivery != policy::Delivery::kProxy || !connector.proxy_fallback) continue;
     key_of(file.place, connector.lines, "proxy_fallback")
         .error(Rule::kFallbackNowhere,
                "no [[send_connector]]: what is taken into the queue would stay there",
@@ -207,6 +225,7 @@ void check_next_hops(const ModelDraft& model, const Place& main_file,
                      const std::vector<ConnectorFile>& files) {
   check_loops(model, main_file, files);
   check_upstreams(model, files);
+  check_discards(files);
   check_named_clients(model, main_file, files);
   check_relaying_hops(model, files);
 }

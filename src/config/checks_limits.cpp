@@ -125,7 +125,10 @@ void check_limits(const ReceiveDraft& connector, const Place& place) {
 // A message goes to the log as it arrives, so memory is no bound; the log is.
 void check_message_sizes(const ModelDraft& model, const std::vector<ConnectorFile>& files) {
   for (const ConnectorFile& file : files) {
-    if (file.draft.max_message_size <= model.spool.max_size) continue;
+    const bool queues =
+        file.draft.delivery == policy::Delivery::kQueue ||
+        (file.draft.delivery == policy::Delivery::kProxy && file.draft.proxy_fallback);
+    if (!queues || file.draft.max_message_size <= model.spool.max_size) continue;
     key_of(file.place, file.draft.lines, "max_message_size")
         .warning(
             Rule::kLimitNeverBinds,

@@ -108,11 +108,13 @@ constexpr Parameter<ReceiveDraft> kReceiveConnector[] = {
             "addresses than an IPv4 /16 or an IPv6 /48 has, or from public ranges."},
     {.key = "delivery",
      .target = read_delivery,
-     .allowed = "\"queue\" or \"proxy\"",
+     .allowed = "\"queue\", \"proxy\" or \"discard\"",
      .default_text = "\"queue\"",
-     .doc = "queue: a message is on disk before it is acknowledged, and delivered from there. "
-            "proxy: it goes to one of the upstreams while it comes in, and is acknowledged when "
-            "that has taken it. See docs/proxy-mode.md."},
+     .doc =
+         "queue: a message is on disk before it is acknowledged, and delivered from there. "
+         "proxy: it goes to one of the upstreams while it comes in, and is acknowledged when "
+         "that has taken it. See docs/proxy-mode.md. discard: it is acknowledged and thrown away, "
+         "for benchmarks. See docs/load-testing.md."},
     {.key = "upstreams",
      .target = read_upstreams,
      .is_list = true,
@@ -197,7 +199,7 @@ constexpr Parameter<ReceiveDraft> kReceiveConnector[] = {
      .doc =
          "Advertise REQUIRETLS (RFC 8689) in TLS: mail for which the client asks so goes on only "
          "with TLS, to next hops that prove who they are. Needs a Send connector with "
-         "tls_auth_level = \"DomainValidation\", and delivery = \"queue\"."},
+         "tls_auth_level = \"DomainValidation\", and not delivery = \"proxy\"."},
     {.key = "enhanced_status_codes_enabled",
      .exchange = "EnhancedStatusCodesEnabled",
      .target = &ReceiveDraft::enhanced_status_codes,

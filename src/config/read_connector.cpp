@@ -255,7 +255,8 @@ void read_permissions(const Value& value, const Place& place, ReceiveDraft& conn
 
 void read_delivery(const Value& value, const Place& place, ReceiveDraft& connector) {
   using policy::Delivery;
-  static constexpr Delivery kDeliveries[] = {Delivery::kQueue, Delivery::kProxy};
+  static constexpr Delivery kDeliveries[] = {Delivery::kQueue, Delivery::kProxy,
+                                             Delivery::kDiscard};
   choose_member<&ReceiveDraft::delivery, &kDeliveries>(value, place, connector);
 }
 

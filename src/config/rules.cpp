@@ -252,8 +252,9 @@ constexpr RuleText kRules[] = {
     {Rule::kCertificate, "The certificate or its key cannot serve.",
      "Without them no TLS session can begin, or clients that look at the certificate go away.",
      "Give the file that the finding names what it says; docs/tls.md tells how."},
-    {Rule::kUpstreamWithoutProxy, "A key of proxying stands in a connector that queues.",
-     "Its mail goes where routing and the Send connectors say, and the upstreams see none of it.",
+    {Rule::kUpstreamWithoutProxy, "A key of proxying stands in a connector that does not proxy.",
+     "Its mail goes where routing and the Send connectors say, or nowhere (R057), and the "
+     "upstreams see none of it.",
      "Write delivery = \"proxy\", or take the key away."},
     {Rule::kFallbackNowhere, "proxy_fallback is \"queue\", and there is no [[send_connector]].",
      "When no upstream answers, mail would be acknowledged and stay in the queue.",
@@ -297,6 +298,11 @@ constexpr RuleText kRules[] = {
      "behind our own logon; and what proxy_fallback has put into the queue comes without. (A "
      "warning where the key has no effect: nobody's mail goes straight through that connector.)",
      "Keep one of the two keys; write proxy_fallback = \"none\"; take away what has no effect."},
+    {Rule::kDiscards, "A connector throws away the mail that it accepts.",
+     "With delivery = \"discard\" clients hear 250 as ever, and nobody gets their mail, nor a "
+     "notification. It is there to measure what the front costs (docs/load-testing.md); real mail "
+     "would be lost.",
+     "Write delivery = \"queue\", or \"proxy\" with upstreams, wherever real mail may come."},
 };
 
 constexpr bool in_order() {

@@ -82,6 +82,8 @@ enum class Rule : uint16_t {
   // The Send connector of delivery = "proxy".
   kUpstreamConnector,
   kNamedClients,
+  // delivery = "discard".
+  kDiscards,
 };
 
 struct RuleText {

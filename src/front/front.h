@@ -234,8 +234,16 @@ class Front {
   void accept_recipient(Session& session);
   void begin_content(Session& session);
   [[nodiscard]] bool begin_message(Session& session);
+  void start_content(Session& session);
   void prepare_content(Session& session);
+  [[nodiscard]] bool queues(const Session& session) const {
+    return session.receive_connector().delivery == policy::Delivery::kQueue;
+  }
+  [[nodiscard]] bool discards(const Session& session) const {
+    return session.receive_connector().delivery == policy::Delivery::kDiscard;
+  }
   void keep(Session& session);
+  [[nodiscard]] smtp::Reply taken_reply(const Session& session);
   void on_kept(Session& session, const smtp::Reply& reply);
 
   // session_upstream.cpp

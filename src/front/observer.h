@@ -29,6 +29,7 @@ struct Client {
   std::string_view user = {};          // who has authenticated, or tried to
   Endpoint via = {};                   // the proxy that has named it; port 0: none has
   std::string_view partner = {};       // of domain_secure_domains, by the client's certificate
+  bool discards = false;               // its connector throws away what it takes
 };
 
 class Observer : public upstream::Observer {
@@ -39,7 +40,8 @@ class Observer : public upstream::Observer {
   // A connection was closed without a word, because of what came (or did not) instead of a PROXY
   // header. `client` is the peer itself.
   virtual void on_turned_away(const Client& /*client*/, std::string_view /*reason*/) {}
-  // 250 has been said: the message is durable, or client.upstream has it.
+  // 250 has been said: the message is durable, or client.upstream has it, or (client.discards)
+  // nobody has.
   virtual void on_taken(const Client& client, const smtp::Transaction& transaction, const Guid& id,
                         uint64_t octets, const smtp::Reply& reply, Duration since_mail) = 0;
   // A command (or a whole message, or the connection) was refused. `recipient`: of a RCPT. `reply`:

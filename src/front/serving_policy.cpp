@@ -70,7 +70,7 @@ smtp::ServerOptions serving_options(const policy::ReceiveConnector& connector,
           .smtp_utf8 = connector.smtp_utf8,
           .limits = connector.limits_extension,
           .require_tls = offers.require_tls && connector.require_tls_extension &&
-                         connector.delivery == policy::Delivery::kQueue,
+                         connector.delivery != policy::Delivery::kProxy,
           .starttls = starttls,
           .auth = offers.auth && mechanisms.has(AuthMechanism::kBasicAuth),
           // No password in the clear where it need not be (smtp-rules.md 8).

@@ -21,7 +21,8 @@ Client Front::client_of(const Session& session) const {
           .upstream = upstreams_.host_of(session.upstream.talk),
           .user = session.user,
           .via = session.via,
-          .partner = session.partner};
+          .partner = session.partner,
+          .discards = discards(session)};
 }
 
 void Front::act(Session& session, const smtp::Event& event, size_t replies_before) {
@@ -89,7 +90,7 @@ void Front::on_mail(Session& session, const smtp::Event& event) {
   const bool internal = session.receive_connector().is_internal(session.principal);
   const auto pressed = pressure_->mail(internal);
   if (!pressed.allowed) return answer(session, pressed, {}, "MAIL", {});
-  if (!is_proxied(session) && !spool_.accepting(session.receive_connector().name)) {
+  if (queues(session) && !spool_.accepting(session.receive_connector().name)) {
     observer_.on_refused(client_of(session), "MAIL", session.server.transaction(), {},
                          smtp::replies::kInsufficientResources, "the spool is full");
     note(session, "the spool is full", "refused");
@@ -144,6 +145,10 @@ void Front::begin_content(Session& session) {
     session.upstream.asked = Asked::kData;
     return upstreams_.data(session.upstream.talk);
   }
+  if (discards(session)) {
+    start_content(session);
+    return session.server.answer({smtp::replies::kStartMailInput});
+  }
   if (!begin_message(session)) {
     observer_.on_refused(client_of(session), "DATA", session.server.transaction(), {},
                          smtp::replies::kInsufficientResources, "no message memory is free");
@@ -184,11 +189,18 @@ bool Front::begin_message(Session& session) {
   return !session.message.is_null();
 }
 
-// Leaves the fields that go in front in scratch_.
-void Front::prepare_content(Session& session) {
+// Whoever is to have it: nothing has come yet.
+void Front::start_content(Session& session) {
   session.write_failed = false;
   session.content_octets = 0;
   session.uncharged_content = true;
+  const Guid::Text id = session.id.text();
+  note(session, view(id), "receiving message");
+}
+
+// Leaves the fields that go in front in scratch_.
+void Front::prepare_content(Session& session) {
+  start_content(session);
   const smtp::Transaction& transaction = session.server.transaction();
   const Guid::Text id = session.id.text();
   const std::string local = session.local.address.to_string();
@@ -209,7 +221,6 @@ void Front::prepare_content(Session& session) {
                                                                          : std::string_view{},
                          .date = date});
   append_stamps(session);
-  note(session, view(id), "receiving message");
 }
 
 // The one place where a session says how far it was trusted, to those who read the message later.
@@ -230,9 +241,9 @@ void Front::on_body(Session& session, std::string_view bytes) {
   if (!session.upstream.talk.is_null()) {
     upstreams_.content(session.upstream.talk, bytes);
     session.upstream.full = upstreams_.full(session.upstream.talk);
-  } else if (session.write_failed || spool_.find(session.message) == nullptr) {
-    return;  // failed, and told so, or about to be: the event is on its way
-  } else {
+  } else if (!discards(session)) {
+    // Failed, and told so, or about to be: the event is on its way.
+    if (session.write_failed || spool_.find(session.message) == nullptr) return;
     taken = spool_.append(session.message, bytes);
   }
   if (!session.milter.talk.is_null()) {
@@ -268,6 +279,7 @@ void Front::keep(Session& session) {
     session.upstream.asked = Asked::kEnd;
     return upstreams_.end(session.upstream.talk);
   }
+  if (discards(session)) return on_kept(session, taken_reply(session));
   // Gone, and told so: the spool's event is on its way.
   if (spool_.find(session.message) != nullptr) spool_.commit(session.message);
 }
@@ -316,14 +328,20 @@ void Front::on_spool_event(const spool::Event& event) {
 }
 
 void Front::on_committed(Session& session) {
-  const Guid::Text id = session.id.text();
-  scratch_.clear();
-  scratch_.append(1, '<').append(view(id)).append("> Queued mail for delivery");
   session.message = {};
-  on_kept(session, {250, {2, 6, 0}, scratch_});
+  on_kept(session, taken_reply(session));
 }
 
-// Somebody answers for it now.
+// Its text is in scratch_.
+smtp::Reply Front::taken_reply(const Session& session) {
+  const Guid::Text id = session.id.text();
+  scratch_.clear();
+  scratch_.append(1, '<').append(view(id)).append(1, '>');
+  scratch_ += discards(session) ? " Discarded" : " Queued mail for delivery";
+  return {250, {2, 6, 0}, scratch_};
+}
+
+// Somebody answers for it now, or nobody ever will, and was not meant to.
 void Front::on_kept(Session& session, const smtp::Reply& reply) {
   observer_.on_taken(client_of(session), session.server.transaction(), session.id,
                      session.content_octets, reply, loop_.now() - session.mail_began);

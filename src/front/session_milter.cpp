@@ -197,10 +197,7 @@ void Front::refuse(Session& session, Asked asked, const smtp::Reply& reply,
 void Front::discard(Session& session, std::string_view reason) {
   observer_.on_discarded(client_of(session), session.server.transaction(), session.id,
                          session.content_octets, reason);
-  const Guid::Text id = session.id.text();
-  scratch_.clear();
-  scratch_.append(1, '<').append(view(id)).append("> Queued mail for delivery");
-  session.server.answer({smtp::Reply{250, {2, 6, 0}, scratch_}});
+  session.server.answer({taken_reply(session)});
   session.message_charges.clear();  // it has been taken, as far as the client knows
   drop_message(session);
 }

@@ -31,7 +31,9 @@ void StartReport::print_listeners() const {
                         std::ranges::any_of(connector.bindings, [&](const policy::Binding& b) {
                           return b.endpoint == listener.endpoint;
                         });
-      if (here) names += (names.empty() ? "\"" : ", \"") + connector.name + '"';
+      if (!here) continue;
+      names += (names.empty() ? "\"" : ", \"") + connector.name + '"';
+      if (connector.delivery == policy::Delivery::kDiscard) names += " (DISCARDS ITS MAIL)";
     }
     say("  listens on {:<22} {}\n", listener.endpoint.to_string(), names);
   }

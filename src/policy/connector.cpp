@@ -103,7 +103,15 @@ std::string_view name_of(MilterAction action) {
 }
 
 std::string_view name_of(Delivery delivery) {
-  return delivery == Delivery::kProxy ? "proxy" : "queue";
+  switch (delivery) {
+    case Delivery::kQueue:
+      return "queue";
+    case Delivery::kProxy:
+      return "proxy";
+    case Delivery::kDiscard:
+      return "discard";
+  }
+  return "";
 }
 
 }  // namespace relais::policy

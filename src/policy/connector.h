@@ -37,7 +37,8 @@ enum class MessageRateSource : uint8_t { kNone, kIpAddress, kUser, kAll };
 enum class MilterAction : uint8_t { kAccept, kTempfail, kReject };
 
 // kQueue: on disk before it is acknowledged. kProxy: acknowledged when an upstream has taken it.
-enum class Delivery : uint8_t { kQueue, kProxy };
+// kDiscard: acknowledged and thrown away, to see what the front costs.
+enum class Delivery : uint8_t { kQueue, kProxy, kDiscard };
 
 // UINT32_MAX in a count is "unlimited".
 struct ReceiveConnector {

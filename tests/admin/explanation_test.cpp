@@ -80,6 +80,29 @@ TEST(Explanation, OfARelayedMessage) {
   EXPECT_EQ(right->from, "[[permission]] " + folder.path() + "/connectors/a.toml:6");
 }
 
+TEST(Explanation, OfAConnectorThatDiscardsNamesNoNextHop) {
+  config::Folder folder;
+  site(folder).write("connectors/c.toml",
+                     "name = \"Benchmark\"\nbindings = [\"0.0.0.0:25\"]\n"
+                     "remote_ip_ranges = [\"10.0.0.8\"]\n"
+                     "permission_groups = [\"AnonymousUsers\"]\ndelivery = \"discard\"\n");
+  const auto loaded = folder.load();
+  ASSERT_TRUE(loaded.ok);
+  const Explanation e = explain(loaded, from("10.0.0.8", "chris@contoso.com", "kate@contoso.com"));
+  EXPECT_TRUE(e.accepted);
+  EXPECT_EQ(e.connectors[0].name, "Benchmark");
+  EXPECT_EQ(e.steps[5].reply, "250 2.6.0 <GUID> Discarded");
+  EXPECT_TRUE(e.routes.empty());
+  EXPECT_EQ(e.notes.back(),
+            "\"Benchmark\" throws away all mail that it accepts, and nobody is told: delivery = "
+            "\"discard\" (" +
+                folder.path() + "/connectors/c.toml:5)");
+  const Explanation other =
+      explain(loaded, from("10.0.0.7", "chris@contoso.com", "kate@contoso.com"));
+  EXPECT_EQ(other.routes.size(), 1U);
+  EXPECT_EQ(other.steps[5].reply, "250 2.6.0 <GUID> Queued mail for delivery");
+}
+
 TEST(Explanation, OfARefusedRecipientSaysWhyAndWhatToChange) {
   config::Folder folder;
   const auto loaded = site(folder).load();

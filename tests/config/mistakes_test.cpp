@@ -470,7 +470,7 @@ TEST(Mistakes, InWhatTheConnectorDoes) {
        "1: warning: permission_groups: nobody may submit mail here: anonymous clients have no "
        "ms-Exch-SMTP-Submit. Write permission_groups = [\"AnonymousUsers\"]."},
       {"delivery", "delivery = \"prosy\"",
-       "5: delivery: 'prosy' is not known. Write \"queue\" or \"proxy\"."},
+       "5: delivery: 'prosy' is not known. Write \"queue\", \"proxy\" or \"discard\"."},
       {"banner", "banner = \"hello\"",
        "5: banner: 'hello' does not begin with 220. Write one line of printable ASCII that begins "
        "with \"220 \", such as \"220 relay.contoso.com\"."},

@@ -188,6 +188,7 @@ std::vector<Example> examples() {
        to_hop},
       {Rule::kNamedClients, false, hop_with("send_xclient = true\n"), good},
       {Rule::kNamedClients, false, hop_with("send_proxy_protocol = true\n"), good},
+      {Rule::kDiscards, false, "", connector(kLan, "delivery = \"discard\"\n")},
   };
 }
 
@@ -258,11 +259,51 @@ TEST(Rules, AConnectorThatProxiesNeedsNoSendConnectorUnlessItFallsBack) {
   folder.write("relais.toml", "");
   folder.write("connectors/a.toml", connector(kLan, proxy));
   EXPECT_EQ(folder.findings(), std::vector<std::string>{});
+  folder.write("relais.toml", "[spool]\nmax_size = \"32MB\"\nsegment_size = \"8MB\"\n");
+  EXPECT_EQ(folder.findings(), Texts{}) << "its messages may be larger than the spool";
+  folder.write("relais.toml", "");
   folder.write("connectors/a.toml", connector(kLan, proxy + "proxy_fallback = \"queue\"\n"));
   ASSERT_EQ(folder.load().findings.size(), 1U);
   EXPECT_EQ(folder.load().findings[0].rule, Rule::kFallbackNowhere);
   folder.write("connectors/b.toml", connector("\"10.0.0.1\"", "", "Other"));
   EXPECT_EQ(folder.load().findings.size(), 2U) << "and the other one's mail has nowhere to go";
+}
+
+TEST(Rules, AConnectorThatThrowsItsMailAwaySaysSoAndNeedsNoWayOut) {
+  const std::string discard = "delivery = \"discard\"\n";
+  const std::string said =
+      "DIR/connectors/a.toml:5: warning: delivery: 'In' throws away all mail that it accepts: "
+      "clients hear 250, and nobody gets it. Write \"queue\", unless it is there for benchmarks "
+      "alone.";
+  const auto without_effect = [](int line, const std::string& key) {
+    return "DIR/connectors/a.toml:" + std::to_string(line) + ": warning: " + key +
+           ": has no effect without delivery = \"proxy\". Write delivery = \"proxy\", or take " +
+           key + " away.";
+  };
+  Folder folder;
+  folder.write("relais.toml", "");
+  folder.write("connectors/a.toml", connector(kLan, discard));
+  EXPECT_TRUE(folder.load().ok);
+  EXPECT_EQ(folder.findings(), Texts{said});
+  folder.write("connectors/a.toml",
+               connector(kLan, discard + "upstreams = [\"10.0.0.20\"]\nproxy_fallback = \"queue\"\n"
+                                         "upstream_timeout = \"1m\"\n"));
+  EXPECT_EQ(folder.findings(),
+            (Texts{said, without_effect(6, "upstreams"), without_effect(7, "proxy_fallback"),
+                   without_effect(8, "upstream_timeout")}));
+  folder.write("connectors/a.toml", connector(kLan, discard + "reserved_share = 10\n"));
+  EXPECT_EQ(folder.findings(),
+            (Texts{said,
+                   "DIR/connectors/a.toml:6: warning: reserved_share: is for mail that is "
+                   "kept, and delivery is \"discard\". Take it away."}));
+  folder.write("relais.toml", "[spool]\nmax_size = \"32MB\"\nsegment_size = \"8MB\"\n");
+  folder.write("connectors/a.toml", connector(kLan, discard));
+  EXPECT_EQ(folder.findings(), Texts{said}) << "its messages may be larger than the spool";
+  folder.write("relais.toml", "");
+  folder.write("connectors/a.toml", connector(kLan, discard + "enabled = false\n"));
+  folder.write("connectors/b.toml", connector("\"10.0.0.1\"", "", "Other"));
+  ASSERT_EQ(folder.load().findings.size(), 1U) << "nobody sends to one that is disabled";
+  EXPECT_EQ(folder.load().findings[0].rule, Rule::kNowhereToSend) << "the other one's mail";
 }
 
 TEST(Rules, TheReadyConfigurationsAreClean) {

@@ -69,6 +69,19 @@ TEST(Shell, AConnectorIsPutBehindALoadBalancer) {
             "\nProxyProtocol  : none\nTrustedProxies : {}\n\n");
 }
 
+TEST(Shell, AConnectorThatThrowsItsMailAwayIsWarnedOf) {
+  TestFolder folder;
+  EXPECT_EQ(folder.run(kNewRelay), "");
+  const std::string said = folder.run("Set-ReceiveConnector Relay -Delivery discard");
+  EXPECT_NE(said.find("'Relay' throws away all mail that it accepts"), std::string::npos) << said;
+  EXPECT_EQ(folder.read("connectors/relay.toml"),
+            std::string(kRelayFile) + "delivery = \"discard\"\n");
+  EXPECT_NE(folder.printed("Get-ReceiveConnector Relay | fl Delivery").find("Delivery : discard"),
+            std::string::npos);
+  EXPECT_EQ(folder.run("Set-ReceiveConnector Relay -Delivery queue"), "");
+  EXPECT_EQ(folder.printed("Get-ReceiveConnector Relay | fl Delivery"), "\nDelivery : queue\n\n");
+}
+
 TEST(Shell, AnEmptyFolderGetsWhatIsMissing) {
   TestFolder folder(false);
   folder.run(
