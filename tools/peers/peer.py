@@ -32,7 +32,9 @@ class Peer:
     a time. It keeps everything in `folder`."""
 
     key = name = ""
-    kind = ""  # durable: 250 means it is in a queue on disk; proxy: it means that the next hop said so
+    # durable: 250 means it is in a queue on disk; proxy: it means that the next hop said so; discard: it
+    # means nothing, the message is gone
+    kind = ""
     durability = ""
     tuning = ""
 

@@ -1,4 +1,4 @@
-"""relais: its durable queue, and its proxy mode."""
+"""relais: its durable queue, its proxy mode, and its front alone."""
 
 import re
 import time
@@ -63,3 +63,10 @@ class RelaisProxy(Relais):
 
     def flushes(self):
         return None
+
+
+class RelaisDiscard(Relais):
+    """Nothing arrives, so nothing of it can be verified: for figures of the front, in no ranking."""
+    key, name, kind = "relais-discard", "relais, its front alone", "discard"
+    durability = "none: 250 and thrown away"
+    keys = 'delivery = "discard"\n'
