@@ -1,7 +1,5 @@
 #include "policy/limit_table.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 
 #include "base/assert.h"
@@ -28,18 +26,12 @@ class Locked {
 
 }  // namespace
 
-// Pages of zeroes, which are empty entries, from the kernel itself: those that nobody touches cost
-// nothing. An allocator may have used them before, and calloc would then write to all.
+// Zeroes are empty entries.
 LimitTable::LimitTable(size_t octets)
     : groups_(std::max<size_t>(octets / kGroupOctets, 1)),
-      memory_(mmap(nullptr, groups_ * kGroupOctets, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)),
-      lines_(static_cast<Line*>(memory_)),
-      locks_(std::make_unique<std::atomic_flag[]>(groups_)) {
-  ASSERT(memory_ != MAP_FAILED);
-}
-
-LimitTable::~LimitTable() { munmap(memory_, groups_ * kGroupOctets); }
+      memory_(groups_ * kGroupOctets),
+      lines_(static_cast<Line*>(memory_.get())),
+      locks_(std::make_unique<std::atomic_flag[]>(groups_)) {}
 
 LimitTable::Group LimitTable::group_of(uint64_t hash) const {
   const auto index = static_cast<size_t>((static_cast<unsigned __int128>(hash) * groups_) >> 64);

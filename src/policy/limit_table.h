@@ -16,6 +16,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "base/zero_pages.h"
+
 namespace relais::policy {
 
 struct LimitHash {
@@ -36,7 +38,6 @@ class LimitTable {
 
   // Takes at most `octets`, at least one group (4 KiB); memory is used as it is touched.
   explicit LimitTable(size_t octets);
-  ~LimitTable();
   LimitTable(const LimitTable&) = delete;
   LimitTable& operator=(const LimitTable&) = delete;
 
@@ -100,8 +101,8 @@ class LimitTable {
   size_t free_entries(Condition&& condition);
 
   size_t groups_;
-  void* memory_;  // on a page
-  Line* lines_;   // in it
+  ZeroPages memory_;
+  Line* lines_;  // in it
   std::unique_ptr<std::atomic_flag[]> locks_;
   std::atomic<uint64_t> inserted_{0};
   std::atomic<uint64_t> taken_over_{0};

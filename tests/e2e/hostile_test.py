@@ -50,6 +50,22 @@ class Hostile(harness.EndToEnd):
             self.fail(f"still open after {seconds * harness.PATIENCE:.0f} s, having said {said!r}")
         return said
 
+    def test_each_reply_comes_once(self):
+        """Short ones and long ones, one by one and together: strings go from one to the next."""
+        others = [Client(self.port) for _ in range(5)]
+        with Client(self.port) as client:
+            for _ in range(3):
+                for command, code in (("EHLO x", 250), ("NOOP", 250), ("NOOP", 250), ("RSET", 250),
+                                      ("VRFY kate", 252), ("NOOP", 250), ("HELO x", 250)):
+                    client.expect(command, code)
+                    for other in others:
+                        other.expect("NOOP", 250)
+                client.send("NOOP\r\nVRFY kate\r\nNOOP\r\n")
+                self.assertEqual([client.reply()[:3] for _ in range(3)], ["250", "252", "250"])
+            client.quit()
+        for other in others:
+            other.quit()
+
     def test_a_slow_writer(self):
         """An octet at a time is allowed, as long as it goes on."""
         with Client(self.port) as slow:
