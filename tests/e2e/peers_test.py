@@ -72,7 +72,9 @@ class Peers(harness.EndToEnd):
 
     def test_one_that_never_reads(self):
         # Replies that wait: 32 KiB being sent, as much again behind them, and what strings grow by.
-        self.check(hostile_peers.never_read, 50, octets=50 * (128 << 10))
+        # A server ten times slower would still be answering fifty of them when it is measured.
+        count = 5 if harness.SANITIZED else 50
+        self.check(hostile_peers.never_read, count, octets=count * (128 << 10))
 
     def test_resets_in_every_state(self):
         self.check(hostile_peers.resets, 200, octets=0)
