@@ -34,7 +34,7 @@ struct Arrival {
   std::vector<Lent> input;  // what came behind the header
   ring::TimerId timer;
 
-  bool receiving = false;  // a multishot receive is armed
+  bool receiving = false;
   bool parked = false;     // it waits for receive buffers
   bool peer_done = false;  // end of input, or a reset
   bool closing = false;    // the receive is being cancelled, then the descriptor is closed

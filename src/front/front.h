@@ -197,7 +197,7 @@ class Front {
 
   // session_buffers.cpp
   void park(ring::Token token);
-  [[nodiscard]] const char* why_it_hoards(const Session& session, uint8_t& looks) const;
+  void watch_buffers();
   void look_for_hoarders();
 
   // session_tls.cpp

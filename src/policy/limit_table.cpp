@@ -31,7 +31,9 @@ LimitTable::LimitTable(size_t octets)
     : groups_(std::max<size_t>(octets / kGroupOctets, 1)),
       memory_(groups_ * kGroupOctets),
       lines_(static_cast<Line*>(memory_.get())),
-      locks_(std::make_unique<std::atomic_flag[]>(groups_)) {}
+      locks_(std::make_unique<std::atomic_flag[]>(groups_)) {
+  ASSERT(lines_ != nullptr);
+}
 
 LimitTable::Group LimitTable::group_of(uint64_t hash) const {
   const auto index = static_cast<size_t>((static_cast<unsigned __int128>(hash) * groups_) >> 64);

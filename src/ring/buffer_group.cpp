@@ -1,7 +1,6 @@
 #include "ring/buffer_group.h"
 
 #include <liburing.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <bit>
@@ -13,20 +12,17 @@ namespace {
 
 constexpr uint32_t kHotAtFirst = 32;
 
-void* map(size_t octets) {
-  void* at = mmap(nullptr, octets, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  return at == MAP_FAILED ? nullptr : at;
-}
-
 }  // namespace
 
 BufferGroup::BufferGroup(uint16_t id, uint32_t first, uint32_t count, uint32_t octets)
-    : id_(id), first_(first), count_(count), octets_(octets), hot_(std::min(count, kHotAtFirst)) {}
-
-BufferGroup::~BufferGroup() {
-  if (memory_ != nullptr) munmap(memory_, size_t{count_} * octets_);
-  if (ring_ != nullptr) munmap(ring_, count_ * sizeof(io_uring_buf));
-}
+    : id_(id),
+      first_(first),
+      count_(count),
+      octets_(octets),
+      hot_(std::min(count, kHotAtFirst)),
+      memory_(size_t{count} * octets),
+      entries_(count * sizeof(io_uring_buf)),
+      ring_(static_cast<io_uring_buf_ring*>(entries_.get())) {}
 
 Result<std::unique_ptr<BufferGroup>> BufferGroup::create(Kernel& kernel, io_uring& ring,
                                                          uint16_t id, uint32_t first,
@@ -34,9 +30,7 @@ Result<std::unique_ptr<BufferGroup>> BufferGroup::create(Kernel& kernel, io_urin
   ASSERT(std::has_single_bit(count) && count <= 32768);
   ASSERT(first + count <= 65536);
   std::unique_ptr<BufferGroup> group(new BufferGroup(id, first, count, octets));
-  group->memory_ = static_cast<char*>(map(size_t{count} * octets));
-  group->ring_ = static_cast<io_uring_buf_ring*>(map(count * sizeof(io_uring_buf)));
-  if (group->memory_ == nullptr || group->ring_ == nullptr)
+  if (group->memory_.get() == nullptr || group->ring_ == nullptr)
     return std::unexpected(Error::kNoMemory);
   const int result = kernel.register_buffers(ring, group->ring_, count, id);
   if (result < 0) return std::unexpected(error_from_errno(-result));
@@ -48,7 +42,7 @@ Result<std::unique_ptr<BufferGroup>> BufferGroup::create(Kernel& kernel, io_urin
 
 std::span<const char> BufferGroup::bytes(uint16_t buffer, uint32_t octets) const {
   ASSERT(buffer < count_ && octets <= octets_);
-  return {memory_ + size_t{buffer} * octets_, octets};
+  return {at(buffer), octets};
 }
 
 void BufferGroup::give_back(uint16_t buffer) {
@@ -71,7 +65,7 @@ void BufferGroup::top_up() {
 void BufferGroup::provide(uint16_t buffer) {
   // Not io_uring_buf_ring_add: in liburing 2.3 it does not compile under -Wconversion for C++.
   io_uring_buf& slot = ring_->bufs[tail_ & (count_ - 1)];
-  slot.addr = reinterpret_cast<uint64_t>(memory_ + size_t{buffer} * octets_);
+  slot.addr = reinterpret_cast<uint64_t>(at(buffer));
   slot.len = octets_;
   slot.bid = static_cast<uint16_t>(first_ + buffer);
   ++tail_;

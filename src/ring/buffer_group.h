@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/zero_pages.h"
 #include "ring/kernel.h"
 #include "ring/operation.h"
 
@@ -25,7 +26,6 @@ class BufferGroup {
   static Result<std::unique_ptr<BufferGroup>> create(Kernel& kernel, io_uring& ring, uint16_t id,
                                                      uint32_t first, uint32_t count,
                                                      uint32_t octets);
-  ~BufferGroup();
   BufferGroup(const BufferGroup&) = delete;
   BufferGroup& operator=(const BufferGroup&) = delete;
 
@@ -52,6 +52,9 @@ class BufferGroup {
   [[nodiscard]] uint32_t kernels() const {
     return count_ - lent_ - static_cast<uint32_t>(cold_.size());
   }
+  [[nodiscard]] char* at(uint16_t buffer) const {
+    return static_cast<char*>(memory_.get()) + size_t{buffer} * octets_;
+  }
   void provide(uint16_t buffer);
   void top_up();
 
@@ -63,8 +66,9 @@ class BufferGroup {
   uint32_t hot_;                // so many are the kernel's, unless they are lent
   std::vector<uint16_t> cold_;  // neither lent nor the kernel's; the last one is used first
   uint16_t tail_ = 0;
-  char* memory_ = nullptr;
-  io_uring_buf_ring* ring_ = nullptr;
+  ZeroPages memory_;
+  ZeroPages entries_;
+  io_uring_buf_ring* ring_;  // in entries_
   std::deque<Token> parked_;
 };
 
