@@ -168,7 +168,7 @@ std::map<std::string, Stored> stored_in(SimWorld& world) {
       if (completion.token.operation != ring::Operation::kNone) log.on_completion(completion);
     loop->cancel_timer(tick);
   };
-  for (const Handle message : log.recovered()) {
+  for (const Handle message : log.take_recovered()) {
     std::string stream;
     const uint32_t chunks = log.find(message)->chunk_count();
     for (uint32_t i = 0; i < chunks; ++i) {
