@@ -399,6 +399,7 @@ void Front::on_completion(const ring::Completion& completion) {
 }
 
 void Front::end_of_turn() {
+  resume_interrupted();
   MilterEvent of_milter;
   upstream::Event of_upstream;
   for (;;) {

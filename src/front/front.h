@@ -180,6 +180,8 @@ class Front {
   // session_io.cpp
   void step(Session& session);
   void run(Session& session);
+  void interrupt(Session& session);
+  void resume_interrupted();
   [[nodiscard]] std::span<const char> front_of(const Session& session) const;
   [[nodiscard]] bool feed(Session& session);
   void take_back(Session& session);
@@ -355,6 +357,7 @@ class Front {
   bool watches_buffers_ = false;
   std::string scratch_;
   std::vector<std::string> spares_;  // for output
+  std::vector<Handle> interrupted_;  // sessions
 };
 
 }  // namespace relais::front

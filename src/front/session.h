@@ -44,6 +44,10 @@ constexpr size_t kInputMax = 2;
 // Replies that may pile up for a client that does not read before its input waits; octets.
 constexpr size_t kOutputMax = 32 * 1024;
 
+// Events of the dialogue, content not counted, that one step may act on: who sends thousands of
+// commands at once does not keep the core from the others. The rest waits for the end of the turn.
+constexpr uint32_t kStepEvents = 64;
+
 // What of the server's questions waits for somebody else's answer.
 enum class Asked : uint8_t { kNothing, kMail, kRecipient, kData, kEnd };
 
@@ -118,6 +122,7 @@ struct Session {
   // ---- bytes
   std::vector<Lent> input;          // [0] is fed to the server; empty at rest
   bool fed = false;                 // input[0] is lent to the server
+  bool interrupted = false;         // it has had its share of the turn and goes on at its end
   uint8_t looks = 0;                // without an end of input[0], while others wait for buffers
   std::unique_ptr<SessionTls> tls;  // null: none
   std::string out;                  // under way to the client

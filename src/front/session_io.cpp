@@ -1,5 +1,6 @@
 // A session's small loop: receive, feed, act, send; and how it closes.
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.h"
 #include "front/front.h"
@@ -67,7 +68,8 @@ void Front::step(Session& session) {
     spares_.pop_back();
   }
   run(session);
-  flush(session);
+  // Replies of a group go out as one, too.
+  if (!session.interrupted) flush(session);
   if (output.empty()) make_spare(output);
   rest(session);
 }
@@ -81,8 +83,10 @@ void Front::make_spare(std::string& output) {
   std::string().swap(output);  // an assignment would leave it its memory
 }
 
-// Feeds and acts until there is no more input, or the session has to wait for somebody.
+// Feeds and acts until there is no more input, the session has to wait for somebody, or it has had
+// its share.
 void Front::run(Session& session) {
+  uint32_t events = 0;
   while (!session.closing && !session.waits() && !session.server.awaits_answer()) {
     if (session.server.output().size() > kOutputMax && !session.server.is_shut()) {
       flush(session);
@@ -102,6 +106,7 @@ void Front::run(Session& session) {
       if (!(session.tls != nullptr ? feed_plaintext(session) : feed(session))) return;
       continue;
     }
+    if (event.kind != smtp::Event::Kind::kBody) ++events;
     if (event.kind == smtp::Event::Kind::kClose) {
       session.finishing = true;
       if (session.handshake_is_away()) session.tls->away->abandoned = true;
@@ -110,6 +115,22 @@ void Front::run(Session& session) {
       return;
     }
     act(session, event, replies_before);
+    if (events >= kStepEvents) return interrupt(session);
+  }
+}
+
+void Front::interrupt(Session& session) {
+  loop_.do_not_wait();
+  if (std::exchange(session.interrupted, true)) return;
+  interrupted_.push_back(sessions_.handle_of(&session));
+}
+
+void Front::resume_interrupted() {
+  for (const Handle handle : std::exchange(interrupted_, {})) {
+    Session* session = sessions_.get(handle);
+    if (session == nullptr) continue;
+    session->interrupted = false;
+    if (!session->closing) step(*session);
   }
 }
 
@@ -215,8 +236,8 @@ void Front::rest(Session& session) {
       return step(session);
     }
     if (session.auth_gone != nullptr) *session.auth_gone = true;
-    const bool waits =
-        session.server.awaits_answer() || session.waits() || session.handshake_is_away();
+    const bool waits = session.server.awaits_answer() || session.waits() ||
+                       session.handshake_is_away() || session.interrupted;
     if (waits || !session.input.empty() || !nothing_to_send) return;
     if (tls != nullptr && tls->state() == tls::Stream::State::kPeerEnded) {
       tls->close();

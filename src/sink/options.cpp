@@ -14,7 +14,6 @@ using Problem = std::optional<std::string>;
 
 constexpr std::string_view kListenDefault = "127.0.0.1:2526";
 constexpr uint32_t kRecipientsMax = 100'000;
-constexpr double kSecondsMax = 1e7;
 
 struct Extension {
   std::string_view name;
@@ -114,30 +113,29 @@ Problem read_behaviour(const Words& words, Options& options) {
     if (auto problem = add_rules("--tarpit", {words.tarpit}, behaviour, &Behaviour::set_tarpit))
       return problem;
   }
-  if (words.read_pause.empty()) return {};
-  const auto pause = parse_time(words.read_pause);
-  if (!pause) return fmt::format("--read-pause {}: no time, as in 50ms or 2s", words.read_pause);
-  options.read_pause = *pause;
   return {};
 }
 
-Problem read_seconds(std::string_view option, double value, Duration& out) {
-  // Not as (value < 0): NaN is none either.
-  if (!(value >= 0 && value <= kSecondsMax))
-    return fmt::format("{} {}: seconds are 0 to {:.0f}", option, value, kSecondsMax);
-  out = {static_cast<int64_t>(value * 1e9)};
+// An option that is not given leaves 0.
+Problem read_time(std::string_view option, std::string_view text, Duration& out) {
+  if (text.empty()) return {};
+  const auto time = parse_time(text);
+  if (!time) return fmt::format("{} {}: no time, as in 50ms, 30s or 5m", option, text);
+  out = *time;
   return {};
 }
 
 Problem read_times(const Words& words, Options& options) {
-  if (auto problem = read_seconds("--for", words.for_s, options.run_for)) return problem;
-  if (auto problem = read_seconds("--refuse-for", words.refuse_for_s, options.refuse_for))
+  if (auto problem = read_time("--read-pause", words.read_pause, options.read_pause))
     return problem;
-  if (auto problem = read_seconds("--refuse-after", words.refuse_after_s, options.refuse_after))
+  if (auto problem = read_time("--for", words.run_for, options.run_for)) return problem;
+  if (auto problem = read_time("--refuse-for", words.refuse_for, options.refuse_for))
+    return problem;
+  if (auto problem = read_time("--refuse-after", words.refuse_after, options.refuse_after))
     return problem;
   if (words.refuse_by != "closed" && words.refuse_by != "reset")
     return fmt::format("--refuse-by {}: closed or reset", words.refuse_by);
-  if (words.refuse_after_s > 0 && words.refuse_for_s == 0)
+  if (options.refuse_after.ns > 0 && options.refuse_for.ns == 0)
     return "--refuse-after needs --refuse-for";
   options.refuse_by_reset = words.refuse_by == "reset";
   return {};

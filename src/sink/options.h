@@ -29,8 +29,8 @@ struct Words {
   std::vector<std::string> close_at{};
   std::string tarpit{};
   std::string read_pause{};
-  double refuse_after_s = 0;
-  double refuse_for_s = 0;
+  std::string refuse_after{};
+  std::string refuse_for{};
   std::string refuse_by = "closed";
   std::vector<std::string> offer{};
   std::vector<std::string> hide{};
@@ -39,7 +39,7 @@ struct Words {
   bool tls_at_once = false;
   uint64_t seed = 1;
   uint64_t count = 0;
-  double for_s = 0;
+  std::string run_for{};
   bool json = false;
   bool quiet = false;
 };

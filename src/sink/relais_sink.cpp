@@ -32,10 +32,10 @@ void add_misbehaviour(CLI::App& app, Words& words) {
       ->group(group);
   app.add_option("--read-pause", words.read_pause, "so long before each piece that is received")
       ->group(group);
-  app.add_option("--refuse-for", words.refuse_for_s,
-                 "for so many seconds be as if dead, and cut what is open")
+  app.add_option("--refuse-for", words.refuse_for,
+                 "for so long (as in 2s) be as if dead, and cut what is open")
       ->group(group);
-  app.add_option("--refuse-after", words.refuse_after_s, "so many seconds from the start")
+  app.add_option("--refuse-after", words.refuse_after, "so long from the start")
       ->group(group);
   app.add_option("--refuse-by", words.refuse_by, "closed (nobody listens) or reset")->group(group);
   app.add_option("--seed", words.seed, "of what happens by chance")->group(group);
@@ -51,7 +51,7 @@ void add_rest(CLI::App& app, Words& words) {
       ->check(CLI::Range(1, 1'000'000));
   app.add_option("--ledger", words.ledger, "write down each message, for relais-verify");
   app.add_option("--count", words.count, "end behind so many messages");
-  app.add_option("--for", words.for_s, "end after so many seconds");
+  app.add_option("--for", words.run_for, "end after so long: 30s, 5m");
   app.add_option("--offer", words.offer, "an SMTP extension: LIMITS, AUTH (takes any password)")
       ->allow_extra_args(false);
   app.add_option("--hide", words.hide, "an SMTP extension: PIPELINING, CHUNKING, ...")

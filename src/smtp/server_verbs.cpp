@@ -59,6 +59,7 @@ struct Server::Verb {
   Arguments arguments;
   Event::Kind question = Event::Kind::kNeedInput;  // what proceed asks, if anything
   bool utf8 = false;                               // its arguments may be more than ASCII
+  uint32_t key = verb_key(name);
 };
 
 // RFC 5321 4.1.4 says which verbs need a hello or a transaction; the rest may come at any time.
@@ -83,7 +84,7 @@ const Server::Verb* Server::find_verb(std::string_view name) {
   const uint32_t key = verb_key(name);
   if (key == 0) return nullptr;
   for (const Verb& verb : kVerbs) {
-    if (verb_key(verb.name) == key) return &verb;
+    if (verb.key == key) return &verb;
   }
   return nullptr;
 }

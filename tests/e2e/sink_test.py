@@ -299,7 +299,7 @@ class Misbehaving(harness.EndToEnd):
 
     def test_refusing_for_a_while(self):
         for how, error in (("closed", ConnectionRefusedError), ("reset", ConnectionResetError)):
-            sink = Sink(self, "--refuse-after", "0.3", "--refuse-for", "0.7", "--refuse-by", how)
+            sink = Sink(self, "--refuse-after", "300ms", "--refuse-for", "700ms", "--refuse-by", how)
             client = sink.client(self)
             with self.assertRaises(ConnectionResetError):
                 client.line()
@@ -347,7 +347,7 @@ class Ending(harness.EndToEnd):
 
     def test_after_so_long(self):
         begin = time.monotonic()
-        self.assertEqual(Sink(self, "--for", "0.5").wait()["messages"], 0)
+        self.assertEqual(Sink(self, "--for", "500ms").wait()["messages"], 0)
         self.assertGreaterEqual(time.monotonic() - begin, 0.5)
 
     def test_idle_clients_hear_421_and_others_may_finish(self):
@@ -365,7 +365,7 @@ class Ending(harness.EndToEnd):
     def test_table_and_progress_on_a_terminal(self):
         screen, terminal = pty.openpty()
         self.addCleanup(os.close, screen)
-        with subprocess.Popen([SINK, "--listen", "127.0.0.1:0", "--for", "2.5"], stderr=terminal,
+        with subprocess.Popen([SINK, "--listen", "127.0.0.1:0", "--for", "2500ms"], stderr=terminal,
                               stdout=subprocess.PIPE, text=True) as process:
             table = process.stdout.read()
         os.close(terminal)
@@ -391,8 +391,8 @@ class Ending(harness.EndToEnd):
                 (["--hide", "EVERYTHING"], "there is no extension"),
                 (["--threads", "0"], "--threads"),
                 (["--max-sessions", "many"], "--max-sessions"),
-                (["--for", "-1"], "seconds"),
-                (["--refuse-by", "fire", "--refuse-for", "1"], "closed or reset"),
+                (["--for", "30"], "no time, as in"),
+                (["--refuse-by", "fire", "--refuse-for", "1s"], "closed or reset"),
                 (["--tls-certificate", self.folder / "none.pem"], "none.pem"),
                 (["--ledger", self.folder / "none" / "ledger"], "no such file"),
                 (["--ledger", torn], "no whole ledger"),
@@ -473,8 +473,8 @@ class Verifying(harness.EndToEnd):
         each message comes to each recipient once."""
         ledger = self.folder / "received"
         sink = Sink(self, "--ledger", ledger, "--answer", "end=451,5%", "--answer", "rcpt=450,3%",
-                    "--close-at", "content,2%", "--close-at", "end,2%", "--refuse-after", "0.5",
-                    "--refuse-for", "0.5", "--delay", "mail=1ms-20ms,10%")
+                    "--close-at", "content,2%", "--close-at", "end,2%", "--refuse-after", "500ms",
+                    "--refuse-for", "500ms", "--delay", "mail=1ms-20ms,10%")
         self.relais.configure(send=[harness.smart_host(sink.port)])
         self.relais.start()
         sent = self.load(self.port, "--count", 1000, "--recipients", 3, "--sizes", "1k:5,20k:1")
