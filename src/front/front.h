@@ -75,6 +75,10 @@ class Front {
     uint32_t receive_buffers = 1024;  // a power of two
     uint32_t receive_buffer_octets = 16'384;
     Duration drain_timeout = seconds(30);
+    // Events of the dialogue, content not counted, that one step may act on: who sends thousands of
+    // commands at once does not keep the core from the others. The rest waits for the end of the
+    // turn.
+    uint32_t step_events = 64;
     tls::Handshakes* handshakes = nullptr;  // borrowed; null: they go on here
   };
 

@@ -44,10 +44,6 @@ constexpr size_t kInputMax = 2;
 // Replies that may pile up for a client that does not read before its input waits; octets.
 constexpr size_t kOutputMax = 32 * 1024;
 
-// Events of the dialogue, content not counted, that one step may act on: who sends thousands of
-// commands at once does not keep the core from the others. The rest waits for the end of the turn.
-constexpr uint32_t kStepEvents = 64;
-
 // What of the server's questions waits for somebody else's answer.
 enum class Asked : uint8_t { kNothing, kMail, kRecipient, kData, kEnd };
 

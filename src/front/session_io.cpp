@@ -115,7 +115,7 @@ void Front::run(Session& session) {
       return;
     }
     act(session, event, replies_before);
-    if (events >= kStepEvents) return interrupt(session);
+    if (events >= options_.step_events) return interrupt(session);
   }
 }
 

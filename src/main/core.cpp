@@ -20,6 +20,7 @@ front::Front::Options front_options(const config::Model& model, const Core::Opti
           .receive_buffers = std::clamp(std::bit_floor(buffers), 16U, 32'768U),
           .receive_buffer_octets = kReceiveBufferOctets,
           .drain_timeout = model.server.drain_timeout,
+          .step_events = options.step_events,
           .handshakes = options.handshakes};
 }
 

@@ -36,6 +36,7 @@ class Core {
     uint16_t index = 0;
     uint64_t guid_salt = 0;
     relay::HopSecurities hop_security = {};                  // by Send connector
+    uint32_t step_events = 64;                               // see Front
     tls::Handshakes* handshakes = nullptr;                   // outlives the core; null: on it
     std::shared_ptr<admin::DialogueTray> protocol_log = {};  // null: none
   };

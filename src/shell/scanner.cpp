@@ -51,8 +51,8 @@ void Scanner::skip_blanks() {
     const char c = peek();
     if (c == ' ' || c == '\t') {
       skip();
-    } else if (c == '`' && (peek(1) == '\n' || (peek(1) == '\r' && peek(2) == '\n'))) {
-      skip(peek(1) == '\n' ? 2 : 3);
+    } else if (c == '`' && (peek(1) == '\n' || peek(1) == '\r')) {
+      skip(peek(1) == '\r' && peek(2) == '\n' ? 3 : 2);
     } else if (c == '#') {
       while (!at_end() && !at_line_end()) skip();
     } else {

@@ -107,8 +107,14 @@ Secured secured(Security security, config::Model& model) {
 // One run of the program on a world that outlives it.
 class Life {
  public:
-  Life(SimWorld& world, const config::Model& model, const relay::HopSecurities& hops)
-      : world_(world), kernel_(world), model_(model), hops_(hops) {
+  // With `step_events` so small that nearly every session is interrupted, if not said otherwise.
+  Life(SimWorld& world, const config::Model& model, const relay::HopSecurities& hops,
+       uint32_t step_events = 0)
+      : world_(world),
+        kernel_(world),
+        model_(model),
+        hops_(hops),
+        step_events_(step_events > 0 ? step_events : 1 + world.seed() % 5) {
     neighbours_.cores.push_back(std::make_unique<front::Neighbours::Core>());
   }
 
@@ -119,7 +125,8 @@ class Life {
         kernel_, model_, neighbours_,
         {.index = 0,
          .guid_salt = kernel_.wall_now().ns < 0 ? 1U : static_cast<uint64_t>(kernel_.wall_now().ns),
-         .hop_security = hops_},
+         .hop_security = hops_,
+         .step_events = step_events_},
         problem);
     if (!core) problem_ = problem + ": " + std::string(describe(core.error()));
     if (!core) return false;
@@ -151,6 +158,7 @@ class Life {
   SimKernel kernel_;
   const config::Model& model_;
   const relay::HopSecurities& hops_;
+  uint32_t step_events_;
   front::Neighbours neighbours_;
   std::unique_ptr<Core> core_;
   std::string problem_;
@@ -414,6 +422,46 @@ TEST(core_simulation, a_host_that_is_slow_to_fail_does_not_keep_the_others_from_
 TEST(core_simulation, nor_over_tls) {
   for_each_seed(300, [](uint64_t seed) {
     tell(seed, seed % 3 == 0 ? Security::kOpportunistic : Security::kRequired);
+  });
+}
+
+// Sends so many commands in one go.
+class Flooder final : public SimPeer {
+ public:
+  explicit Flooder(uint32_t commands) : commands_(commands) {}
+  void on_bytes(std::string_view bytes) override {
+    replies_ += static_cast<uint32_t>(std::ranges::count(bytes, '\n'));
+    if (std::exchange(begun_, true)) return;
+    std::string all;
+    for (uint32_t i = 0; i < commands_; ++i) all += "NOOP\r\n";
+    write(all);
+  }
+  // Behind the greeting.
+  [[nodiscard]] uint32_t replies() const { return replies_ - 1; }
+
+ private:
+  uint32_t commands_;
+  uint32_t replies_ = 0;
+  bool begun_ = false;
+};
+
+TEST(core_simulation, a_flood_of_commands_is_shared_out_over_turns) {
+  constexpr uint32_t kCommands = 1000;
+  constexpr uint32_t kShare = 10;
+  const config::Model model = small_model();
+  const relay::HopSecurities hops(model.send_connectors.size());
+  for_each_seed(50, [&](uint64_t seed) {
+    SimWorld world(seed);
+    Life life(world, model, hops, kShare);
+    ASSERT_TRUE(life.start()) << life.problem();
+    const auto flooder = std::make_shared<Flooder>(kCommands);
+    world.network().connect(flooder, {IpAddress::v4(0x7f000002), 0}, kListen);
+    uint32_t turns = 0;
+    while (flooder->replies() != kCommands && turns < 10 * kCommands && life.core().turn()) ++turns;
+    EXPECT_EQ(flooder->replies(), kCommands);
+    // A step of its own and one at the end of the turn.
+    EXPECT_GE(turns, kCommands / (2 * kShare));
+    world.kill();
   });
 }
 

@@ -91,6 +91,8 @@ TEST(Parser, Values) {
        "x <-5> <--y> <5-3> <fe80::/200> "
        "<[::]:25> <10.0.0.0/33> <:25>"},
       {"x a`\n  b", "x <a> <b>"},
+      {"x a`\r\n  b", "x <a> <b>"},
+      {"x a`\rb `\r", "x <a> <b>"},  // never ended: found by the fuzzer
       {"x `\n -Name b", "x -Name <b>"},
       {"x a` b", "x <a b>"},
       {"x a\"b c\"d", "x <ab cd>"},
