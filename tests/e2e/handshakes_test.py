@@ -109,7 +109,8 @@ class Handshakes(harness.EndToEnd):
         began = time.monotonic()
         self.wait_for_answers(self.hellos(20))
         a_second = 20 / (time.monotonic() - began)
-        clients = self.hellos(20 + int(4 * a_second))
+        # Many times what two seconds are good for: the machine may have been busy a moment ago.
+        clients = self.hellos(20 + int(12 * a_second))
         self.wait_for_answers(clients)
         unheard = [client for client in clients if not client.socket.recv(1)]
         print(f"{a_second:.0f} a second; of {len(clients)} {len(unheard)} waited for too long")
