@@ -50,9 +50,14 @@ class Responder {
     params.cq_entries = 4 * kEntries;
     if (io_uring_queue_init_params(kEntries, &ring_, &params) < 0) die("io_uring");
     io_uring_register_ring_fd(&ring_);
-    int error = 0;
-    buffers_ = io_uring_setup_buf_ring(&ring_, kBuffers, kGroup, 0, &error);
-    if (buffers_ == nullptr) die("buffers");
+    buffers_ =
+        static_cast<io_uring_buf_ring*>(std::aligned_alloc(4096, sizeof(io_uring_buf) * kBuffers));
+    io_uring_buf_reg registration{};
+    registration.ring_addr = reinterpret_cast<uint64_t>(buffers_);
+    registration.ring_entries = kBuffers;
+    registration.bgid = kGroup;
+    if (io_uring_register_buf_ring(&ring_, &registration, 0) != 0) die("buffers");
+    io_uring_buf_ring_init(buffers_);
     memory_ = std::make_unique<char[]>(size_t{kBuffers} * kBufferOctets);
     for (unsigned i = 0; i < kBuffers; ++i) give_back(i);
     listen_on(port);

@@ -114,7 +114,7 @@ class Life {
         kernel_(world),
         model_(model),
         hops_(hops),
-        step_events_(step_events > 0 ? step_events : 1 + world.seed() % 5) {
+        step_events_(step_events > 0 ? step_events : static_cast<uint32_t>(1 + world.seed() % 5)) {
     neighbours_.cores.push_back(std::make_unique<front::Neighbours::Core>());
   }
 

@@ -110,7 +110,8 @@ class Site {
     std::string problem;
     ASSERT_TRUE(kernel_.make_directories("/data"));
     auto core =
-        Core::create(kernel_, model_, neighbours_, {.step_events = 1 + world_.seed() % 5}, problem);
+        Core::create(kernel_, model_, neighbours_,
+                     {.step_events = static_cast<uint32_t>(1 + world_.seed() % 5)}, problem);
     ASSERT_TRUE(core) << problem;
     core_ = std::move(*core);
     std::vector<front::Listener> listeners;
