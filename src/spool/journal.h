@@ -1,9 +1,10 @@
 // What became of messages, as entries that ride on the next flush (at most kJournalDelay later).
 // Pure codec.
 //
-//   gone:   u8 1 | u64 message                                      every recipient is settled
-//   state:  u8 2 | u64 message | u32 attempts | i64 next attempt (wall, ns) | u32 n | n * u32
+//   gone:     u8 1 | u64 message                                    every recipient is settled
+//   state:    u8 2 | u64 message | u32 attempts | i64 next attempt (wall, ns) | u32 n | n * u32
 //   settled recipient
+//   dropped:  u8 3 | u64 first epoch | u64 last epoch | u64 sequence
 //
 // The newest state entry of a message decides attempts and time; settled recipients add up over all
 // of them (a recipient is never unsettled), so a long list is split over several entries of
@@ -29,10 +30,20 @@ struct MessageState {
   std::vector<uint32_t> settled;  // indices of recipients: delivered or given up, ascending
 };
 
+// Segments that are no part of the log any more, though older ones are: nothing in them is needed
+// (spool_drop.cpp). All of the log's own epochs from `first` to `last` are.
+struct DroppedSegments {
+  uint64_t first = 0;  // epochs
+  uint64_t last = 0;
+  uint64_t sequence = 0;  // of the first record of `first`: where what stands before it ended
+};
+
 struct JournalEntry {
-  uint64_t message = 0;
-  bool gone = false;
-  MessageState state;  // when not gone
+  enum class Kind : uint8_t { kGone = 1, kState = 2, kDropped = 3 };
+  Kind kind = Kind::kState;
+  uint64_t message = 0;       // kGone, kState
+  MessageState state{};       // kState
+  DroppedSegments dropped{};  // kDropped
 };
 
 void append_entry(std::string& out, const JournalEntry& entry);

@@ -40,7 +40,8 @@ struct Message {
   bool has_turn = false;                // it may take its next block though others wait
   uint32_t promised = 0;                // blocks that begin() left for what comes first
   ConnectorNumber connector = kNobody;  // that took it
-  uint64_t flow = 0;                    // flow_of() the envelope
+  uint32_t noted = 0;  // low(epoch) of the segment with its newest complete state; 0: none
+  uint64_t flow = 0;   // flow_of() the envelope
   MessageState state;
   Chunk first;
   std::unique_ptr<std::vector<Chunk>> more;  // null: none, as is usual

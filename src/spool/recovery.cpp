@@ -86,6 +86,7 @@ Result<void> scan_segment(ring::Kernel& kernel, Scan& scan, Connectors& connecto
   if (!start || start->kind != RecordKind::kSegment) return {};
   scan.start = *start;
   scan.segment.epoch = start->epoch;
+  scan.segment.sequence = start->sequence;
   uint64_t at = disk_octets(start->payload_octets);
   uint64_t sequence = start->sequence;
   bool gap = false;
@@ -171,11 +172,46 @@ void drop_torn_end(Scan& newest) {
   std::erase_if(newest.journals, [bound](const auto& journal) { return journal.first >= bound; });
 }
 
+using DroppedBy = std::pair<DroppedSegments, uint64_t>;  // and the epoch of who says so
+
+void take_dropped(const Scan& scan, std::vector<DroppedBy>& dropped) {
+  for (const auto& [sequence, payload] : scan.journals) {
+    [[maybe_unused]] const bool good = read_entries(payload, [&](JournalEntry&& entry) {
+      if (entry.kind != JournalEntry::Kind::kDropped) return;
+      const auto& range = entry.dropped;
+      // What is said again is said of more: neighbours that were dropped since.
+      const bool known = std::ranges::any_of(dropped, [&](const DroppedBy& other) {
+        return other.first.first <= range.first && other.first.last >= range.last &&
+               other.second > scan.segment.epoch;
+      });
+      if (known) return;
+      std::erase_if(dropped, [&](const DroppedBy& other) {
+        return other.first.first >= range.first && other.first.last <= range.last;
+      });
+      dropped.emplace_back(range, scan.segment.epoch);
+    });
+  }
+}
+
 // Drops what a later segment has declared void: a segment begins with the sequence number at which
 // the durable log ended, so records from there on in earlier segments belonged to a failed flush.
-void drop_void_records(std::vector<Scan>& scans, Recovered::Report& report) {
+// And the segments that a later one has declared dropped; `dropped`: these, ascending.
+void drop_void_records(std::vector<Scan>& scans, Recovered::Report& report,
+                       std::vector<Segment>& free, std::vector<DroppedBy>& dropped) {
   uint64_t bound = UINT64_MAX;
   for (auto scan = scans.rbegin(); scan != scans.rend(); ++scan) {
+    const uint64_t epoch = scan->segment.epoch;
+    const bool is_dropped = std::ranges::any_of(dropped, [&](const DroppedBy& other) {
+      return other.first.first <= epoch && epoch <= other.first.last;
+    });
+    if (is_dropped) {
+      scan->segment.used = 0;
+      free.push_back(scan->segment);
+      continue;
+    }
+    for (const auto& [range, by] : dropped) {
+      if (range.first > epoch) bound = std::min(bound, range.sequence);
+    }
     while (!scan->records.empty() && scan->records.back().header.sequence >= bound)
       scan->records.pop_back();
     std::erase_if(scan->journals, [bound](const auto& journal) { return journal.first >= bound; });
@@ -183,16 +219,22 @@ void drop_void_records(std::vector<Scan>& scans, Recovered::Report& report) {
     if (bound != UINT64_MAX)
       report.lost_records += bound - scan->start.sequence - scan->records.size();
     bound = std::min(bound, scan->start.sequence);
+    take_dropped(*scan, dropped);
   }
+  std::erase_if(scans, [](const Scan& scan) { return scan.segment.used == 0; });
+  std::ranges::sort(dropped, {}, [](const DroppedBy& range) { return range.first.first; });
 }
 
 struct Partial {
   RecoveredMessage message;
   bool complete = false;
   uint32_t present = 0;
+  uint64_t oldest = UINT64_MAX;  // epochs of the segments with records of it, copies included
+  uint64_t newest = 0;
 };
 
-void add_chunk(Partial& partial, const Found& found, SegmentIndex segment) {
+void add_chunk(Partial& partial, const Found& found, SegmentIndex segment,
+               std::vector<Scan>& scans) {
   RecoveredMessage& message = partial.message;
   const RecordHeader& header = found.header;
   message.number = header.message;
@@ -200,6 +242,9 @@ void add_chunk(Partial& partial, const Found& found, SegmentIndex segment) {
   if (message.chunks.size() <= header.chunk) message.chunks.resize(size_t{header.chunk} + 1);
   Chunk& chunk = message.chunks[header.chunk];
   if (chunk.segment == kNoSegment) ++partial.present;
+  if (chunk.segment != kNoSegment) scans[chunk.segment].segment.copied = true;
+  partial.oldest = std::min(partial.oldest, scans[segment].segment.epoch);
+  partial.newest = std::max(partial.newest, scans[segment].segment.epoch);
   chunk = {.segment = segment, .page = found.page};  // the newest copy wins
   if (header.chunk == 0) {
     message.received = found.received;
@@ -212,14 +257,26 @@ void add_chunk(Partial& partial, const Found& found, SegmentIndex segment) {
   }
 }
 
-void apply_entry(const JournalEntry& entry, std::unordered_map<uint64_t, Partial>& partials) {
+void apply_entry(const JournalEntry& entry, Segment& segment,
+                 std::unordered_map<uint64_t, Partial>& partials) {
+  if (entry.kind == JournalEntry::Kind::kDropped) return;
   const auto found = partials.find(entry.message);
   if (found == partials.end()) return;
-  if (entry.gone) {
+  if (entry.kind == JournalEntry::Kind::kGone) {
+    const Partial& partial = found->second;
+    if (partial.oldest != segment.epoch || partial.newest != segment.epoch)
+      segment.gone.push_back({entry.message, partial.oldest, partial.newest});
     partials.erase(found);
     return;
   }
-  MessageState& state = found->second.message.state;
+  RecoveredMessage& message = found->second.message;
+  MessageState& state = message.state;
+  if (std::ranges::includes(entry.state.settled, state.settled)) {
+    message.noted = segment.epoch;
+    message.is_scattered = false;
+  } else if (message.noted != segment.epoch) {
+    message.is_scattered = true;
+  }
   std::vector<uint32_t> all;
   std::ranges::set_union(state.settled, entry.state.settled, std::back_inserter(all));
   state = {entry.state.attempts, entry.state.next_attempt, std::move(all)};
@@ -234,14 +291,14 @@ void collect(std::vector<Scan>& scans, Recovered& out) {
       out.next_sequence = std::max(out.next_sequence, found.header.sequence + 1);
       if (found.header.kind != RecordKind::kChunk) continue;
       out.next_message = std::max(out.next_message, found.header.message + 1);
-      add_chunk(partials[found.header.message], found, index);
+      add_chunk(partials[found.header.message], found, index, scans);
     }
   }
   // Journals after all chunks: a chunk may have been moved behind the entry that concerns it.
-  for (const Scan& scan : scans) {
+  for (Scan& scan : scans) {
     for (const auto& [sequence, payload] : scan.journals) {
-      [[maybe_unused]] const bool good =
-          read_entries(payload, [&](JournalEntry&& entry) { apply_entry(entry, partials); });
+      [[maybe_unused]] const bool good = read_entries(
+          payload, [&](JournalEntry&& entry) { apply_entry(entry, scan.segment, partials); });
     }
   }
   for (auto& [number, partial] : partials) {
@@ -284,8 +341,15 @@ Result<Recovered> recover(ring::Kernel& kernel, const std::string& folder, uint6
     return true;
   });
   if (!scans->empty()) drop_torn_end(scans->back());
-  drop_void_records(*scans, out.report);
+  std::vector<DroppedBy> dropped;
+  drop_void_records(*scans, out.report, free, dropped);
   collect(*scans, out);
+  for (const auto& [range, by] : dropped) {
+    const auto scan = std::ranges::find(
+        *scans, by, [](const Scan& candidate) { return candidate.segment.epoch; });
+    if (range.last >= tail)
+      out.dropped.emplace_back(range, static_cast<SegmentIndex>(scan - scans->begin()));
+  }
   for (Scan& scan : *scans) out.segments.push_back(std::move(scan.segment));
   out.report.segments = static_cast<uint32_t>(out.segments.size());
   out.segments.insert(out.segments.end(), free.begin(), free.end());

@@ -3,11 +3,13 @@
 // not the expected next one: what lies behind it was in a flush that never completed, and nobody
 // was told 250 for it. In older segments every record below the next segment's first sequence
 // number was durable once: the scan goes on behind a damaged one, and what cannot be read is
-// counted (Report::lost_records).
+// counted (Report::lost_records). A later segment may say that earlier ones are no part of the log
+// any more (spool_drop.cpp): they are not looked at.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -24,6 +26,8 @@ struct RecoveredMessage {
   ConnectorNumber connector = kNobody;
   uint64_t flow = 0;
   MessageState state;
+  uint64_t noted = 0;  // epoch of the segment with the newest entry that is all of it; 0: none
+  bool is_scattered = false;  // there are later ones in other segments, or there is no such one
   std::vector<Chunk> chunks;  // Chunk::segment indexes Recovered::segments
 };
 
@@ -39,6 +43,8 @@ struct Recovered {
   std::vector<Segment> segments;  // with open descriptors; used > 0: in the log, ascending epochs
                                   // first; then free ones
   std::vector<RecoveredMessage> messages;  // ascending numbers
+  // What has been dropped and may still lie there, ascending, and which segment says so.
+  std::vector<std::pair<DroppedSegments, SegmentIndex>> dropped;
   uint64_t next_sequence = 1;
   uint64_t next_epoch = 1;
   uint64_t next_message = 1;

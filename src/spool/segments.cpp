@@ -11,6 +11,7 @@ namespace relais::spool {
 namespace {
 
 constexpr size_t kZeroOctets = 1 << 20;
+constexpr uint32_t kBend = 2;  // segments beyond the budget, where nothing can go on without
 
 std::span<std::byte> zeros() {
   // In .bss: costs nothing until it is read, and is page aligned for O_DIRECT.
@@ -74,6 +75,7 @@ Result<void> Segments::make_first() {
   if (!free_.empty()) return {};
   const std::string name = next_name();
   const auto fd = loop_.kernel().create_zeroed(path(name), options_.segment_octets);
+  if (!fd && free_dead(true)) return {};
   if (!fd && existing_ > 0) {
     // The disk is full, perhaps with our own segments: what they hold is delivered first.
     failed_ = true;
@@ -87,9 +89,12 @@ Result<void> Segments::make_first() {
   return {};
 }
 
-bool Segments::free_dead() {
+bool Segments::free_dead(bool states_too) {
   if (head_open_) return false;
-  while (!log_.empty() && segments_[log_.front()].live == 0) {
+  const auto is_dead = [&](const Segment& segment) {
+    return segment.live == 0 && (segment.states == 0 || states_too);
+  };
+  while (!log_.empty() && is_dead(segments_[log_.front()])) {
     cooling_.push_back(log_.front());
     log_.pop_front();
   }
@@ -97,9 +102,51 @@ bool Segments::free_dead() {
   return !free_.empty();
 }
 
-bool Segments::advance_head(uint64_t epoch) {
+SegmentIndex Segments::find_dead_inside() const {
+  for (size_t i = 1; i + 1 < log_.size(); ++i) {
+    if (segments_[log_[i]].live == 0) return log_[i];
+  }
+  return kNoSegment;
+}
+
+bool Segments::is_inside(SegmentIndex index) const {
+  const auto found = std::ranges::find(log_, index);
+  return found != log_.end() && found != log_.begin() && *found != log_.back();
+}
+
+void Segments::drop(SegmentIndex index) {
+  ASSERT(is_inside(index) && segments_[index].live == 0);
+  log_.erase(std::ranges::find(log_, index));
+  set_free(index);
+}
+
+SegmentIndex Segments::find(uint32_t low_epoch) const {
+  if (log_.empty()) return kNoSegment;
+  const uint32_t base = low(segments_[log_.front()].epoch);
+  const auto distance = [&](SegmentIndex index) { return low(segments_[index].epoch) - base; };
+  const auto found = std::ranges::lower_bound(log_, low_epoch - base, {}, distance);
+  return found != log_.end() && distance(*found) == low_epoch - base ? *found : kNoSegment;
+}
+
+bool Segments::any_between(uint64_t older, uint64_t newer) const {
+  const auto is_between = [&](SegmentIndex index) {
+    return segments_[index].epoch > older && segments_[index].epoch < newer;
+  };
+  return std::ranges::any_of(log_, is_between) || std::ranges::any_of(cooling_, is_between);
+}
+
+bool Segments::holds(uint64_t oldest, uint64_t newest, SegmentIndex but) const {
+  // What was copied into a later segment still stands in the earlier one.
+  const auto may = [&](SegmentIndex index) {
+    const Segment& segment = segments_[index];
+    return index != but && segment.epoch <= newest && (segment.epoch >= oldest || segment.copied);
+  };
+  return std::ranges::any_of(log_, may) || std::ranges::any_of(cooling_, may);
+}
+
+bool Segments::advance_head(uint64_t epoch, uint64_t sequence) {
   if (free_.empty()) {
-    prepare();
+    prepare(true);
     return false;
   }
   const SegmentIndex index = free_.front();
@@ -108,6 +155,10 @@ bool Segments::advance_head(uint64_t epoch) {
   segment.epoch = epoch;
   segment.used = 0;
   segment.live = 0;
+  segment.sequence = sequence;
+  segment.gone.clear();
+  segment.states = 0;
+  segment.copied = false;
   log_.push_back(index);
   head_open_ = true;
   return true;
@@ -115,8 +166,12 @@ bool Segments::advance_head(uint64_t epoch) {
 
 void Segments::seal_head() {
   ASSERT(head_open_);
-  segments_[log_.back()].sealed = true;
   head_open_ = false;
+  segments_[log_.back()].sealed = true;
+  if (segments_[log_.back()].used > 0) return;
+  // Not one flush into it has succeeded, so nobody was told anything that it should keep.
+  remove_file(log_.back());
+  log_.pop_back();
 }
 
 uint64_t Segments::tail_epoch() const {
@@ -128,20 +183,27 @@ void Segments::reclaim(uint64_t flushed_tail) {
   while (!cooling_.empty() && segments_[cooling_.front()].epoch < flushed_tail) {
     const SegmentIndex index = cooling_.front();
     cooling_.pop_front();
-    // Another size than configured today: it goes once it is empty.
-    const bool reusable =
-        !segments_[index].sealed && segments_[index].size == options_.segment_octets;
-    if (reusable && existing_ <= options_.count_max) {
-      free_.push_back(index);
-    } else {
-      remove_file(index);
-    }
-    failed_ = false;
+    set_free(index);
   }
-  while (log_.size() > 1 && segments_[log_.front()].live == 0) {
+  // What was moved out of it has its state noted elsewhere first.
+  while (log_.size() > 1 && segments_[log_.front()].live == 0 &&
+         segments_[log_.front()].states == 0) {
     cooling_.push_back(log_.front());
     log_.pop_front();
   }
+}
+
+void Segments::set_free(SegmentIndex index) {
+  segments_[index].gone = {};
+  // Another size than configured today: it goes once it is empty.
+  const bool reusable =
+      !segments_[index].sealed && segments_[index].size == options_.segment_octets;
+  if (reusable && existing_ <= options_.count_max) {
+    free_.push_back(index);
+  } else {
+    remove_file(index);
+  }
+  failed_ = false;
 }
 
 void Segments::remove_file(SegmentIndex index) {
@@ -168,10 +230,12 @@ uint64_t Segments::room(uint32_t kept) const {
   return room + head.size - std::min(head.size, head.used + kSegmentReserve);
 }
 
-void Segments::prepare() {
-  // A sealed head cannot take the note that would free others, so the budget bends rather than
-  // locks up.
-  const uint32_t limit = options_.count_max + (head_open_ ? 0 : 2);
+void Segments::prepare(bool at_once) {
+  // The budget bends rather than locks up: a head that is sealed or full cannot take the note that
+  // would free others, and what is left of a sealed segment is of no use.
+  const auto is_sealed = [&](SegmentIndex index) { return segments_[index].sealed; };
+  const auto sealed = static_cast<uint32_t>(std::ranges::count_if(log_, is_sealed));
+  const uint32_t limit = options_.count_max + (at_once ? sealed + kBend : 0);
   if (making_ != kNoSegment || failed_ || !free_.empty() || existing_ >= limit) return;
   const std::string name = next_name();
   const auto fd = loop_.kernel().create(path(name));

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <ranges>
 
 #include "base/assert.h"
@@ -14,6 +15,8 @@ constexpr uint32_t kReadsMax = 256;
 // Before kJournalDelay by what a turn and a flush take.
 constexpr Duration kJournalTimer = milliseconds(85);
 constexpr Duration kRetryMakingSegment = seconds(1);
+// So many recipients are named again and again in entries of state.
+constexpr size_t kSettledFew = 64;
 
 }  // namespace
 
@@ -48,7 +51,7 @@ Result<std::unique_ptr<Spool>> Spool::open(ring::Loop& loop, const Options& opti
       recover(loop.kernel(), options.folder, options.segment_octets, spool->connectors_);
   if (!recovered) return std::unexpected(recovered.error());
   if (!spool->adopt(*recovered)) return std::unexpected(Error::kNoMemory);
-  spool->segments_.free_dead();
+  spool->segments_.free_dead(false);
   if (auto made = spool->segments_.make_first(); !made) return std::unexpected(made.error());
   return spool;
 }
@@ -72,6 +75,7 @@ bool Spool::adopt(Recovered& recovered) {
     message->recipients = UINT32_MAX;  // known when the envelope is read: see relay
     message->stage = Message::Stage::kLive;
     message->state = std::move(old.state);
+    set_noted(*message, low(old.noted));
     message->first = old.chunks.front();
     for (const Chunk& chunk : std::span(old.chunks).subspan(1)) message->add_chunk(chunk);
     for (uint32_t i = 0; i < message->chunk_count(); ++i) {
@@ -79,8 +83,14 @@ bool Spool::adopt(Recovered& recovered) {
       segments_.at(message->chunk(i).segment).live += octets;
       disk_.take(message->connector, octets);
     }
+    // Moved, and the program ended before its state was noted behind it; or that is in several
+    // places.
+    const uint64_t epoch = segments_.at(message->first.segment).epoch;
+    if (old.is_scattered || (old.noted != 0 && old.noted < epoch))
+      note_state(*message, message->state.settled);
     recovered_.push_back(messages_.handle_of(message));
   }
+  adopt_dropped(recovered);
   clean_check_ = true;
   return true;
 }
@@ -210,7 +220,7 @@ void Spool::settle(Handle handle, std::span<const uint32_t> recipients) {
   std::inplace_merge(settled.begin(), settled.begin() + middle, settled.end());
   settled.erase(std::unique(settled.begin(), settled.end()), settled.end());
   if (message->all_settled()) {
-    note({.message = message->number, .gone = true, .state = {}});
+    note_gone(*message);
     forget(*message);
   } else {
     note_state(*message, recipients);
@@ -228,26 +238,76 @@ void Spool::defer(Handle handle, uint32_t attempts, WallTime next_attempt) {
 
 // ---- the journal
 
-void Spool::note(const JournalEntry& entry) {
-  scratch_.clear();
-  append_entry(scratch_, entry);
-  // A page that is being written is closed.
-  if (journal_.size() <= journal_in_flight_ ||
-      journal_.back().size() + scratch_.size() > kPayloadMax) {
-    journal_.emplace_back();
-  }
-  journal_.back() += scratch_;
+Page& Spool::note(const JournalEntry& entry) {
   arm_timer(kJournalTimer);
+  return journal_.add(entry);
 }
 
-void Spool::note_state(const Message& message, std::span<const uint32_t> settled) {
+void Spool::note_gone(const Message& message) {
+  Page& page = note({.kind = JournalEntry::Kind::kGone, .message = message.number});
+  GoneNote gone{.message = message.number, .oldest = UINT64_MAX, .newest = 0};
+  const auto add = [&](SegmentIndex index) {
+    const uint64_t epoch = segments_.at(index).epoch;
+    gone.oldest = std::min(gone.oldest, epoch);
+    gone.newest = std::max(gone.newest, epoch);
+  };
+  for (uint32_t i = 0; i < message.chunk_count(); ++i) add(message.chunk(i).segment);
+  if (flushing_) add(group_.segment());  // one of them may be on its way there
+  page.gone.push_back(gone);
+}
+
+// `settled`: those that are since the last entry.
+void Spool::note_state(Message& message, std::span<const uint32_t> settled) {
+  const Handle handle = messages_.handle_of(&message);
+  const std::span<const uint32_t> all = message.state.settled;
+  if (all.size() > kSettledMax) {
+    set_noted(message, 0);
+    if (std::ranges::find(wide_, handle) == wide_.end()) wide_.push_back(handle);
+  }
+  // Whoever has all of it in one entry need not look elsewhere.
+  if (all.size() <= kSettledFew) settled = all;
   do {
     const size_t count = std::min(settled.size(), kSettledMax);
-    JournalEntry entry{.message = message.number, .gone = false, .state = message.state};
+    JournalEntry entry{.message = message.number, .state = message.state};
     entry.state.settled.assign(settled.begin(), settled.begin() + static_cast<ptrdiff_t>(count));
-    note(entry);
+    note(entry).states.push_back({handle, count == all.size()});
     settled = settled.subspan(count);
   } while (!settled.empty());
+}
+
+// What they say is on disk now, in the group's segment.
+void Spool::pages_written() {
+  const SegmentIndex index = group_.segment();
+  Segment& segment = segments_.at(index);
+  for (const Page& page : journal_.take_written()) {
+    for (const GoneNote& gone : page.gone) {
+      if (gone.oldest != segment.epoch || gone.newest != segment.epoch)
+        segment.gone.push_back(gone);
+    }
+    for (const StateNote& state : page.states) {
+      Message* message = messages_.get(state.message);
+      if (message == nullptr || message->state.settled.size() > kSettledMax) continue;
+      if (state.complete) {
+        set_noted(*message, low(segment.epoch));
+      } else if (message->noted != low(segment.epoch)) {
+        note_state(*message, message->state.settled);
+      }
+    }
+    for (const uint64_t first : page.dropped) {
+      const auto range = std::ranges::find(dropped_, first, &Dropped::first);
+      if (range != dropped_.end()) range->noted = index;
+    }
+  }
+}
+
+void Spool::set_noted(Message& message, uint32_t low_epoch) {
+  const auto add = [this](uint32_t epoch, int32_t change) {
+    const SegmentIndex index = epoch == 0 ? kNoSegment : segments_.find(epoch);
+    if (index != kNoSegment) segments_.at(index).states += static_cast<uint32_t>(change);
+  };
+  add(message.noted, -1);
+  add(low_epoch, 1);
+  message.noted = low_epoch;
 }
 
 void Spool::arm_timer(Duration delay) {
@@ -283,31 +343,34 @@ RecordHeader Spool::header_of(const Message& message, uint32_t chunk) const {
 
 void Spool::end_of_turn() {
   serve_wanted_reads();
+  drop();
   clean();
   wake_waiting();
   // While nothing is accepted nothing else would find out that there is room again.
   if (segments_.failed()) arm_timer(kRetryMakingSegment);
   if (flushing_) return;
   if (queue_.empty() && (journal_.empty() || !journal_due_)) return;
-  if (open_head() || (segments_.free_dead() && open_head())) return start_group();
+  if (open_head() || (segments_.free_dead(true) && open_head())) return start_group();
   if (note_tail() || segments_.making()) return;
   fail_queue(segments_.failed() ? segments_.failure() : Error::kNoSpace);
 }
 
 // A head with room for at least the journal and one more record.
 bool Spool::open_head() {
-  const uint64_t journals = std::min<size_t>(journal_.size(), Group::kJournalsMax);
+  const uint64_t journals = std::min<size_t>(journal_.count(), Group::kJournalsMax);
   const uint64_t wanted = kSegmentReserve + kAlignment + (1 + journals) * kBlockOctets;
   if (const SegmentIndex head = segments_.head(); head != kNoSegment) {
     const Segment& segment = segments_.at(head);
     const bool fits = segment.size - segment.used >= wanted;
     // The next one is made while this one is being filled. (`segment` may be moved by that.)
-    if (segment.used > segment.size / 2) segments_.prepare();
+    if (segment.used > segment.size / 2 && dropping_.segment == kNoSegment)
+      segments_.prepare(false);
     if (fits) return true;
   }
-  if (!segments_.advance_head(next_epoch_)) return false;
+  if (!segments_.advance_head(next_epoch_, next_sequence_)) return false;
   ++next_epoch_;
   clean_check_ = true;
+  drop_check_ = true;
   return true;
 }
 
@@ -315,12 +378,12 @@ void Spool::start_group() {
   const SegmentIndex head = segments_.head();
   const Segment& segment = segments_.at(head);
   // A tail may move on only together with every delivery record that justifies it.
-  const bool all_journals = journal_.size() <= Group::kJournalsMax;
+  const bool all_journals = journal_.count() <= Group::kJournalsMax;
   group_.begin(head, segment.used, segment.size - segment.used - kSegmentReserve, segment.epoch,
                next_sequence_, all_journals ? segments_.tail_epoch() : flushed_tail_);
   if (segment.used == 0 && !group_.add_segment_start(next_message_)) ASSERT(false);
-  for (const std::string& page : journal_) {
-    if (!group_.add_journal(page)) break;
+  for (const Page& page : journal_.all()) {
+    if (!group_.add_journal(page.bytes)) break;
   }
   size_t taken = 0;
   for (; taken < queue_.size(); ++taken) {
@@ -345,12 +408,14 @@ void Spool::start_group() {
 bool Spool::note_tail() {
   segments_.reclaim(flushed_tail_);
   const SegmentIndex head = segments_.head();
-  if (head == kNoSegment || !segments_.cooling()) return false;
+  if (head == kNoSegment) return false;
+  const bool tail_waits = segments_.at(segments_.log().front()).live == 0;  // for states
+  if (!segments_.cooling() && !tail_waits && dropping_.segment == kNoSegment) return false;
   const Segment& segment = segments_.at(head);
   group_.begin(head, segment.used, segment.size - segment.used, segment.epoch, next_sequence_,
                segments_.tail_epoch());
-  for (const std::string& page : journal_) {
-    if (!group_.add_journal(page)) break;
+  for (const Page& page : journal_.all()) {
+    if (!group_.add_journal(page.bytes)) break;
   }
   if (journal_.empty() && !group_.add_journal({})) return false;
   if (group_.empty()) return false;
@@ -360,7 +425,7 @@ bool Spool::note_tail() {
 
 void Spool::write_group() {
   flushing_ = true;
-  journal_in_flight_ = std::min<size_t>(group_.journals(), journal_.size());
+  journal_.begin_write(std::min<size_t>(group_.journals(), journal_.count()));
   loop_.write_durable(segments_.at(group_.segment()).fd, group_.unwritten(), group_.write_offset(),
                       {ring::Operation::kSpoolWrite, {}});
 }
@@ -381,11 +446,8 @@ void Spool::finish_group() {
   ++figures_.groups;
   next_sequence_ = group_.next_sequence();
   flushed_tail_ = group_.tail_epoch();
-  journal_.erase(journal_.begin(), journal_.begin() + static_cast<ptrdiff_t>(journal_in_flight_));
-  journal_in_flight_ = 0;
-  if (journal_.empty()) {
-    journal_due_ = false;
-  }
+  pages_written();
+  if (journal_.empty()) journal_due_ = false;
   Segment& segment = segments_.at(group_.segment());
   segment.used = group_.offset() + group_.octets();
   for (const Group::Record& record : group_.records()) {
@@ -397,7 +459,10 @@ void Spool::finish_group() {
       if (!pending.relocation) disk_.take(message->connector, record.octets);
       if (pending.relocation) {
         ++figures_.moved;
-        segments_.at(chunk.segment).live -= record.octets;
+        Segment& old = segments_.at(chunk.segment);
+        old.live -= record.octets;
+        old.copied = true;
+        drop_check_ = true;
         if (message->state.attempts > 0 || !message->state.settled.empty())
           note_state(*message, message->state.settled);
       }
@@ -422,7 +487,7 @@ void Spool::finish_group() {
 // with the same sequence number (see recovery.h).
 void Spool::fail_group(Error error) {
   flushing_ = false;
-  journal_in_flight_ = 0;
+  journal_.write_failed();
   ++figures_.failed_groups;
   segments_.seal_head();
   for (const Group::Record& record : group_.records()) {
@@ -464,11 +529,14 @@ void Spool::forget(Message& message) {
     Chunk& chunk = message.chunk(i);
     if (chunk.segment != kNoSegment) {
       const uint32_t octets = disk_octets(message.payload_octets(i));
-      segments_.at(chunk.segment).live -= octets;
+      Segment& segment = segments_.at(chunk.segment);
+      segment.live -= octets;
+      drop_check_ = drop_check_ || segment.live == 0;
       disk_.give(message.connector, octets);
     }
     drop_cached(chunk);
   }
+  set_noted(message, 0);
   messages_.release(&message);
 }
 
@@ -572,10 +640,12 @@ Spool::Room Spool::room() const {
 }
 
 void Spool::invariants() const {
-  std::vector<uint64_t> live;
   uint64_t total = 0;
   std::vector<uint64_t> used(connectors_.count());
+  std::map<SegmentIndex, uint32_t> states;
   messages_.for_each([&](Message& message) {
+    const SegmentIndex noted = message.noted == 0 ? kNoSegment : segments_.find(message.noted);
+    if (noted != kNoSegment) ++states[noted];
     ASSERT(message.envelope_octets <= message.stream_octets);
     for (uint32_t i = 0; i < message.chunk_count(); ++i) {
       const Chunk& chunk = message.chunk(i);
@@ -589,8 +659,11 @@ void Spool::invariants() const {
   for (size_t i = 0; i < used.size(); ++i)
     ASSERT(disk_.used(static_cast<ConnectorNumber>(i)) == used[i]);
   uint64_t counted = 0;
-  for (const SegmentIndex index : segments_.log())
-    counted += const_cast<Segments&>(segments_).at(index).live;
+  for (const SegmentIndex index : segments_.log()) {
+    const Segment& segment = const_cast<Segments&>(segments_).at(index);
+    counted += segment.live;
+    ASSERT(states.contains(index) ? segment.states == states[index] : segment.states == 0);
+  }
   ASSERT(counted == total);
 }
 

@@ -32,6 +32,7 @@
 #include "spool/envelope.h"
 #include "spool/group.h"
 #include "spool/message.h"
+#include "spool/pages.h"
 #include "spool/recovery.h"
 #include "spool/segments.h"
 #include "spool/shares.h"
@@ -129,6 +130,7 @@ class Spool {
     uint64_t failed_groups = 0;
     uint64_t records = 0;  // message chunks made durable
     uint64_t moved = 0;    // chunks copied out of old segments
+    uint64_t dropped = 0;  // segments used again though older ones are in use
     uint32_t free_blocks = 0;
     uint32_t segments = 0;
   };
@@ -178,12 +180,15 @@ class Spool {
   void fail_group(Error error);
   void fail_queue(Error error);
   void fail_message(Handle handle, Error error);
-  void note(const JournalEntry& entry);
-  void note_state(const Message& message, std::span<const uint32_t> settled);
+  [[nodiscard]] Page& note(const JournalEntry& entry);
+  void note_gone(const Message& message);
+  void note_state(Message& message, std::span<const uint32_t> settled);
+  void pages_written();
   void arm_timer(Duration delay);
   void on_timer();
   [[nodiscard]] bool note_tail();
   void forget(Message& message);
+  void set_noted(Message& message, uint32_t low_epoch);
   [[nodiscard]] RecordHeader header_of(const Message& message, uint32_t chunk) const;
 
   // memory (spool.cpp)
@@ -204,6 +209,27 @@ class Spool {
   void clean();
   void move_chunk(Message& message, uint32_t chunk);
 
+  // using segments again (spool_drop.cpp)
+  struct Dropped : DroppedSegments {
+    SegmentIndex noted = kNoSegment;  // that holds its entry; none yet: kNoSegment
+  };
+  // A segment that is being dropped.
+  struct Dropping {
+    SegmentIndex segment = kNoSegment;
+    uint64_t epoch = 0;
+    uint32_t slot = 0;           // of messages whose state was written again
+    size_t gone = 0;             // entries that were
+    uint64_t page = UINT64_MAX;  // it is dropped when pages up to here are written
+  };
+  void adopt_dropped(const Recovered& recovered);
+  void drop();
+  void begin_drop();
+  void rescue_wide();
+  [[nodiscard]] bool rescue_states();
+  [[nodiscard]] bool rescue_gone();
+  void note_dropped(const Segment& segment);
+  void note_dropped(const Dropped& range);
+
   ring::Loop& loop_;
   Options options_;
   Connectors connectors_;
@@ -222,8 +248,7 @@ class Spool {
   std::vector<PendingChunk> queue_;
   Group group_;
   bool flushing_ = false;
-  std::vector<std::string> journal_;  // pages of entries that wait for a flush
-  size_t journal_in_flight_ = 0;      // of these, in the group under way
+  Pages journal_;
   bool journal_due_ = false;
   ring::TimerId timer_;
 
@@ -238,6 +263,10 @@ class Spool {
   SegmentIndex cleaning_ = kNoSegment;
   uint32_t clean_cursor_ = 0;
   uint32_t moving_ = 0;  // chunks on their way out of `cleaning_`
+  Dropping dropping_;
+  bool drop_check_ = true;        // something may have died inside
+  std::vector<Handle> wide_;      // messages whose state takes several entries
+  std::vector<Dropped> dropped_;  // ascending; those that a scan of the log could still come upon
   Figures figures_;
 };
 

@@ -379,9 +379,10 @@ Material material() {
         "x\ny\n\"odd local\"@example.com\nc@d\ne@f\ng@h"})
     all.seeds.push_back(seed(lines, {4}));
   std::string journal;
-  append_entry(journal, {.message = 7, .gone = true, .state = {}});
+  append_entry(journal, {.kind = JournalEntry::Kind::kGone, .message = 7});
+  append_entry(journal, {.kind = JournalEntry::Kind::kDropped,
+                         .dropped = {.first = 3, .last = 5, .sequence = 77}});
   append_entry(journal, {.message = 8,
-                         .gone = false,
                          .state = {.attempts = 3, .next_attempt = {99}, .settled = {0, 5, 1000}}});
   all.seeds.push_back(seed(journal, {1}));
   all.seeds.push_back(seed("some payload", {2, 1, 2, 1, 3, 0, 1, 1, 9}));

@@ -153,21 +153,26 @@ TEST(envelope, cut_or_foreign_bytes_are_no_envelope_and_no_crash) {
 
 TEST(journal, entries_come_back_in_order) {
   std::string bytes;
-  append_entry(bytes, {.message = 7, .gone = true, .state = {}});
+  append_entry(bytes, {.kind = JournalEntry::Kind::kGone, .message = 7});
   append_entry(bytes, {.message = 8,
-                       .gone = false,
                        .state = {.attempts = 3, .next_attempt = {99}, .settled = {0, 5, 1000}}});
+  const size_t two = bytes.size();
+  append_entry(bytes, {.kind = JournalEntry::Kind::kDropped,
+                       .dropped = {.first = 3, .last = 5, .sequence = 77}});
   std::vector<JournalEntry> entries;
   ASSERT_TRUE(
       read_entries(bytes, [&](JournalEntry&& entry) { entries.push_back(std::move(entry)); }));
-  ASSERT_EQ(entries.size(), 2U);
-  EXPECT_TRUE(entries[0].gone);
+  ASSERT_EQ(entries.size(), 3U);
+  EXPECT_EQ(entries[0].kind, JournalEntry::Kind::kGone);
   EXPECT_EQ(entries[0].message, 7U);
   EXPECT_EQ(entries[1].state.attempts, 3U);
   EXPECT_EQ(entries[1].state.next_attempt, WallTime{99});
   EXPECT_EQ(entries[1].state.settled, (std::vector<uint32_t>{0, 5, 1000}));
+  EXPECT_EQ(entries[2].dropped.first, 3U);
+  EXPECT_EQ(entries[2].dropped.last, 5U);
+  EXPECT_EQ(entries[2].dropped.sequence, 77U);
   for (size_t size = 1; size < bytes.size(); ++size) {
-    if (size == 9) continue;  // exactly the first entry
+    if (size == 9 || size == two) continue;  // exactly the first entries
     EXPECT_FALSE(read_entries(std::string_view(bytes).substr(0, size), [](JournalEntry&&) {}))
         << size;
   }
