@@ -38,15 +38,19 @@ class Pages {
 
   // The first so many are being written: nothing is added to them.
   void begin_write(size_t count) { in_flight_ = count; }
-  // They have been, and are taken out; or have not, and stay.
-  [[nodiscard]] std::vector<Page> take_written();
+  // They have been, and are taken out: these, until the next call. Or have not, and stay.
+  [[nodiscard]] std::span<const Page> take_written();
   void write_failed() { in_flight_ = 0; }
   // Pages that have been written so far, and that number when all that was added up to now will be.
   [[nodiscard]] uint64_t written() const { return written_; }
   [[nodiscard]] uint64_t end() const { return written_ + pages_.size(); }
 
  private:
+  void add_page();
+
   std::vector<Page> pages_;
+  std::vector<Page> taken_;
+  std::vector<Page> spare_;  // their memory is used again
   size_t in_flight_ = 0;
   uint64_t written_ = 0;
   std::string scratch_;

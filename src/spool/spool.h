@@ -170,7 +170,7 @@ class Spool {
   [[nodiscard]] bool adopt(Recovered& recovered);
   static uint32_t messages_max(const Options& options);
 
-  // writing (spool.cpp)
+  // writing (spool_commit.cpp)
   void enqueue(Message& message, uint32_t chunk, bool relocation);
   [[nodiscard]] bool open_head();
   void start_group();
@@ -180,16 +180,19 @@ class Spool {
   void fail_group(Error error);
   void fail_queue(Error error);
   void fail_message(Handle handle, Error error);
+  [[nodiscard]] bool note_tail();
+  void forget(Message& message);
+  [[nodiscard]] RecordHeader header_of(const Message& message, uint32_t chunk) const;
+
+  // what became of messages (spool_state.cpp)
   [[nodiscard]] Page& note(const JournalEntry& entry);
   void note_gone(const Message& message);
   void note_state(Message& message, std::span<const uint32_t> settled);
+  void set_noted(Message& message, uint32_t low_epoch);
   void pages_written();
+
   void arm_timer(Duration delay);
   void on_timer();
-  [[nodiscard]] bool note_tail();
-  void forget(Message& message);
-  void set_noted(Message& message, uint32_t low_epoch);
-  [[nodiscard]] RecordHeader header_of(const Message& message, uint32_t chunk) const;
 
   // memory (spool.cpp)
   void release(BlockId block);

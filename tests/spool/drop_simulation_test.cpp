@@ -54,6 +54,7 @@ class Story {
     const uint64_t steps = prng_.between(50, 1200);
     for (uint64_t i = 0; i < steps && !::testing::Test::HasFailure(); ++i) {
       if (fails && prng_.one_in(100)) world_.faults().set(Fault::kWriteError, 2);
+      if (fails && prng_.one_in(10)) world_.faults().set(Fault::kReadError, 2);
       step(rig);
       world_.set_faults({});
       if (i % 64 == 0) rig.spool().invariants();
@@ -65,14 +66,18 @@ class Story {
   }
 
   void step(Rig& rig) {
-    const uint64_t what = prng_.below(20);
-    if (what < 16 || waiting_.empty()) {
+    const uint64_t what = prng_.below(30);
+    if (what < 26 || waiting_.empty()) {
       // Times in which much stays, and times in which nothing does.
       if (prng_.one_in(100)) patience_ = prng_.one_in(2) ? 3 : 1000;
       submit(rig, prng_.one_in(patience_));
-    } else if (what == 16) {
+    } else if (what == 26) {
       fade(rig, prng_.below(waiting_.size()));
-    } else if (what < 19) {
+    } else if (what == 27) {
+      // In the midst of things.
+      for (uint64_t turns = prng_.between(1, 3); turns > 0; --turns) rig.turn();
+      finish(rig, prng_.below(waiting_.size()));
+    } else if (what < 29) {
       defer(rig, waiting_[prng_.below(waiting_.size())]);
     } else if (prng_.one_in(4)) {
       rest(rig);
@@ -91,10 +96,12 @@ class Story {
       ASSERT_TRUE(rig.take_event(event));
     } while (event.kind == Event::Kind::kSpace);
     if (event.kind == Event::Kind::kFailed) {
-      void_.insert(id);
+      failed_.insert(id);
       return;
     }
     ASSERT_EQ(event.kind, Event::Kind::kCommitted);
+    // Only what is durable behind it says that it is void.
+    void_.merge(failed_);
     expected_[id] = {.content = content};
     if (waits) {
       waiting_.push_back({id, message});
@@ -102,7 +109,7 @@ class Story {
     }
     young_.push_back({id, message});
     while (young_.size() > 8) {
-      finish(rig, young_.front());
+      settle(rig, young_.front(), 0, kMany);
       young_.erase(young_.begin());
     }
   }
@@ -119,7 +126,10 @@ class Story {
     going_.insert(one.id);
   }
 
-  void finish(Rig& rig, const Waiting& one) { settle(rig, one, 0, kMany); }
+  void finish(Rig& rig, size_t index) {
+    settle(rig, waiting_[index], 0, kMany);
+    waiting_.erase(waiting_.begin() + static_cast<ptrdiff_t>(index));
+  }
 
   // Some recipients of a message that waits.
   void fade(Rig& rig, size_t index) {
@@ -164,6 +174,7 @@ class Story {
       EXPECT_FALSE(gone_.contains(id)) << "message " << id << " has come back";
       EXPECT_FALSE(void_.contains(id)) << "message " << id << " was answered 451";
       waiting_.push_back({id, handle});
+      failed_.erase(id);  // nothing had said that it was void
       const auto one = expected_.find(id);
       if (one == expected_.end()) {
         // It was settled in the last moments, or its commit was under way.
@@ -182,6 +193,7 @@ class Story {
     // What was on its way out and did not come back is gone for good.
     gone_.insert(going_.begin(), going_.end());
     going_.clear();
+    void_.merge(failed_);
     rig.spool().invariants();
   }
 
@@ -192,7 +204,8 @@ class Story {
   std::map<uint64_t, Expected> expected_;  // acknowledged
   std::set<uint64_t> going_;               // all settled
   std::set<uint64_t> gone_;                // ... and durable so
-  std::set<uint64_t> void_;                // their commit failed
+  std::set<uint64_t> failed_;              // their commit
+  std::set<uint64_t> void_;                // ... and another one has succeeded since
   std::vector<Waiting> waiting_;
   std::vector<Waiting> young_;
   uint64_t dropped_ = 0;
@@ -212,8 +225,8 @@ TEST(drop_simulation, what_waits_stays_and_what_is_gone_stays_gone) {
   });
   // Or it has tested nothing.
   if (seeds == 60) {
-    EXPECT_GT(dropped, 60U);
-    EXPECT_GT(moved, 60U);
+    EXPECT_GT(dropped, 40U);
+    EXPECT_GT(moved, 40U);
   }
 }
 

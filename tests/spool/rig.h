@@ -98,7 +98,8 @@ class Rig {
     std::string out;
     const Message* stored = spool_->find(message);
     for (uint32_t i = 0; i < stored->chunk_count(); ++i) {
-      if (!spool_->load(message, i, {})) {
+      // What was read may be dropped again for want of memory.
+      while (!spool_->load(message, i, {})) {
         Event event;
         while (take_event(event) && event.kind != Event::Kind::kLoaded) {
           if (event.kind == Event::Kind::kUnreadable) return "unreadable";
