@@ -229,8 +229,8 @@ struct Partial {
   RecoveredMessage message;
   bool complete = false;
   uint32_t present = 0;
-  uint64_t oldest = UINT64_MAX;  // epochs of the segments with records of it, copies included
-  uint64_t newest = 0;
+  SegmentIndex oldest = kNoSegment;  // of those with records of it, copies included
+  SegmentIndex newest = 0;
 };
 
 void add_chunk(Partial& partial, const Found& found, SegmentIndex segment,
@@ -243,8 +243,8 @@ void add_chunk(Partial& partial, const Found& found, SegmentIndex segment,
   Chunk& chunk = message.chunks[header.chunk];
   if (chunk.segment == kNoSegment) ++partial.present;
   if (chunk.segment != kNoSegment) scans[chunk.segment].segment.copied = true;
-  partial.oldest = std::min(partial.oldest, scans[segment].segment.epoch);
-  partial.newest = std::max(partial.newest, scans[segment].segment.epoch);
+  partial.oldest = std::min(partial.oldest, segment);
+  partial.newest = std::max(partial.newest, segment);
   chunk = {.segment = segment, .page = found.page};  // the newest copy wins
   if (header.chunk == 0) {
     message.received = found.received;
@@ -257,24 +257,26 @@ void add_chunk(Partial& partial, const Found& found, SegmentIndex segment,
   }
 }
 
-void apply_entry(const JournalEntry& entry, Segment& segment,
+void apply_entry(const JournalEntry& entry, std::vector<Scan>& scans, SegmentIndex index,
                  std::unordered_map<uint64_t, Partial>& partials) {
   if (entry.kind == JournalEntry::Kind::kDropped) return;
   const auto found = partials.find(entry.message);
   if (found == partials.end()) return;
+  Segment& segment = scans[index].segment;
   if (entry.kind == JournalEntry::Kind::kGone) {
-    const Partial& partial = found->second;
-    if (partial.oldest != segment.epoch || partial.newest != segment.epoch)
-      segment.gone.push_back({entry.message, partial.oldest, partial.newest});
+    const auto [oldest, newest] = std::pair(found->second.oldest, found->second.newest);
+    if (oldest != index || newest != index)
+      segment.gone.push_back(
+          {entry.message, scans[oldest].segment.epoch, scans[newest].segment.epoch});
     partials.erase(found);
     return;
   }
   RecoveredMessage& message = found->second.message;
   MessageState& state = message.state;
   if (std::ranges::includes(entry.state.settled, state.settled)) {
-    message.noted = segment.epoch;
+    message.noted = low(segment.epoch);
     message.is_scattered = false;
-  } else if (message.noted != segment.epoch) {
+  } else if (message.noted != low(segment.epoch)) {
     message.is_scattered = true;
   }
   std::vector<uint32_t> all;
@@ -285,9 +287,9 @@ void apply_entry(const JournalEntry& entry, Segment& segment,
 void collect(std::vector<Scan>& scans, Recovered& out) {
   std::unordered_map<uint64_t, Partial> partials;
   for (SegmentIndex index = 0; index < scans.size(); ++index) {
-    const Scan& scan = scans[index];
+    Scan& scan = scans[index];
     out.next_message = std::max(out.next_message, scan.start.message);
-    for (const Found& found : scan.records) {
+    for (const Found& found : std::exchange(scan.records, {})) {
       out.next_sequence = std::max(out.next_sequence, found.header.sequence + 1);
       if (found.header.kind != RecordKind::kChunk) continue;
       out.next_message = std::max(out.next_message, found.header.message + 1);
@@ -295,13 +297,16 @@ void collect(std::vector<Scan>& scans, Recovered& out) {
     }
   }
   // Journals after all chunks: a chunk may have been moved behind the entry that concerns it.
-  for (Scan& scan : scans) {
-    for (const auto& [sequence, payload] : scan.journals) {
+  for (SegmentIndex index = 0; index < scans.size(); ++index) {
+    for (const auto& [sequence, payload] : scans[index].journals) {
       [[maybe_unused]] const bool good = read_entries(
-          payload, [&](JournalEntry&& entry) { apply_entry(entry, scan.segment, partials); });
+          payload, [&](JournalEntry&& entry) { apply_entry(entry, scans, index, partials); });
     }
   }
-  for (auto& [number, partial] : partials) {
+  // What is done with goes at once: of a long queue this is what the process is largest with.
+  out.messages.reserve(partials.size());
+  for (auto found = partials.begin(); found != partials.end(); found = partials.erase(found)) {
+    Partial& partial = found->second;
     if (!partial.complete || partial.present != partial.message.chunks.size()) {
       ++out.report.unacknowledged;
       continue;

@@ -20,14 +20,14 @@ namespace relais::spool {
 
 struct RecoveredMessage {
   uint64_t number = 0;
-  uint32_t envelope_octets = 0;
   uint64_t content_octets = 0;
+  uint32_t envelope_octets = 0;
+  uint32_t noted = 0;  // low(epoch) of the segment with the newest entry of all its state; 0: none
   WallTime received;
-  ConnectorNumber connector = kNobody;
   uint64_t flow = 0;
+  ConnectorNumber connector = kNobody;
+  bool is_scattered = false;  // there are later entries in other segments, or none is all
   MessageState state;
-  uint64_t noted = 0;  // epoch of the segment with the newest entry that is all of it; 0: none
-  bool is_scattered = false;  // there are later ones in other segments, or there is no such one
   std::vector<Chunk> chunks;  // Chunk::segment indexes Recovered::segments
 };
 

@@ -70,7 +70,7 @@ bool Spool::adopt(Recovered& recovered) {
     message->recipients = UINT32_MAX;  // known when the envelope is read: see relay
     message->stage = Message::Stage::kLive;
     message->state = std::move(old.state);
-    set_noted(*message, low(old.noted));
+    set_noted(*message, old.noted);
     message->first = old.chunks.front();
     for (const Chunk& chunk : std::span(old.chunks).subspan(1)) message->add_chunk(chunk);
     for (uint32_t i = 0; i < message->chunk_count(); ++i) {
@@ -80,7 +80,7 @@ bool Spool::adopt(Recovered& recovered) {
     }
     // Moved, and the program ended before its state was noted behind it; or that is in several
     // places.
-    const uint64_t epoch = segments_.at(message->first.segment).epoch;
+    const uint32_t epoch = low(segments_.at(message->first.segment).epoch);
     if (old.is_scattered || (old.noted != 0 && old.noted < epoch))
       note_state(*message, message->state.settled);
     recovered_.push_back(messages_.handle_of(message));
