@@ -35,6 +35,19 @@ class BenchTools(harness.EndToEnd):
         if os.getuid() == 0:
             self.assertEqual(said.count("relais / Postfix"), 2, said)
 
+    def test_bench_floor(self):
+        if not pathlib.Path(harness.BINARY).with_name("bare_responder").exists():
+            self.skipTest("no benchmarks were built; tools/setup --test installs Google Benchmark")
+        said = self.run_tool("bench-floor", "--messages", 100, "--rounds", 1)
+        self.assertEqual(said.count("relais / floor"), 2, said)
+
+    def test_bench_scaling(self):
+        if os.getuid() != 0 or not os.access("/sys/fs/cgroup", os.W_OK):
+            self.skipTest("no control groups here")
+        said = self.run_tool("bench-scaling", "--messages", 200, "--sessions", 5, "--rounds", 1, "--folder",
+                             self.folder)
+        self.assertRegex(said, r"two carry \d+\.\d\d times")
+
     def test_bench_wire(self):
         said = self.run_tool("bench-wire", "--messages", 100, "--handshakes", 20, "--rounds", 1)
         self.assertIn("a second and core", said)
