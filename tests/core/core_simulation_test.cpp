@@ -11,12 +11,12 @@
 
 #include "admin/usage_totals.h"
 #include "core/mail_peers.h"
+#include "core/peer_tls.h"
 #include "main/core.h"
 #include "simulation/sim_kernel.h"
 #include "simulation/sim_network.h"
 #include "simulation/sim_seed.h"
 #include "simulation/sim_world.h"
-#include "tls/certificates.h"
 
 namespace relais::test {
 namespace {
@@ -64,8 +64,7 @@ config::Model small_model() {
   return model;
 }
 
-// How far mail goes over TLS. Its octets differ from run to run; how many they are does not, with a
-// key of RSA, so a seed still tells the same story.
+// How far mail goes over TLS.
 enum class Security : uint8_t { kNone, kOpportunistic, kRequired };
 
 struct Secured {
@@ -73,28 +72,12 @@ struct Secured {
   relay::HopSecurities hops;
 };
 
-const tls::test::Issued& hop_certificate() {
-  return tls::test::issued_for("DNS:mx.example", tls::test::KeyType::kRsa2048);
-}
-
 Secured secured(Security security, config::Model& model) {
   Secured all{{}, relay::HopSecurities(model.send_connectors.size())};
   if (security == Security::kNone) return all;
-  static const auto server = [] {
-    tls::test::Files files;
-    const std::string pem = hop_certificate().pem + hop_certificate().key_pem;
-    return tls::ServerContext::load(
-               {.certificates = {{files.write("c.pem", pem), ""}}, .client_authorities = {}},
-               std::make_shared<tls::TicketKeys>(Instant{}), tls::test::now())
-        .context;
-  }();
   const bool required = security == Security::kRequired;
-  tls::test::Files files;
-  all.sink = {server, required};
-  all.hops[0].tls =
-      tls::ClientContext::load(
-          {.verify = required, .authorities = files.write("ca.pem", tls::test::authority().pem)})
-          .context;
+  all.sink = {tls_server_for("mx.example"), required};
+  all.hops[0].tls = tls_client(required);
   if (!required) return all;
   all.hops[0].credentials = std::make_shared<const smtp::Credentials>("relay", "secret");
   config::SendConnector& far = model.send_connectors[0];
@@ -399,6 +382,7 @@ class Story {
 
 void tell(uint64_t seed, Security security) {
   Story story(seed, security);
+  draw_tls_from(seed);
   const uint64_t lives = seed % 4;
   for (uint64_t life = 0; life < lives; ++life) {
     story.misbehave();

@@ -116,23 +116,20 @@ void Ledger::arrive(std::string_view recipient, std::string_view received) {
 // ---- the next hop
 
 void Sink::on_bytes(std::string_view bytes) {
-  if (stream_ != nullptr) return decrypt(bytes);
-  on_plaintext(bytes);
-}
-
-void Sink::on_plaintext(std::string_view bytes) {
-  buffer_ += bytes;
+  bool ended = false;
+  if (stream_.begun()) {
+    ended = !stream_.open(bytes, buffer_);
+    say("");
+  } else {
+    buffer_ += bytes;
+  }
   std::string line;
   while (!gone_ && take_line(buffer_, line)) on_line(line);
+  if (ended) leave();
 }
 
 // In TLS, where that has begun.
-void Sink::say(std::string_view text) {
-  if (stream_ == nullptr) return write(text);
-  (void)stream_->write(text);
-  write(stream_->output());
-  stream_->output_consumed(stream_->output().size());
-}
+void Sink::say(std::string_view text) { write(stream_.begun() ? stream_.seal(text) : text); }
 
 void Sink::start_tls() {
   if (prng_.one_in(manner_.tls_refused)) return say("454 4.7.0 not now\r\n");
@@ -143,36 +140,15 @@ void Sink::start_tls() {
     return say("500 what is this\r\n");
   }
   if (prng_.one_in(manner_.tls_cut)) return leave();
-  stream_ = std::make_unique<tls::Stream>(tls_.context);
+  stream_.begin(tls_.context);
   recipients_.clear();
-}
-
-void Sink::decrypt(std::string_view bytes) {
-  std::vector<char> memory(tls::kRecordMax);
-  stream_->feed(bytes);
-  for (;;) {
-    const tls::Event event = stream_->next(memory);
-    say("");
-    switch (event.kind) {
-      case tls::Event::Kind::kNeedInput:
-        return;
-      case tls::Event::Kind::kOpened:
-        break;
-      case tls::Event::Kind::kPlaintext:
-        on_plaintext({memory.data(), event.octets});
-        break;
-      case tls::Event::Kind::kEnded:
-      case tls::Event::Kind::kFailed:
-        return leave();
-    }
-  }
 }
 
 std::string Sink::extensions() const {
   std::string text = "250-sink\r\n";
   if (manner_.pipelining) text += "250-PIPELINING\r\n250-8BITMIME\r\n";
-  if (tls_.context != nullptr && stream_ == nullptr) text += "250-STARTTLS\r\n";
-  if (stream_ != nullptr) text += "250-AUTH PLAIN\r\n";
+  if (tls_.context != nullptr && !stream_.begun()) text += "250-STARTTLS\r\n";
+  if (stream_.begun()) text += "250-AUTH PLAIN\r\n";
   return text + "250 HELP\r\n";
 }
 
@@ -194,9 +170,9 @@ void Sink::on_command(std::string_view line) {
   const std::string_view verb = line.substr(0, 4);
   if (verb == "EHLO") {
     say(extensions());
-  } else if (line == "STARTTLS" && tls_.context != nullptr && stream_ == nullptr) {
+  } else if (line == "STARTTLS" && tls_.context != nullptr && !stream_.begun()) {
     start_tls();
-  } else if (verb == "AUTH" && stream_ != nullptr) {
+  } else if (verb == "AUTH" && stream_.begun()) {
     if (prng_.one_in(manner_.logon_later)) return say("454 4.7.0 later\r\n");
     logged_on_ = line == "AUTH PLAIN AHJlbGF5AHNlY3JldA==";  // NUL relay NUL secret
     say(logged_on_ ? "235 welcome\r\n" : "535 no\r\n");

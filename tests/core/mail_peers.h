@@ -11,10 +11,9 @@
 #include <vector>
 
 #include "base/prng.h"
+#include "core/peer_tls.h"
 #include "simulation/sim_peer.h"
 #include "simulation/sim_world.h"
-#include "tls/server_context.h"
-#include "tls/stream.h"
 
 namespace relais::test {
 
@@ -82,12 +81,10 @@ class Sink final : public simulation::SimPeer {
   void on_bytes(std::string_view bytes) override;
 
  private:
-  void on_plaintext(std::string_view bytes);
   void on_line(std::string_view line);
   void on_command(std::string_view line);
   void on_end_of_data();
   void start_tls();
-  void decrypt(std::string_view bytes);
   void say(std::string_view text);
   void leave();
   [[nodiscard]] std::string extensions() const;
@@ -96,7 +93,7 @@ class Sink final : public simulation::SimPeer {
   const SinkManner& manner_;
   Prng& prng_;
   SinkTls tls_;
-  std::unique_ptr<tls::Stream> stream_;  // null: in the clear
+  PeerTls stream_;
   bool logged_on_ = false;
   std::string buffer_;
   bool in_data_ = false;
