@@ -87,9 +87,13 @@ void Book::acknowledge(uint64_t id, const std::vector<std::string>& accepted) {
 
 // ---- an upstream
 
-void Upstream::on_connected() { answer(At::kGreeting, "220 upstream ready\r\n"); }
+void Upstream::on_connected() {
+  if (tls_.implicit) return shake_hands();
+  answer(At::kGreeting, "220 upstream ready\r\n");
+}
 
 void Upstream::on_bytes(std::string_view bytes) {
+  if (stream_.begun()) return decrypt(bytes);
   buffer_ += bytes;
   work();
 }
@@ -99,11 +103,54 @@ void Upstream::on_timer(uint64_t what) {
   if (!dead_ && !delayed_.empty()) write(std::exchange(delayed_, {}));
 }
 
+bool Upstream::does(Mischief mischief) {
+  return prng_.one_in(manner_.one_in[static_cast<size_t>(mischief)]);
+}
+
 void Upstream::say(std::string_view text) {
   world().note("an upstream says %.*s", static_cast<int>(std::min<size_t>(text.size(), 60)),
                text.data());
-  delayed_ += text;  // never in front of what waits
+  say_later(text);  // never in front of what waits
   if (!slow_) write(std::exchange(delayed_, {}));
+}
+
+// In TLS, where that has begun.
+void Upstream::say_later(std::string_view text) {
+  delayed_ += stream_.begun() ? stream_.seal(text) : text;
+}
+
+void Upstream::start_tls() {
+  const Did did = mischief(At::kStartTls, "220 go on\r\n");
+  if (did == Did::kInstead) return;
+  if (!buffer_.empty()) book_.complain("in the clear behind STARTTLS: " + buffer_);
+  if (did == Did::kNothing) say("220 go on\r\n");
+  shake_hands();
+}
+
+void Upstream::shake_hands() {
+  if (does(Mischief::kTlsCut)) return leave();
+  if (does(Mischief::kTlsNonsense)) {
+    dead_ = true;
+    return say("500 what is this\r\n");
+  }
+  stranger_ = does(Mischief::kTlsStranger);
+  forget();
+  stream_.begin(stranger_ ? tls_.stranger : tls_.context);
+}
+
+void Upstream::decrypt(std::string_view bytes) {
+  if (dead_) return;
+  const bool goes_on = stream_.open(bytes, buffer_);
+  say("");
+  if (tls_.implicit && stream_.handshake_done() && !std::exchange(greeted_, true))
+    answer(At::kGreeting, "220 upstream ready\r\n");
+  work();
+  if (!goes_on) leave();
+}
+
+void Upstream::leave() {
+  dead_ = true;
+  close();
 }
 
 void Upstream::answer(At at, const std::string& good) {
@@ -113,7 +160,7 @@ void Upstream::answer(At at, const std::string& good) {
 Upstream::Did Upstream::mischief(At at, const std::string& good) {
   for (size_t i = 0; i < kMischiefs; ++i) {
     if (!prng_.one_in(manner_.one_in[i])) continue;
-    constexpr std::array<std::array<std::string_view, 6>, 8> kWrong = {{
+    constexpr std::array<std::array<std::string_view, 6>, 10> kWrong = {{
         {"250", "221", "354", "235", "334", "200"},  // greeting
         {"220", "251", "354", "235", "334", "221"},  // hello
         {"220", "221", "235", "252", "334", "354"},  // MAIL
@@ -121,6 +168,8 @@ Upstream::Did Upstream::mischief(At at, const std::string& good) {
         {"220", "221", "235", "250", "334", "355"},  // DATA
         {"220", "221", "235", "251", "334", "354"},  // a chunk
         {"220", "221", "251", "252", "334", "354"},  // the end
+        {"221", "235", "250", "334", "354", "200"},  // STARTTLS
+        {"220", "221", "250", "334", "354", "200"},  // AUTH
         {"220", "221", "235", "251", "334", "354"},  // others
     }};
     world().note("an upstream does mischief %zu at %d", i, static_cast<int>(at));
@@ -133,12 +182,10 @@ Upstream::Did Upstream::mischief(At at, const std::string& good) {
         return Did::kInstead;
       case Mischief::kClosing:
         say("421 4.3.2 closing\r\n");
-        dead_ = true;
-        close();
+        leave();
         return Did::kInstead;
       case Mischief::kClose:
-        dead_ = true;
-        close();
+        leave();
         return Did::kInstead;
       case Mischief::kReset:
         dead_ = true;
@@ -161,7 +208,7 @@ Upstream::Did Upstream::mischief(At at, const std::string& good) {
         return Did::kGoodToo;
       case Mischief::kTwiceLater:
         say(good);
-        delayed_ += good;
+        say_later(good);
         set_timer(milliseconds(static_cast<int64_t>(prng_.below(200))), kLaterTimer);
         return Did::kGoodToo;
       case Mischief::kGarbage: {
@@ -189,6 +236,9 @@ Upstream::Did Upstream::mischief(At at, const std::string& good) {
       case Mischief::kStoreAndClose:
       case Mischief::kEarlyNo:
       case Mischief::kEarlyYes:
+      case Mischief::kTlsNonsense:
+      case Mischief::kTlsCut:
+      case Mischief::kTlsStranger:
         break;  // elsewhere
     }
   }
@@ -216,8 +266,7 @@ bool Upstream::take_content() {
   content_ += buffer_.substr(0, count);
   buffer_.erase(0, count);
   chunk_left_ -= count;
-  if (count > 0 && !early_ && much_is_to_come() &&
-      prng_.one_in(manner_.one_in[static_cast<size_t>(Mischief::kEarlyYes)])) {
+  if (count > 0 && !early_ && much_is_to_come() && does(Mischief::kEarlyYes)) {
     early_ = true;
     say("250 2.0.0 got it\r\n");
   }
@@ -254,12 +303,10 @@ void Upstream::on_content_line(std::string_view line) {
     early_ = true;
     say("250 2.0.0 got it\r\n");
   } else if (happens(Mischief::kClose)) {
-    dead_ = true;
-    close();
+    leave();
   } else if (happens(Mischief::kClosing)) {
     say("421 4.3.2 closing\r\n");
-    dead_ = true;
-    close();
+    leave();
   }
 }
 
@@ -276,10 +323,9 @@ void Upstream::on_message() {
   const std::string content = std::exchange(content_, {});
   const std::vector<std::string> recipients = std::exchange(recipients_, {});
   forget();
-  if (prng_.one_in(manner_.one_in[static_cast<size_t>(Mischief::kStoreAndClose)])) {
+  if (does(Mischief::kStoreAndClose)) {
     book_.store(content, recipients);
-    dead_ = true;
-    return close();
+    return leave();
   }
   const Did did = mischief(At::kEnd, good);
   if (did == Did::kInstead) return;
@@ -295,14 +341,11 @@ void Upstream::forget() {
 
 void Upstream::on_command(std::string_view line) {
   const std::string_view verb = line.substr(0, 4);
+  const bool says_little = verb == "EHLO" || verb == "HELO" || verb == "QUIT";
+  if (tls_.required && !says_little && line != "STARTTLS" && (!stream_.begun() || stranger_))
+    book_.complain("not in TLS with this host: " + std::string(line));
   if (verb == "EHLO") {
-    std::string text = "250-upstream\r\n250-8BITMIME\r\n";
-    if (manner_.pipelining) text += "250-PIPELINING\r\n";
-    if (manner_.chunking) text += "250-CHUNKING\r\n";
-    xclient_offered_ = manner_.xclient && named_.empty();
-    if (xclient_offered_) text += "250-XCLIENT NAME ADDR PORT HELO\r\n";
-    forget();
-    answer(At::kHello, text + "250 HELP\r\n");
+    on_hello();
   } else if (verb == "HELO") {
     forget();
     say("250 upstream\r\n");
@@ -310,6 +353,10 @@ void Upstream::on_command(std::string_view line) {
     on_mail(line);
   } else if (verb == "XCLI") {
     on_xclient(line);
+  } else if (line == "STARTTLS" && tls_.context != nullptr && !stream_.begun()) {
+    start_tls();
+  } else if (verb == "AUTH") {
+    on_logon(line);
   } else if (verb == "RCPT") {
     const std::string recipient = between_angles(line);
     if (!mailed_) return say("503 5.5.1 MAIL first\r\n");
@@ -336,11 +383,30 @@ void Upstream::on_command(std::string_view line) {
     answer(At::kOther, "250 2.0.0 ok\r\n");
   } else if (verb == "QUIT") {
     say("221 2.0.0 bye\r\n");
-    dead_ = true;
-    close();
+    leave();
   } else {
     book_.complain("an upstream was sent nonsense: " + std::string(line.substr(0, 60)));
   }
+}
+
+void Upstream::on_hello() {
+  std::string text = "250-upstream\r\n250-8BITMIME\r\n";
+  if (manner_.pipelining) text += "250-PIPELINING\r\n";
+  if (manner_.chunking) text += "250-CHUNKING\r\n";
+  if (tls_.context != nullptr && !stream_.begun() && manner_.start_tls) text += "250-STARTTLS\r\n";
+  if (tls_.logon) text += "250-AUTH LOGIN PLAIN\r\n";
+  xclient_offered_ = manner_.xclient && named_.empty();
+  if (xclient_offered_) text += "250-XCLIENT NAME ADDR PORT HELO\r\n";
+  forget();
+  answer(At::kHello, text + "250 HELP\r\n");
+}
+
+void Upstream::on_logon(std::string_view line) {
+  if (line != "AUTH PLAIN AHJlbGF5AHNlY3JldA==")  // NUL relay NUL secret
+    book_.complain("a logon that is not ours: " + std::string(line));
+  const Did did = mischief(At::kLogon, "235 2.7.0 welcome\r\n");
+  logged_on_ = did != Did::kInstead;
+  if (did == Did::kNothing) say("235 2.7.0 welcome\r\n");
 }
 
 void Upstream::on_xclient(std::string_view line) {
@@ -356,6 +422,8 @@ void Upstream::on_xclient(std::string_view line) {
 
 void Upstream::on_mail(std::string_view line) {
   if (mailed_) book_.complain("MAIL within a transaction");
+  if (tls_.logon && !logged_on_) book_.complain("mail without a logon");
+  if (manner_.tls_due && !stream_.begun()) book_.complain("mail in the clear, and TLS was offered");
   const std::string sender = between_angles(line);
   if (manner_.named && (named_.empty() || !sender.ends_with('@' + named_)))
     book_.complain("mail of " + sender + " over a connection of " +

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/prng.h"
+#include "core/peer_tls.h"
 #include "simulation/sim_peer.h"
 #include "simulation/sim_world.h"
 
@@ -71,16 +72,31 @@ enum class Mischief : uint8_t {
   kStoreAndClose,  // at the end of data: it has the message, and nobody hears of it
   kEarlyNo,        // within content: 552, and content goes on being read
   kEarlyYes,       // within content: 250
+  kTlsNonsense,    // where the handshake begins: octets that are none
+  kTlsCut,         // ... or the end of the connection
+  kTlsStranger,    // ... or one of another host
 };
-inline constexpr size_t kMischiefs = static_cast<size_t>(Mischief::kEarlyYes) + 1;
+inline constexpr size_t kMischiefs = static_cast<size_t>(Mischief::kTlsStranger) + 1;
+inline constexpr size_t kMischiefsInClear = static_cast<size_t>(Mischief::kTlsNonsense);
+
+// What an upstream has of TLS, and what it may expect of who connects; no context: nothing.
+struct UpstreamTls {
+  std::shared_ptr<const tls::ServerContext> context = {};
+  std::shared_ptr<const tls::ServerContext> stranger = {};  // of kTlsStranger
+  bool implicit = false;                                    // with the first octet
+  bool required = false;  // nobody speaks of mail, or gives a password, but to itself and in TLS
+  bool logon = false;     // ... or gives mail without having logged on
+};
 
 // How upstreams are; shared by their connections, may change in mid-run.
 struct Manner {
   std::array<uint32_t, kMischiefs> one_in{};  // commands (or lines of content); 0: never
   bool pipelining = true;
   bool chunking = false;
-  bool xclient = false;  // is offered
-  bool named = false;    // nobody's mail comes over a connection that does not say whose it is
+  bool xclient = false;   // is offered
+  bool named = false;     // nobody's mail comes over a connection that does not say whose it is
+  bool start_tls = true;  // is offered, where there is any
+  bool tls_due = false;   // nothing stands against it, so it is used
 
   [[nodiscard]] bool ever(Mischief mischief) const {
     return one_in[static_cast<size_t>(mischief)] != 0;
@@ -89,22 +105,41 @@ struct Manner {
 
 class Upstream final : public simulation::SimPeer {
  public:
-  Upstream(Book& book, const Manner& manner, Prng& prng)
-      : book_(book), manner_(manner), prng_(prng) {}
+  Upstream(Book& book, const Manner& manner, Prng& prng, const UpstreamTls& tls)
+      : book_(book), manner_(manner), prng_(prng), tls_(tls) {}
   void on_connected() override;
   void on_bytes(std::string_view bytes) override;
   void on_timer(uint64_t what) override;
 
  private:
-  enum class At : uint8_t { kGreeting, kHello, kMail, kRecipient, kData, kChunk, kEnd, kOther };
+  enum class At : uint8_t {
+    kGreeting,
+    kHello,
+    kMail,
+    kRecipient,
+    kData,
+    kChunk,
+    kEnd,
+    kStartTls,
+    kLogon,
+    kOther
+  };
   enum class Did : uint8_t { kNothing, kInstead, kGoodToo };
   // What it may do at the place of the good answer.
   Did mischief(At at, const std::string& good);
   void answer(At at, const std::string& good);
+  [[nodiscard]] bool does(Mischief mischief);
   void say(std::string_view text);
+  void say_later(std::string_view text);
+  void start_tls();
+  void shake_hands();
+  void decrypt(std::string_view bytes);
+  void leave();
   void work();
   [[nodiscard]] bool take_content();
   void on_command(std::string_view line);
+  void on_hello();
+  void on_logon(std::string_view line);
   void on_xclient(std::string_view line);
   void on_mail(std::string_view line);
   void on_content_line(std::string_view line);
@@ -115,8 +150,13 @@ class Upstream final : public simulation::SimPeer {
   Book& book_;
   const Manner& manner_;
   Prng& prng_;
+  const UpstreamTls& tls_;
+  test::PeerTls stream_;
+  bool stranger_ = false;  // has shown a certificate of another host
+  bool greeted_ = false;
+  bool logged_on_ = false;
   std::string buffer_;
-  std::string delayed_;  // waits for the timer
+  std::string delayed_;  // octets that wait for the timer
   bool slow_ = false;    // all answers do
   bool dead_ = false;
   bool early_ = false;  // has spoken within content

@@ -1,14 +1,17 @@
 // Proxy mode on the simulated kernel: several upstreams that do whatever they like, clients that
 // hear every reply exactly. Whatever happens, a client is told 250 only for a message that an
 // upstream has stored, octet by octet and for exactly the recipients that were accepted; replies
-// come in order; and at the end nothing is left over.
+// come in order; and at the end nothing is left over. The same over TLS, where nothing may go out
+// in the clear, or to somebody else, that must not.
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "core/peer_tls.h"
 #include "core/upstream_peers.h"
 #include "main/core.h"
 #include "simulation/sim_kernel.h"
@@ -62,18 +65,51 @@ config::Model small_model(Prng& prng, bool named) {
   return model;
 }
 
+// How upstreams are spoken to.
+enum class Security : uint8_t { kNone, kOpportunistic, kRequired, kImplicit };
+
+constexpr const char* kHost = "mx.example";
+
+UpstreamTls upstream_tls(Security security, bool logs_on) {
+  if (security == Security::kNone) return {};
+  return {.context = test::tls_server_for(kHost),
+          .stranger = test::tls_server_for("other.example"),
+          .implicit = security == Security::kImplicit,
+          .required = security != Security::kOpportunistic,
+          .logon = logs_on};
+}
+
+upstream::Way way_of(Security security, bool names_clients, bool logs_on) {
+  upstream::Way way;
+  way.xclient = names_clients;
+  if (security == Security::kNone) return way;
+  const bool opportunistic = security == Security::kOpportunistic;
+  way.implicit_tls = security == Security::kImplicit;
+  if (!way.implicit_tls)
+    way.start_tls = opportunistic ? smtp::StartTls::kIfOffered : smtp::StartTls::kRequired;
+  way.proves_itself = !opportunistic;
+  way.tls = test::tls_client(way.proves_itself);
+  way.tls_name = kHost;
+  if (logs_on) way.credentials = std::make_shared<const smtp::Credentials>("relay", "secret");
+  way.auth_in_clear = opportunistic;
+  return way;
+}
+
 class Story {
  public:
-  explicit Story(uint64_t seed)
+  explicit Story(uint64_t seed, Security security)
       : world_(seed),
         kernel_(world_),
         prng_(seed * 2 + 1),
-        named_(seed % 3 == 0),
-        model_(small_model(prng_, named_)) {
+        names_clients_(seed % 3 == 0),
+        logs_on_(security != Security::kNone && !names_clients_ && seed % 2 == 0),
+        security_(security),
+        tls_(upstream_tls(security, logs_on_)),
+        model_(small_model(prng_, has_route())) {
     neighbours_.cores.push_back(std::make_unique<front::Neighbours::Core>());
     for (size_t i = 0; i < std::size(kUpstreams); ++i) {
       world_.network().serve(kUpstreams[i], [this, i] {
-        return std::make_shared<Upstream>(book_, manners_[i], prng_);
+        return std::make_shared<Upstream>(book_, manners_[i], prng_, tls_);
       });
     }
   }
@@ -89,10 +125,9 @@ class Story {
     const auto fd = kernel_.listen(kListen);
     ASSERT_TRUE(fd);
     front::Services services;
-    if (named_) {
-      upstream::Route route{.hosts = some_upstreams(prng_), .way = {}};
-      route.way.xclient = true;
-      services.upstream_routes[kRoute] = std::move(route);
+    if (has_route()) {
+      services.upstream_routes[kRoute] = {.hosts = some_upstreams(prng_),
+                                          .way = way_of(security_, names_clients_, logs_on_)};
     }
     core_->apply(
         {std::make_shared<const front::ServingPolicy>(
@@ -107,9 +142,13 @@ class Story {
       manner = {.pipelining = !prng_.one_in(3),
                 .chunking = prng_.one_in(2),
                 .xclient = !prng_.one_in(4),
-                .named = named_};
+                .named = names_clients_,
+                .start_tls = !prng_.one_in(4)};
       for (uint64_t habits = prng_.below(4); habits > 0; --habits)
-        manner.one_in[prng_.below(kMischiefs)] = static_cast<uint32_t>(prng_.between(2, 20));
+        manner.one_in[prng_.below(kMischiefsInClear)] = static_cast<uint32_t>(prng_.between(2, 20));
+      if (security_ != Security::kNone && prng_.one_in(2))
+        manner.one_in[prng_.between(kMischiefsInClear, kMischiefs - 1)] =
+            static_cast<uint32_t>(prng_.between(1, 10));
       // Where content needs no leave, the answers to two commands look alike, and one of them that
       // comes twice and late cannot be told from the other.
       if (manner.chunking) manner.one_in[static_cast<size_t>(Mischief::kTwiceLater)] = 0;
@@ -136,11 +175,13 @@ class Story {
     for (Manner& manner : manners_) {
       manner.one_in = {};
       manner.chunking = prng_.one_in(2);
-      manner.xclient = manner.named = named_;
+      manner.xclient = manner.named = names_clients_;
+      manner.start_tls = true;
     }
     for (const Endpoint& upstream : kUpstreams)
       world_.network().set_manner(upstream, SimNetwork::Manner::kAccept);
-    run(minutes(20));  // those that were left alone are tried again
+    run(minutes(20));  // those that were left alone are tried again, and those in the clear in TLS
+    for (Manner& manner : manners_) manner.tls_due = security_ != Security::kNone;
     const uint32_t acknowledged = book_.acknowledged;
     const uint32_t refused = book_.refused;
     peaceful_ = true;
@@ -164,6 +205,9 @@ class Story {
   [[nodiscard]] const Book& book() const { return book_; }
 
  private:
+  // A Send connector says how upstreams are spoken to.
+  [[nodiscard]] bool has_route() const { return names_clients_ || security_ != Security::kNone; }
+
   void submit() {
     const bool twice = std::ranges::any_of(manners_, [](const Manner& manner) {
       return manner.ever(Mischief::kTwice) || manner.ever(Mischief::kTwiceLater) ||
@@ -192,7 +236,10 @@ class Story {
   SimWorld world_;
   SimKernel kernel_;
   Prng prng_;
-  bool named_;  // upstreams hear with XCLIENT whose mail it is
+  bool names_clients_;  // upstreams hear with XCLIENT whose mail it is
+  bool logs_on_;
+  Security security_;
+  UpstreamTls tls_;
   config::Model model_;
   front::Neighbours neighbours_;
   Book book_;
@@ -202,11 +249,12 @@ class Story {
   bool peaceful_ = false;
 };
 
-TEST(upstream_simulation, a_client_is_told_250_only_for_what_an_upstream_has_stored) {
+void tell(uint64_t count, const std::function<Security(uint64_t seed)>& security_of) {
   uint64_t acknowledged = 0;
   uint64_t refused = 0;
-  for_each_seed(1000, [&](uint64_t seed) {
-    Story story(seed);
+  for_each_seed(count, [&](uint64_t seed) {
+    Story story(seed, security_of(seed));
+    test::draw_tls_from(seed);
     story.start();
     for (uint64_t i = seed % 4; i > 0 && !::testing::Test::HasFailure(); --i) story.trouble();
     if (!::testing::Test::HasFailure()) story.peace();
@@ -215,6 +263,16 @@ TEST(upstream_simulation, a_client_is_told_250_only_for_what_an_upstream_has_sto
   });
   std::printf("%lu messages acknowledged, %lu refused\n", static_cast<unsigned long>(acknowledged),
               static_cast<unsigned long>(refused));
+}
+
+TEST(upstream_simulation, a_client_is_told_250_only_for_what_an_upstream_has_stored) {
+  tell(1000, [](uint64_t) { return Security::kNone; });
+}
+
+TEST(upstream_simulation, also_over_tls_and_to_nobody_else) {
+  using enum Security;
+  constexpr Security kAll[] = {kOpportunistic, kRequired, kRequired, kImplicit, kOpportunistic};
+  tell(300, [&](uint64_t seed) { return kAll[seed % std::size(kAll)]; });
 }
 
 }  // namespace
