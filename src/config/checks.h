@@ -6,6 +6,7 @@
 
 #include "config/drafts.h"
 #include "config/place.h"
+#include "policy/address_set.h"
 
 namespace relais::config {
 
@@ -44,6 +45,8 @@ void check_open_relays(const std::vector<ConnectorFile>& files);
 [[nodiscard]] bool gives_relay(const policy::ReceiveConnector& connector);
 // Wider than a /16 or /48: too wide for clients that have proved nothing.
 [[nodiscard]] bool is_open_relay(const policy::AddressRange& range);
+// More addresses than those have, in however many pieces, the machine itself apart.
+[[nodiscard]] bool is_open_relay(const policy::AddressSet& set);
 
 // checks_reach.cpp: who comes to which connector.
 void check_ranges(const ReceiveDraft& connector, const Place& place);

@@ -390,6 +390,8 @@ bool is_open_relay(const policy::AddressRange& range) {
   return range.wider_than_prefix(range.first.is_v4() ? kRelayPrefixV4 : kRelayPrefixV6);
 }
 
+bool is_open_relay(const policy::AddressSet& set) { return is_wide(counted(set)); }
+
 bool gives_relay(const policy::ReceiveConnector& connector) {
   return connector.enabled && has(connector.session_rights(), policy::Right::kAcceptAnyRecipient);
 }

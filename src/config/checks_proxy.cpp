@@ -12,22 +12,22 @@ namespace {
 
 constexpr const char* kTrustCure = "Write the addresses of the proxies alone";
 
-// Everything, in however many pieces, or one range that no row of proxies needs.
+// No row of proxies needs that.
 bool trusts_too_many(const std::vector<policy::AddressRange>& trusted) {
-  return std::ranges::any_of(policy::union_of(trusted), is_open_relay);
+  return is_open_relay(policy::union_of(trusted));
 }
 
 // `relays`: some client that may be claimed may send to any recipient.
 void check_trust(const ReceiveDraft& connector, const Place& key, bool relays) {
   if (relays && !connector.known_open_relay) {
     key.error(Rule::kProxyTrust,
-              "an open relay: whoever connects from a range wider than an IPv4 /16 or IPv6 /48 may "
-              "claim to be a client that may send to any recipient",
+              "an open relay: whoever connects from more addresses than an IPv4 /16 or IPv6 /48 "
+              "has may claim to be a client that may send to any recipient",
               fmt::format("{}, or i_know_this_is_an_open_relay = true", kTrustCure));
   } else {
     key.warning(Rule::kProxyTrust,
-                "whoever connects from a range wider than an IPv4 /16 or IPv6 /48 may claim to be "
-                "any client",
+                "whoever connects from more addresses than an IPv4 /16 or IPv6 /48 has may "
+                "claim to be any client",
                 kTrustCure);
   }
 }

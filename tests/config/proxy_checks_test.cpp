@@ -77,18 +77,21 @@ TEST(ProxyChecks, NotEverybodyMayBeTrusted) {
       "[[permission]]\nuser = 'NT AUTHORITY\\ANONYMOUS LOGON'\n"
       "extended_rights = [\"ms-Exch-SMTP-Accept-Any-Recipient\"]\n";
   const Texts warned{
-      "DIR/connectors/a.toml:6: warning: trusted_proxies: whoever connects from a range wider than "
-      "an IPv4 /16 or IPv6 /48 may claim to be any client. Write the addresses of the proxies "
+      "DIR/connectors/a.toml:6: warning: trusted_proxies: whoever connects from more addresses "
+      "than "
+      "an IPv4 /16 or IPv6 /48 has may claim to be any client. Write the addresses of the proxies "
       "alone."};
   for (const char* all : {"\"0.0.0.0/0\"", "\"0.0.0.0/1\", \"128.0.0.0/1\"", "\"10.0.0.0/15\"",
-                          "\"10.0.0.0/16\", \"10.1.0.0/16\"", "\"::/0\"", "\"10.0.0.5\", \"::/1\""})
+                          "\"10.0.0.0/16\", \"10.1.0.0/16\"", "\"10.0.0.0/16\", \"10.2.0.0/16\"",
+                          "\"10.0.0.0/16\", \"192.0.2.1\"", "\"::/0\"", "\"10.0.0.5\", \"::/1\""})
     EXPECT_EQ(findings(trusting(all)), warned) << all;
-  EXPECT_EQ(findings(trusting("\"10.0.0.0/16\", \"2001:db8::/48\"")), Texts{});
-  EXPECT_EQ(findings(trusting("\"0.0.0.0/0\"", relay)),
-            Texts{"DIR/connectors/a.toml:6: trusted_proxies: an open relay: whoever connects from "
-                  "a range wider than an IPv4 /16 or IPv6 /48 may claim to be a client that may "
-                  "send to any recipient. Write the addresses of the proxies alone, or "
-                  "i_know_this_is_an_open_relay = true."});
+  EXPECT_EQ(findings(trusting("\"10.0.0.0/16\", \"2001:db8::/48\", \"127.0.0.0/8\"")), Texts{});
+  EXPECT_EQ(
+      findings(trusting("\"0.0.0.0/0\"", relay)),
+      Texts{"DIR/connectors/a.toml:6: trusted_proxies: an open relay: whoever connects from "
+            "more addresses than an IPv4 /16 or IPv6 /48 has may claim to be a client that may "
+            "send to any recipient. Write the addresses of the proxies alone, or "
+            "i_know_this_is_an_open_relay = true."});
   EXPECT_EQ(findings(trusting("\"0.0.0.0/0\"", "i_know_this_is_an_open_relay = true\n" + relay)),
             warned);
 }
@@ -102,15 +105,18 @@ TEST(ProxyChecks, NotEverybodyMaySayXclient) {
             Texts{"DIR/connectors/a.toml:5: warning: xclient_hosts: none of them is in "
                   "remote_ip_ranges, so none may. Put the hosts into remote_ip_ranges as well, or "
                   "into a connector that serves them."});
-  const std::string wide = "192.0.0.0/8";
-  EXPECT_EQ(findings(believing("\"192.0.0.0/8\"")),
-            Texts{"DIR/connectors/a.toml:5: warning: xclient_hosts: whoever connects from a range "
-                  "wider than an IPv4 /16 or IPv6 /48 may claim to be any client. Write the "
-                  "addresses of the proxies alone."});
+  const Texts warned{
+      "DIR/connectors/a.toml:5: warning: xclient_hosts: whoever connects from more addresses "
+      "than an IPv4 /16 or IPv6 /48 has may claim to be any client. Write the "
+      "addresses of the proxies alone."};
+  for (const char* wide : {"\"192.0.0.0/8\"", "\"0.0.0.0/1\", \"128.0.0.0/1\"",
+                           "\"192.168.0.0/17\", \"10.0.0.0/17\", \"10.2.0.0/24\""})
+    EXPECT_EQ(findings(believing(wide)), warned) << wide;
   // The clients that may be claimed are those of other connectors, too, and users.
   const Texts refused{
-      "DIR/connectors/a.toml:5: xclient_hosts: an open relay: whoever connects from a range wider "
-      "than an IPv4 /16 or IPv6 /48 may claim to be a client that may send to any recipient. Write "
+      "DIR/connectors/a.toml:5: xclient_hosts: an open relay: whoever connects from more addresses "
+      "than an IPv4 /16 or IPv6 /48 has may claim to be a client that may send to any recipient. "
+      "Write "
       "the addresses of the proxies alone, or i_know_this_is_an_open_relay = true."};
   const std::string relay =
       "[[permission]]\nuser = 'NT AUTHORITY\\ANONYMOUS LOGON'\n"
