@@ -18,6 +18,8 @@ constexpr std::string_view kMark = "X-Test-Id: ";
 constexpr size_t kInTheNetwork = 150'000;
 constexpr uint64_t kSlowTimer = 1;
 constexpr uint64_t kLaterTimer = 2;
+constexpr uint64_t kYesTimer = 3;
+constexpr uint64_t kCloseTimer = 4;
 
 std::string random_content(Prng& prng, uint64_t id) {
   constexpr std::string_view kLines[] = {".",      "..",   ".dot in front", "",
@@ -25,8 +27,9 @@ std::string random_content(Prng& prng, uint64_t id) {
   std::string content(kMark);
   content += std::to_string(id);
   content += "\r\n\r\n";
-  // Mostly small, sometimes more than an upstream's backlog.
-  const uint64_t size = prng.one_in(8) ? prng.below(200'000) : prng.below(2000);
+  // Mostly small, sometimes more than a network holds, or than an upstream's backlog.
+  constexpr uint64_t kSizes[] = {2000, 2000, 2000, 2000, 2000, 20'000, 20'000, 200'000};
+  const uint64_t size = prng.below(kSizes[prng.below(std::size(kSizes))]);
   while (content.size() < size) {
     const uint64_t which = prng.below(std::size(kLines) + 2);
     if (which < std::size(kLines))
@@ -36,6 +39,13 @@ std::string random_content(Prng& prng, uint64_t id) {
     content += "\r\n";
   }
   return content;
+}
+
+// Where content needs no leave, the answers to two commands look alike, and one of them that comes
+// twice and late cannot be told from the other.
+bool says_more(Mischief mischief) {
+  return mischief == Mischief::kTwice || mischief == Mischief::kTwiceLater ||
+         mischief == Mischief::kBehind;
 }
 
 std::string between_angles(std::string_view line) {
@@ -99,6 +109,11 @@ void Upstream::on_bytes(std::string_view bytes) {
 }
 
 void Upstream::on_timer(uint64_t what) {
+  if (what == kYesTimer) {
+    say("250 2.0.0 got it\r\n");
+    return set_timer(milliseconds(static_cast<int64_t>(prng_.below(3000))), kCloseTimer);
+  }
+  if (what == kCloseTimer) return prng_.one_in(2) ? reset() : close();
   if (what == kSlowTimer) slow_ = false;
   if (!dead_ && !delayed_.empty()) write(std::exchange(delayed_, {}));
 }
@@ -160,6 +175,7 @@ void Upstream::answer(At at, const std::string& good) {
 Upstream::Did Upstream::mischief(At at, const std::string& good) {
   for (size_t i = 0; i < kMischiefs; ++i) {
     if (!prng_.one_in(manner_.one_in[i])) continue;
+    if (chunking_offered_ && says_more(static_cast<Mischief>(i))) continue;
     constexpr std::array<std::array<std::string_view, 6>, 10> kWrong = {{
         {"250", "221", "354", "235", "334", "200"},  // greeting
         {"220", "251", "354", "235", "334", "221"},  // hello
@@ -236,6 +252,7 @@ Upstream::Did Upstream::mischief(At at, const std::string& good) {
       case Mischief::kStoreAndClose:
       case Mischief::kEarlyNo:
       case Mischief::kEarlyYes:
+      case Mischief::kYesAndClose:
       case Mischief::kTlsNonsense:
       case Mischief::kTlsCut:
       case Mischief::kTlsStranger:
@@ -266,7 +283,8 @@ bool Upstream::take_content() {
   content_ += buffer_.substr(0, count);
   buffer_.erase(0, count);
   chunk_left_ -= count;
-  if (count > 0 && !early_ && much_is_to_come() && does(Mischief::kEarlyYes)) {
+  if (count > 0 && !early_ && says_yes_and_closes()) return false;
+  if (count > 0 && !early_ && is_more_to_come_than(kInTheNetwork) && does(Mischief::kEarlyYes)) {
     early_ = true;
     say("250 2.0.0 got it\r\n");
   }
@@ -292,14 +310,14 @@ void Upstream::on_content_line(std::string_view line) {
   }
   if (line.starts_with('.')) line.remove_prefix(1);
   content_.append(line).append("\r\n");
-  if (early_) return;
+  if (early_ || says_yes_and_closes()) return;
   const auto happens = [&](Mischief mischief) {
     return prng_.one_in(uint64_t{manner_.one_in[static_cast<size_t>(mischief)]} * 4);
   };
   if (happens(Mischief::kEarlyNo)) {
     early_ = true;
     say("552 5.3.4 enough\r\n");
-  } else if (happens(Mischief::kEarlyYes) && much_is_to_come()) {
+  } else if (happens(Mischief::kEarlyYes) && is_more_to_come_than(kInTheNetwork)) {
     early_ = true;
     say("250 2.0.0 got it\r\n");
   } else if (happens(Mischief::kClose)) {
@@ -310,12 +328,23 @@ void Upstream::on_content_line(std::string_view line) {
   }
 }
 
-// More than the network holds: what is said now is said before all of it can have left. (One that
+// And than the network holds: what is said now is said before all of it can have left. (One that
 // says yes to what it has not read yet, but could have, cannot be told from one that has read it.)
-bool Upstream::much_is_to_come() const {
+bool Upstream::is_more_to_come_than(size_t octets) const {
   const uint64_t id = Book::id_in(content_);
-  const size_t held = std::max(kInTheNetwork, room_to_here());
+  const size_t record = stream_.begun() ? tls::kRecordMax : 0;  // of which a part is here
+  const size_t held = std::max(octets, room_to_here()) + record;
   return id != 0 && book_.at(id).content.size() > content_.size() + buffer_.size() + held;
+}
+
+// Some time for the rest to come as near as it can; and for the answer to arrive.
+bool Upstream::says_yes_and_closes() {
+  if (slow_ || !delayed_.empty() || !is_more_to_come_than(0) || !does(Mischief::kYesAndClose))
+    return false;
+  dead_ = true;
+  pause();
+  set_timer(milliseconds(static_cast<int64_t>(prng_.below(1000))), kYesTimer);
+  return true;
 }
 
 void Upstream::on_message() {
@@ -392,7 +421,8 @@ void Upstream::on_command(std::string_view line) {
 void Upstream::on_hello() {
   std::string text = "250-upstream\r\n250-8BITMIME\r\n";
   if (manner_.pipelining) text += "250-PIPELINING\r\n";
-  if (manner_.chunking) text += "250-CHUNKING\r\n";
+  chunking_offered_ = manner_.chunking;
+  if (chunking_offered_) text += "250-CHUNKING\r\n";
   if (tls_.context != nullptr && !stream_.begun() && manner_.start_tls) text += "250-STARTTLS\r\n";
   if (tls_.logon) text += "250-AUTH LOGIN PLAIN\r\n";
   xclient_offered_ = manner_.xclient && named_.empty();

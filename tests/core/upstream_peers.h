@@ -72,6 +72,7 @@ enum class Mischief : uint8_t {
   kStoreAndClose,  // at the end of data: it has the message, and nobody hears of it
   kEarlyNo,        // within content: 552, and content goes on being read
   kEarlyYes,       // within content: 250
+  kYesAndClose,    // ... and then it reads nothing more of it, and closes
   kTlsNonsense,    // where the handshake begins: octets that are none
   kTlsCut,         // ... or the end of the connection
   kTlsStranger,    // ... or one of another host
@@ -143,7 +144,8 @@ class Upstream final : public simulation::SimPeer {
   void on_xclient(std::string_view line);
   void on_mail(std::string_view line);
   void on_content_line(std::string_view line);
-  [[nodiscard]] bool much_is_to_come() const;
+  [[nodiscard]] bool is_more_to_come_than(size_t octets) const;
+  [[nodiscard]] bool says_yes_and_closes();
   void on_message();
   void forget();
 
@@ -161,6 +163,7 @@ class Upstream final : public simulation::SimPeer {
   bool dead_ = false;
   bool early_ = false;  // has spoken within content
   bool mailed_ = false;
+  bool chunking_offered_ = false;
   bool xclient_offered_ = false;
   std::string named_;  // the HELO of XCLIENT
   std::vector<std::string> recipients_;
