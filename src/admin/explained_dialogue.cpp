@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "policy/secure_domains.h"
+#include "smtp/dsn.h"
 
 namespace relais::admin {
 namespace {
@@ -77,8 +78,14 @@ bool ExplainedDialogue::open() {
     server_.tls_started();
     if (!say(hello).accepted) return false;
   }
-  if (question_.named) say("XCLIENT ADDR=" + question_.named->to_string());
-  return !question_.named;
+  if (!question_.named) return true;
+  std::string xclient = "XCLIENT ADDR=" + question_.named->to_string();
+  if (!question_.named_user.empty()) {
+    xclient += " LOGIN=";
+    smtp::append_xtext(xclient, question_.named_user);
+  }
+  say(xclient);
+  return false;
 }
 
 std::vector<Explanation::Step> ExplainedDialogue::run() {

@@ -396,6 +396,7 @@ Explanation explain(const config::Loaded& loaded, const Question& question) {
   of_proxy.remote = question.remote;
   of_proxy.tls = question.tls;
   of_proxy.named = question.named;
+  of_proxy.named_user = question.user;
   Explanation proxy = explain_client(loaded, of_proxy, false);
   if (!proxy.accepted) return proxy;
   Question about = question;

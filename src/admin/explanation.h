@@ -33,6 +33,7 @@ struct Question {
   std::string certificate_name{};    // of a trusted certificate that it shows there; empty: none
   // Whom `remote`, a proxy, names with XCLIENT; all but `local` and `remote` is about that client.
   std::optional<IpAddress> named{};
+  std::string named_user{};  // ... as whom; explain() takes `user` for it
 };
 // Why this cannot be asked ("a client with an IPv6 address never arrives on 0.0.0.0:25"); empty: it
 // can.

@@ -309,6 +309,13 @@ TEST(Explanation, BehindXclient) {
   EXPECT_TRUE(told[1].starts_with("EHLO [10.5.0.1] => 250")) << told[1];
   EXPECT_TRUE(told[2].starts_with("XCLIENT ADDR=192.168.5.10 => 220 ")) << told[2];
   EXPECT_TRUE(told[3].starts_with("EHLO [192.168.5.10] => 250")) << told[3];
+  question.user = "chris+sales@contoso.com";
+  const Explanation of_user = explain(loaded, question);
+  EXPECT_EQ(of_user.principal, "NT AUTHORITY\\Authenticated Users");
+  EXPECT_TRUE(dialogue(of_user)[2].starts_with(
+      "XCLIENT ADDR=192.168.5.10 LOGIN=chris+2Bsales@contoso.com => 220 "))
+      << dialogue(of_user)[2];
+  question.user.clear();
   question.remote = *IpAddress::parse("10.5.0.2");
   const Explanation untrusted = explain(loaded, question);
   EXPECT_FALSE(untrusted.accepted);
