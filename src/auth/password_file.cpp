@@ -41,6 +41,13 @@ std::string_view name_in(std::string_view line) {
   return says_nothing(bare) ? std::string_view() : bare.substr(0, bare.find(':'));
 }
 
+// Who can change it lets himself in.
+std::string_view what_everybody_can(mode_t mode) {
+  const bool reads = (mode & S_IROTH) != 0;
+  if ((mode & S_IWOTH) != 0) return reads ? "read and change" : "change";
+  return reads ? "read" : "";
+}
+
 }  // namespace
 
 std::string problem_of_user(std::string_view user) {
@@ -93,9 +100,9 @@ std::expected<PasswordFile, std::vector<FileProblem>> PasswordFile::read(const s
   }
   if (!S_ISREG(status.st_mode))
     return std::unexpected(whole("is no regular file", "Name the file of users and hashes"));
-  if ((status.st_mode & (S_IROTH | S_IWOTH)) != 0) {
-    return std::unexpected(
-        whole("every user of this machine can read it", "Run `chmod 640 " + path + "`"));
+  if (const std::string_view what = what_everybody_can(status.st_mode); !what.empty()) {
+    return std::unexpected(whole("every user of this machine can " + std::string(what) + " it",
+                                 "Run `chmod 640 " + path + "`"));
   }
   std::ifstream in(path, std::ios::binary);
   std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};

@@ -27,7 +27,7 @@ class PasswordFile {
   // All problems, not only the first.
   [[nodiscard]] static std::expected<PasswordFile, std::vector<FileProblem>> parse(
       std::string_view text);
-  // Also refuses a file that every user of the machine can read.
+  // Also refuses a file that every user of the machine can read or change.
   [[nodiscard]] static std::expected<PasswordFile, std::vector<FileProblem>> read(
       const std::string& path);
 

@@ -136,9 +136,13 @@ void check_mode(const PemFile& file, FindingsOf& findings) {
   constexpr std::string_view kOctal = "01234567";
   std::string mode = "0";
   for (const int shift : {6, 3, 0}) mode += kOctal[file.mode >> shift & 7];
-  findings.error(Trouble::kKeyReadable,
-                 "the key is open to every user of this machine (mode " + mode +
-                     "), and who has it can pass for this server",
+  const bool readable = (file.mode & 04) != 0;
+  findings.error(Trouble::kKeyOpen,
+                 (readable ? "the key is open to every user of this machine (mode "
+                           : "every user of this machine can change the key (mode ") +
+                     mode +
+                     (readable ? "), and who has it can pass for this server"
+                               : "), and so put another one in its place"),
                  "Run: chmod 0640 " + findings.file() +
                      ", with the group that relais runs in, or 0600 with its user");
 }

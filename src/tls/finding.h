@@ -14,7 +14,7 @@ enum class Trouble : uint8_t {
   kDamaged,       // PEM whose content is not what its heading says
   kEncryptedKey,  // a key under a password, which nobody could type
   kKeyMismatch,   // the key is not the certificate's
-  kKeyReadable,   // by every user of the machine
+  kKeyOpen,       // to every user of the machine
   kExpired,       // a certificate of the chain
   kNotYetValid,   // the same
   kNearExpiry,    // in less than kNearExpiryDays

@@ -97,16 +97,20 @@ TEST(password_file, names_every_line_that_is_wrong) {
                                 "5: user 'bob' is there twice"}));
 }
 
-TEST(password_file, that_everybody_can_read_is_refused) {
+TEST(password_file, that_everybody_can_read_or_change_is_refused) {
   const std::string path = testing::TempDir() + "users";
   std::ofstream(path) << "kate:" << make_hash("secret") << '\n';
   ASSERT_EQ(chmod(path.c_str(), 0640), 0);
   EXPECT_TRUE(PasswordFile::read(path).has_value());
-  ASSERT_EQ(chmod(path.c_str(), 0644), 0);
-  const auto refused = PasswordFile::read(path);
-  ASSERT_FALSE(refused.has_value());
-  EXPECT_EQ(refused.error().front().what, "every user of this machine can read it");
-  EXPECT_EQ(refused.error().front().cure, "Run `chmod 640 " + path + "`");
+  for (const auto& [mode, what] :
+       {std::pair{0644, "read"}, std::pair{0602, "change"}, std::pair{0666, "read and change"}}) {
+    ASSERT_EQ(chmod(path.c_str(), static_cast<mode_t>(mode)), 0);
+    const auto refused = PasswordFile::read(path);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().front().what,
+              "every user of this machine can " + std::string(what) + " it");
+    EXPECT_EQ(refused.error().front().cure, "Run `chmod 640 " + path + "`");
+  }
   std::remove(path.c_str());
   EXPECT_EQ(PasswordFile::read(path).error().front().what,
             "cannot be read: No such file or directory");

@@ -169,6 +169,7 @@ TEST(PasswordFile, IsItsFirstLine) {
             "trouble: it has a first line that is no password of at most 255 octets");
   EXPECT_EQ(password("\nsecret\n"), "trouble: it has no password in its first line");
   EXPECT_EQ(password("secret\n", 0640), "trouble: it is open to others than its owner (mode 640)");
+  EXPECT_EQ(password("secret\n", 0602), "trouble: it is open to others than its owner (mode 602)");
   EXPECT_EQ(read_password(folder.path()).error().what, "cannot be read: it is no file");
 }
 

@@ -133,6 +133,10 @@ TEST_F(Loading, OfAKeyThatEverybodyCanReadIsAnErrorAndYetUsable) {
             "it can pass for this server. Run: chmod 0640 DIR/open.key, with the group that relais "
             "runs in, or 0600 with its user\n");
   EXPECT_TRUE(usable_);
+  EXPECT_EQ(findings(certificate_, files_.write("open.key", good_.key_pem, 0602)),
+            "DIR/open.key: every user of this machine can change the key (mode 0602), and so put "
+            "another one in its place. Run: chmod 0640 DIR/open.key, with the group that relais "
+            "runs in, or 0600 with its user\n");
   const std::string both = files_.write("both.pem", good_.pem + good_.key_pem, 0664);
   EXPECT_EQ(findings(both, ""),
             "DIR/both.pem: the key is open to every user of this machine (mode 0664), and who has "
