@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "config/checks.h"
 #include "config/parameter_units.h"
@@ -119,6 +120,40 @@ void check_upstreams(const ModelDraft& model, const std::vector<ConnectorFile>& 
   }
 }
 
+// One of its address spaces is not another one's at less cost (relay/routing.h).
+bool takes_from_queue(const ModelDraft& model, const SendDraft& send) {
+  return std::ranges::any_of(send.address_spaces, [&](const auto& space) {
+    return std::ranges::none_of(model.send_connectors, [&](const SendDraft& other) {
+      return std::ranges::any_of(other.address_spaces, [&](const auto& rival) {
+        return rival.domain == space.domain &&
+               std::tie(rival.cost, other.name) < std::tie(space.cost, send.name);
+      });
+    });
+  });
+}
+
+// The key that names clients names none, or not all. `serves`: a connector of proxy mode.
+void check_naming(const ModelDraft& model, const std::vector<ConnectorFile>& files,
+                  const SendDraft& send, bool serves, const Place& key) {
+  if (!serves) {
+    key.warning(Rule::kNamedClients,
+                "has no effect: no connector with delivery = \"proxy\" names this one in "
+                "upstream_send_connector",
+                "Take it away");
+    return;
+  }
+  const auto queue = std::ranges::find_if(files, [](const ConnectorFile& file) {
+    return file.draft.enabled && file.draft.delivery == policy::Delivery::kQueue;
+  });
+  if (queue == files.end() || !takes_from_queue(model, send)) return;
+  key.warning(
+      Rule::kNamedClients,
+      fmt::format("has no effect on mail from the queue, as that of '{}': {}", queue->draft.name,
+                  send.send_xclient ? "it gets the rights of our own address there"
+                                    : "it goes without a header, and nobody there takes it"),
+      "Give another Send connector the same address_spaces at less cost");
+}
+
 // Who is told whose mail it is, and whether all of it is.
 void check_named_clients(const ModelDraft& model, const Place& main_file,
                          const std::vector<ConnectorFile>& files) {
@@ -155,14 +190,9 @@ void check_named_clients(const ModelDraft& model, const Place& main_file,
                                    send.name),
                  "Write \"none\"");
     }
-    for (const auto& [key, says] : {std::pair{"send_proxy_protocol", send.send_proxy_protocol},
-                                    std::pair{"send_xclient", send.send_xclient}}) {
-      if (serves || !says) continue;
-      at(key).warning(Rule::kNamedClients,
-                      "has no effect: no connector with delivery = \"proxy\" names this one in "
-                      "upstream_send_connector",
-                      "Take it away");
-    }
+    if (send.send_proxy_protocol)
+      check_naming(model, files, send, serves, at("send_proxy_protocol"));
+    if (send.send_xclient) check_naming(model, files, send, serves, at("send_xclient"));
   }
 }
 

@@ -296,8 +296,10 @@ constexpr RuleText kRules[] = {
      "A connection begins with a PROXY header or has XCLIENT, not both. An upstream that hears "
      "with XCLIENT whose mail it is gives what it gives to us to everything that comes without, or "
      "behind our own logon; and what proxy_fallback has put into the queue comes without. (A "
-     "warning where the key has no effect: nobody's mail goes straight through that connector.)",
-     "Keep one of the two keys; write proxy_fallback = \"none\"; take away what has no effect."},
+     "warning where the key has no effect: nobody's mail goes straight through that connector; or "
+     "that of a connector with delivery = \"queue\" goes there as well, and without.)",
+     "Keep one of the two keys; write proxy_fallback = \"none\"; take away what has no effect; let "
+     "the queue send through a connector of its own."},
     {Rule::kDiscards, "A connector throws away the mail that it accepts.",
      "With delivery = \"discard\" clients hear 250 as ever, and nobody gets their mail, nor a "
      "notification. It is there to measure what the front costs (docs/load-testing.md); real mail "

@@ -269,6 +269,31 @@ TEST(Rules, AConnectorThatProxiesNeedsNoSendConnectorUnlessItFallsBack) {
   EXPECT_EQ(folder.load().findings.size(), 2U) << "and the other one's mail has nowhere to go";
 }
 
+TEST(Rules, MailFromTheQueueGoesWithoutTheNameOfItsClient) {
+  const auto told = [](const std::string& key, const std::string& spaces,
+                       const std::string& more = {}) {
+    Folder folder;
+    folder.write("relais.toml", "[[send_connector]]\nname = \"Hop\"\naddress_spaces = [" + spaces +
+                                    "]\nsmart_hosts = [\"192.0.2.2\"]\n" + key + " = true\n" +
+                                    std::string(kGoodMain));
+    folder.write("connectors/a.toml",
+                 connector(kLan, "delivery = \"proxy\"\nupstream_send_connector = \"Hop\"\n"));
+    folder.write("connectors/b.toml", connector("\"10.0.0.1\"", more, "Other"));
+    return folder.findings();
+  };
+  const std::string without = ": has no effect on mail from the queue, as that of 'Other': it ";
+  const std::string cure = ". Give another Send connector the same address_spaces at less cost.";
+  const Texts xclient{"DIR/relais.toml:5: warning: send_connector[0].send_xclient" + without +
+                      "gets the rights of our own address there" + cure};
+  EXPECT_EQ(told("send_xclient", "\"a.com\""), xclient);
+  EXPECT_EQ(told("send_proxy_protocol", "\"a.com\""),
+            Texts{"DIR/relais.toml:5: warning: send_connector[0].send_proxy_protocol" + without +
+                  "goes without a header, and nobody there takes it" + cure});
+  EXPECT_EQ(told("send_xclient", "\"*\", \"a.com\""), xclient);
+  EXPECT_EQ(told("send_xclient", "\"*;2\""), Texts{}) << "another one takes it all";
+  EXPECT_EQ(told("send_xclient", "\"a.com\"", "enabled = false\n"), Texts{});
+}
+
 TEST(Rules, AConnectorThatThrowsItsMailAwaySaysSoAndNeedsNoWayOut) {
   const std::string discard = "delivery = \"discard\"\n";
   const std::string said =
