@@ -2,10 +2,14 @@
 // verb table's (server_verbs.cpp).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
 namespace relais::smtp {
+
+// With CRLF (RFC 5321 4.5.3.1.4). Nothing that we say is longer, whatever its values are.
+inline constexpr size_t kCommandMax = 512;
 
 struct CommandLine {
   std::string_view verb;       // as sent

@@ -7,6 +7,7 @@
 #include "smtp/ascii.h"
 #include "smtp/auth_exchange.h"
 #include "smtp/base64.h"
+#include "smtp/command_line.h"
 
 namespace relais::smtp {
 namespace {
@@ -15,8 +16,6 @@ constexpr uint16_t kReadyForTls = 220;
 constexpr uint16_t kGreetsClient = 220;
 constexpr uint16_t kLoggedOn = 235;
 constexpr uint16_t kPrompt = 334;
-// RFC 5321 4.5.3.1.4, which RFC 4954 section 4 holds an initial response to.
-constexpr size_t kCommandMax = 512;
 constexpr size_t kNameMax = 255;  // RFC 5321 4.5.3.1.2
 
 Opening::Step unusable(const PeerReply& reply, OpeningStage stage) {
@@ -112,6 +111,7 @@ Opening::Step Opening::log_on(const PeerReply& reply, const Extensions& offered)
     return unusable({0, "AUTH needs TLS, and there is none"}, OpeningStage::kAuth);
   if (offered.auth_plain) {
     const std::string response = plain_response();
+    // RFC 4954 section 4 holds an initial response to this limit, too.
     const bool fits = std::string_view("AUTH PLAIN \r\n").size() + response.size() <= kCommandMax;
     if (fits) return say("AUTH PLAIN " + response, Await::kAuth);
     return say("AUTH PLAIN", Await::kAuthPlain);

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <iterator>
+#include <utility>
 
 #include "smtp/ascii.h"
 #include "smtp/command_line.h"
@@ -15,6 +16,7 @@ namespace {
 constexpr size_t kValueMax = 255;  // octets, decoded
 constexpr std::string_view kUnknown = "[UNAVAILABLE]";
 constexpr std::string_view kV6 = "IPV6:";
+constexpr std::string_view kLineEnd = "\r\n";
 
 bool is_unknown(std::string_view value) {
   return equals_ignoring_case(value, kUnknown) || equals_ignoring_case(value, "[TEMPUNAVAIL]");
@@ -83,6 +85,16 @@ const Attribute* find_attribute(std::string_view name) {
   return row == std::end(kAttributes) ? nullptr : row;
 }
 
+// " NAME=value"
+std::string word_of(const Attribute& row, std::string_view value) {
+  if (value.empty() || value.size() > kValueMax) value = kUnknown;
+  std::string word(1, ' ');
+  word += row.name;
+  word += '=';
+  append_xtext(word, value);
+  return word;
+}
+
 uint8_t bit_of(const Attribute& row) { return static_cast<uint8_t>(1U << (&row - kAttributes)); }
 uint8_t bit_of(std::string_view name) { return bit_of(*find_attribute(name)); }
 
@@ -118,17 +130,25 @@ uint8_t xclient_attributes(std::string_view offered) {
 }
 
 bool names_addresses(uint8_t attributes) { return (attributes & bit_of("ADDR")) != 0; }
+
 std::string xclient_command(uint8_t attributes, const NamedClient& client) {
-  std::string command(kXclientVerb);
-  for (const Attribute& row : kAttributes) {
-    if ((attributes & bit_of(row)) == 0) continue;
-    std::string value = row.say(client);
-    if (value.empty() || value.size() > kValueMax) value = kUnknown;
-    command += ' ';
-    command += row.name;
-    command += '=';
-    append_xtext(command, value);
+  std::string words[std::size(kAttributes)];
+  size_t octets = kXclientVerb.size() + kLineEnd.size();
+  for (size_t i = 0; i < std::size(words); ++i) {
+    if ((attributes & bit_of(kAttributes[i])) == 0) continue;
+    words[i] = word_of(kAttributes[i], kAttributes[i].say(client));
+    octets += words[i].size();
   }
+  for (const std::string_view name : {"HELO", "LOGIN"}) {
+    const Attribute* const row = find_attribute(name);
+    std::string& word = words[row - kAttributes];
+    std::string unknown = word_of(*row, {});
+    if (octets <= kCommandMax || word.size() <= unknown.size()) continue;
+    octets -= word.size() - unknown.size();
+    word = std::move(unknown);
+  }
+  std::string command(kXclientVerb);
+  for (const std::string& word : words) command += word;
   return command;
 }
 

@@ -43,7 +43,9 @@ struct NamedClient {
 [[nodiscard]] uint8_t xclient_attributes(std::string_view offered);
 // The address is among them: without it a client would get the rights of our own.
 [[nodiscard]] bool names_addresses(uint8_t attributes);
-// The command with all of them, without its end.
+// The command with all of them, without its end. Where it would not fit into a line HELO gives way,
+// which EHLO says again, and then LOGIN: the client has fewer rights there, never more. (A second
+// command would be unknown to another relais, and each begins Postfix's session again.)
 [[nodiscard]] std::string xclient_command(uint8_t attributes, const NamedClient& client);
 
 }  // namespace relais::smtp

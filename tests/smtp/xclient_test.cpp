@@ -88,6 +88,33 @@ TEST(Xclient, SaysWhatIsOffered) {
   EXPECT_TRUE(names_addresses(xclient_attributes("NAME ADDR")));
 }
 
+TEST(Xclient, IsNotLongerThanALineAndHelloGivesWayFirst) {
+  constexpr size_t kMax = 512 - std::string_view("\r\n").size();
+  const std::string offered(kXclientOffer);
+  NamedClient client{.remote = *Endpoint::parse("192.0.2.7:1500"), .local = {}};
+  const size_t rest = said(offered, client).size() - 2 * std::string_view("[UNAVAILABLE]").size();
+  client.login = std::string(200, 'u');
+  client.hello = std::string(kMax - rest - client.login.size(), 'h');
+  EXPECT_EQ(said(offered, client).size(), kMax);
+  EXPECT_NE(said(offered, client).find(" HELO=" + client.hello + ' '), std::string::npos);
+  client.hello += 'h';
+  EXPECT_EQ(said(offered, client),
+            "XCLIENT NAME=[UNAVAILABLE] ADDR=192.0.2.7 PORT=1500 PROTO=ESMTP HELO=[UNAVAILABLE] "
+            "LOGIN=" +
+                client.login);
+  // Each of these octets is said with three.
+  client.login = std::string(100, '+') + std::string(kMax - 300 - rest - 13, 'u');
+  EXPECT_EQ(said(offered, client).size(), kMax);
+  EXPECT_TRUE(said(offered, client).ends_with('u'));
+  client.login += 'u';
+  EXPECT_TRUE(said(offered, client).ends_with(" HELO=[UNAVAILABLE] LOGIN=[UNAVAILABLE]"));
+  client.hello = "web";
+  EXPECT_TRUE(said(offered, client).ends_with('u')) << "shorter than to say that it is unknown";
+  client.login += "uuuuuuuuuu";
+  EXPECT_TRUE(said(offered, client).ends_with(" HELO=web LOGIN=[UNAVAILABLE]"));
+  EXPECT_TRUE(said("ADDR LOGIN", client).ends_with(client.login.substr(100))) << "it has room";
+}
+
 TEST(Xclient, IsReadAsItIsSaid) {
   const auto heard = [](const NamedClient& client) {
     const std::string command = said(kXclientOffer, client);
