@@ -1,5 +1,5 @@
 // Reading messages back from the log, and moving the survivors out of old segments (log cleaning),
-// so that one stuck message cannot pin the disk.
+// where little is alive in each. Segments in which nothing is: spool_drop.cpp.
 #include <algorithm>
 
 #include "base/assert.h"
@@ -153,11 +153,15 @@ uint64_t taken_by(const Segment& segment) {
 // much is copied as is won.
 bool Spool::cleaning_pays() const {
   const auto& log = segments_.log();
-  if (log.size() < 3) return false;
+  const auto at = [&](SegmentIndex index) -> const Segment& {
+    return const_cast<Segments&>(segments_).at(index);
+  };
+  if (log.size() < 3 || at(log.front()).live == 0) return false;  // the tail waits for a flush
   uint64_t taken = 0;
   uint64_t live = 0;
   for (size_t i = 0; i + 1 < log.size(); ++i) {
-    const Segment& segment = const_cast<Segments&>(segments_).at(log[i]);
+    const Segment& segment = at(log[i]);
+    if (segment.live == 0) continue;  // is won back without
     taken += taken_by(segment);
     live += segment.live;
   }
