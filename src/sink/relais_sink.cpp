@@ -35,8 +35,7 @@ void add_misbehaviour(CLI::App& app, Words& words) {
   app.add_option("--refuse-for", words.refuse_for,
                  "for so long (as in 2s) be as if dead, and cut what is open")
       ->group(group);
-  app.add_option("--refuse-after", words.refuse_after, "so long from the start")
-      ->group(group);
+  app.add_option("--refuse-after", words.refuse_after, "so long from the start")->group(group);
   app.add_option("--refuse-by", words.refuse_by, "closed (nobody listens) or reset")->group(group);
   app.add_option("--seed", words.seed, "of what happens by chance")->group(group);
 }
