@@ -27,6 +27,7 @@ constexpr auto kTable = make_table();
 // CRC is linear: crc(A then B) = shift(crc(A), |B|) xor crc(B). Three lanes of kLane bytes hide the
 // instruction's latency of 3; kShift moves a lane's CRC past the lanes behind it.
 constexpr size_t kLane = 1024;
+constexpr size_t kCacheLine = 64;
 
 constexpr uint32_t shift_zero_bytes(uint32_t crc, size_t bytes) {
   for (size_t i = 0; i < bytes; ++i) crc = (crc >> 8) ^ kTable[crc & 0xff];
@@ -56,6 +57,8 @@ ShiftTable make_shift(size_t bytes) {
   return table;
 }
 
+void prefetch(const std::byte* at) { _mm_prefetch(reinterpret_cast<const char*>(at), _MM_HINT_T0); }
+
 uint64_t load64(const std::byte* at) {
   uint64_t word = 0;
   std::memcpy(&word, at, sizeof word);
@@ -73,6 +76,11 @@ __attribute__((target("sse4.2"))) uint32_t crc32c_hardware(std::span<const std::
     uint64_t b = 0;
     uint64_t c = 0;
     for (size_t i = 0; i < kLane; i += 8) {
+      // The processor's own look-ahead does not follow lanes this short: without, what is not in
+      // the cache takes twice as long. A prefetch behind the end does no harm.
+      if (i % kCacheLine == 0) {
+        for (size_t lane = 3; lane < 6; ++lane) prefetch(at + lane * kLane + i);
+      }
       a = _mm_crc32_u64(a, load64(at + i));
       b = _mm_crc32_u64(b, load64(at + kLane + i));
       c = _mm_crc32_u64(c, load64(at + 2 * kLane + i));

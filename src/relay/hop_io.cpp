@@ -14,6 +14,7 @@ constexpr Duration kQuitPatience = seconds(2);
 // Pieces of one send: 64 blocks are 1 MiB; in TLS, where each is copied, a quarter of that.
 constexpr size_t kVectorsMax = 66;
 constexpr size_t kVectorsMaxInTls = 18;
+constexpr uint32_t kReadAhead = 8;  // chunks
 // TLS's last words.
 constexpr Duration kFarewellPatience = seconds(2);
 // A next hop that does not know us will not know us in a second either, and counts the failures.
@@ -140,6 +141,7 @@ bool SmartHosts::act(HopSession& session, const smtp::ClientEvent& event) {
       session.content_empty = event.empty;
       session.content_out = false;
       session.next_chunk = 0;
+      session.coming.clear();
       session.unstuffing.reset();
       return true;
     case Kind::kFinished:
@@ -234,6 +236,25 @@ uint32_t SmartHosts::chunks_of(const HopSession& session) const {
   return session.content_empty ? 0 : stored->chunk_count();
 }
 
+// The next chunk is in memory; else it is being read, and those behind it too: the disk does
+// several at a time in hardly more time than one, and then one send has them all.
+bool SmartHosts::have_chunk(HopSession& session, const Job& job) {
+  const Handle message = job.work->message;
+  if (desk_.spool.has(message, session.next_chunk)) return true;
+  session.reading = true;
+  const uint32_t end = std::min(session.next_chunk + kReadAhead, chunks_of(session));
+  for (uint32_t index = session.next_chunk; index < end; ++index) {
+    if (desk_.spool.has(message, index) ||
+        std::ranges::find(session.coming, index) != session.coming.end())
+      continue;
+    if (index > session.next_chunk && !desk_.spool.may_read_ahead()) break;
+    const bool there = desk_.spool.load(message, index, job.work_handle);
+    ASSERT(!there);
+    session.coming.push_back(index);
+  }
+  return false;
+}
+
 // As much as one send may have, or as there is. Octets.
 uint64_t SmartHosts::add_pieces(HopSession& session, bool raw) {
   const Job& job = oldest_job(session);
@@ -247,10 +268,7 @@ uint64_t SmartHosts::add_pieces(HopSession& session, bool raw) {
     const uint32_t index = session.next_chunk;
     const uint64_t start = uint64_t{index} * spool::kPayloadMax;
     if (start + stored->payload_octets(index) > envelope) {
-      if (!desk_.spool.load(message, index, job.work_handle)) {
-        session.reading = true;
-        break;
-      }
+      if (!have_chunk(session, job)) break;
       spool::BlockId block = spool::kNoBlock;
       const auto bytes = desk_.spool.pin(message, index, block);
       session.pinned.push_back(block);

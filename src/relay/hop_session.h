@@ -68,6 +68,7 @@ struct HopSession {
   uint32_t next_chunk = 0;
   smtp::DotUnstuffing unstuffing;  // of content that goes out with BDAT
   bool reading = false;            // next_chunk is being read from the log
+  std::vector<uint32_t> coming;    // all that are, in advance
 
   // ---- the send under way: commands, pieces of content, commands
   std::string before;

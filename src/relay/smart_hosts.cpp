@@ -269,8 +269,9 @@ void SmartHosts::drain() {
 void SmartHosts::on_chunk(Job& job, uint32_t chunk, bool readable) {
   HopSession* session = sessions_.get(job.carried_by);
   if (session == nullptr || session->closing || session->jobs.empty()) return;
-  if (desk_.jobs.get(session->jobs.front()) != &job || !session->reading) return;
-  if (session->next_chunk != chunk) return;
+  if (desk_.jobs.get(session->jobs.front()) != &job) return;
+  std::erase(session->coming, chunk);
+  if (!session->reading || session->next_chunk != chunk) return;
   session->reading = false;
   if (!readable) {
     // In the middle of DATA the only way not to deliver half a message is to drop the connection.

@@ -108,6 +108,7 @@ class SmartHosts {
   void send_more(HopSession& session);
   void add_content(HopSession& session);
   uint64_t add_pieces(HopSession& session, bool raw);
+  [[nodiscard]] bool have_chunk(HopSession& session, const Job& job);
   [[nodiscard]] const Job& oldest_job(const HopSession& session) const;
   [[nodiscard]] uint32_t chunks_of(const HopSession& session) const;
   void add_next_transaction(HopSession& session);

@@ -102,6 +102,9 @@ class Spool {
   // True: the chunk is in memory now. False: it is being read; kLoaded or kUnreadable follows for
   // `reader`.
   [[nodiscard]] bool load(Handle message, uint32_t chunk, Handle reader);
+  [[nodiscard]] bool has(Handle message, uint32_t chunk) const;  // in memory
+  // There is memory for what is not needed yet.
+  [[nodiscard]] bool may_read_ahead() const;
   // The payload of a chunk that is in memory; keeps it there until unpin(). `block` is for unpin.
   [[nodiscard]] std::span<const char> pin(Handle message, uint32_t chunk, BlockId& block);
   void unpin(BlockId block) { release(block); }

@@ -22,6 +22,15 @@ bool Spool::load(Handle handle, uint32_t index, Handle reader) {
   return false;
 }
 
+bool Spool::has(Handle handle, uint32_t index) const {
+  const Message* message = messages_.get(handle);
+  return message != nullptr && message->chunk(index).block != kNoBlock;
+}
+
+bool Spool::may_read_ahead() const {
+  return wanted_reads_.empty() && !blocks_.scarce(4) && reads_.size() < reads_.capacity() / 2;
+}
+
 std::span<const char> Spool::pin(Handle handle, uint32_t index, BlockId& block) {
   const Message* message = messages_.get(handle);
   ASSERT(message != nullptr && message->chunk(index).block != kNoBlock);
