@@ -167,7 +167,8 @@ constexpr Parameter<RetrySettings> kRetry[] = {
      .min = ns(milliseconds(10)),
      .max = kDay,
      .takes = Takes::kRestart,
-     .doc = "Longest wait between two attempts; not below first."},
+     .doc = "Longest wait between two attempts; not below first. A host that is down has its own "
+            "waits, up to 60 s."},
     {.key = "expire_after",
      .exchange = "MessageExpirationTimeout",
      .target = &RetrySettings::expire_after,

@@ -49,37 +49,40 @@ smtp::ServerOptions serving_options(const policy::ReceiveConnector& connector,
   const auto& mechanisms = connector.auth_mechanism;
   const policy::Rights rights = connector.rights_of(principal);
   const bool starttls = offers.tls && mechanisms.has(AuthMechanism::kTls);
-  return {.fqdn = connector.fqdn.empty() ? fqdn : connector.fqdn,
-          .banner = connector.banner,
-          .max_message_size = connector.max_message_size,
-          .max_header_size = connector.max_header_size,
-          .max_recipients = connector.max_recipients,
-          .max_hop_count = connector.max_hop_count,
-          .max_local_hop_count = connector.max_local_hop_count,
-          .max_protocol_errors = connector.max_protocol_errors,
-          .pipelining = connector.pipelining,
-          .size = connector.size != policy::SizeMode::kDisabled,
-          .size_value = connector.size == policy::SizeMode::kEnabled,
-          .limit_message_size = !has(rights, policy::Right::kBypassMessageSizeLimit),
-          .auth_parameter = has(rights, policy::Right::kAcceptAuthenticationFlag),
-          .exch50 = has(rights, policy::Right::kAcceptExch50),
-          .dsn = connector.delivery_status_notification,
-          .eight_bit_mime = connector.eight_bit_mime,
-          .binary_mime = connector.binary_mime,
-          .chunking = connector.chunking,
-          .smtp_utf8 = connector.smtp_utf8,
-          .limits = connector.limits_extension,
-          .require_tls = offers.require_tls && connector.require_tls_extension &&
-                         connector.delivery != policy::Delivery::kProxy,
-          .starttls = starttls,
-          .auth = offers.auth && mechanisms.has(AuthMechanism::kBasicAuth),
-          // No password in the clear where it need not be (smtp-rules.md 8).
-          .auth_needs_tls = starttls || mechanisms.has(AuthMechanism::kBasicAuthRequireTls),
-          .max_logon_failures = connector.max_logon_failures,
-          .enhanced_status_codes = connector.enhanced_status_codes,
-          .require_ehlo_domain = connector.require_ehlo_domain,
-          .reject_bare_line_ends = connector.reject_bare_line_ends,
-          .header = header_rules_of(connector, fqdn, principal, names)};
+  const bool auth = offers.auth && mechanisms.has(AuthMechanism::kBasicAuth);
+  return {
+      .fqdn = connector.fqdn.empty() ? fqdn : connector.fqdn,
+      .banner = connector.banner,
+      .max_message_size = connector.max_message_size,
+      .max_header_size = connector.max_header_size,
+      .max_recipients = connector.max_recipients,
+      .max_hop_count = connector.max_hop_count,
+      .max_local_hop_count = connector.max_local_hop_count,
+      .max_protocol_errors = connector.max_protocol_errors,
+      .pipelining = connector.pipelining,
+      .size = connector.size != policy::SizeMode::kDisabled,
+      .size_value = connector.size == policy::SizeMode::kEnabled,
+      .limit_message_size = !has(rights, policy::Right::kBypassMessageSizeLimit),
+      // RFC 4954 section 5: who offers AUTH takes it, and from whom it does not trust as AUTH=<>.
+      .auth_parameter = auth || has(rights, policy::Right::kAcceptAuthenticationFlag),
+      .exch50 = has(rights, policy::Right::kAcceptExch50),
+      .dsn = connector.delivery_status_notification,
+      .eight_bit_mime = connector.eight_bit_mime,
+      .binary_mime = connector.binary_mime,
+      .chunking = connector.chunking,
+      .smtp_utf8 = connector.smtp_utf8,
+      .limits = connector.limits_extension,
+      .require_tls = offers.require_tls && connector.require_tls_extension &&
+                     connector.delivery != policy::Delivery::kProxy,
+      .starttls = starttls,
+      .auth = auth,
+      // No password in the clear where it need not be (smtp-rules.md 8).
+      .auth_needs_tls = starttls || mechanisms.has(AuthMechanism::kBasicAuthRequireTls),
+      .max_logon_failures = connector.max_logon_failures,
+      .enhanced_status_codes = connector.enhanced_status_codes,
+      .require_ehlo_domain = connector.require_ehlo_domain,
+      .reject_bare_line_ends = connector.reject_bare_line_ends,
+      .header = header_rules_of(connector, fqdn, principal, names)};
 }
 
 smtp::Reply reply_of(const policy::Decision& decision, const smtp::Reply& accepted) {

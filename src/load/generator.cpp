@@ -14,6 +14,8 @@ constexpr Duration kLook = milliseconds(500);
 constexpr Duration kStopPatience = seconds(5);
 constexpr Duration kRetryFirst = milliseconds(100);
 constexpr Duration kRetryLongest = seconds(2);
+// So often in a row a target may turn us away before we believe that it always will.
+constexpr uint32_t kFailuresMax = 10;
 
 }  // namespace
 
@@ -287,7 +289,7 @@ void Generator::unreachable(Connection& connection, std::string_view why, bool f
   last_obstacle_ = plan_.targets[connection.target].name + ": ";
   last_obstacle_ += why;
   connection.rests = true;
-  if (!for_good || target.was_ready) return;
+  if (target.was_ready || (!for_good && target.failures < kFailuresMax)) return;
   target.is_hopeless = true;
   const bool all =
       std::ranges::all_of(targets_, [](const TargetState& t) { return t.is_hopeless; });

@@ -39,6 +39,7 @@ void add_content(CLI::App& app, Options& options) {
       ->capture_default_str();
   app.add_option("--size,--sizes", options.sizes,
                  "of a message (10k), or a mix: size:weight,... as in 1k:60,10k:30,1m:1")
+      ->check([](const std::string& text) { return std::string(text.empty() ? "is empty" : ""); })
       ->group(what);
   app.add_option("--corpus", options.corpus, "messages of this folder in place of made ones")
       ->group(what);

@@ -120,7 +120,8 @@ Problem read_behaviour(const Words& words, Options& options) {
 Problem read_time(std::string_view option, std::string_view text, Duration& out) {
   if (text.empty()) return {};
   const auto time = parse_time(text);
-  if (!time) return fmt::format("{} {}: no time, as in 50ms, 30s or 5m", option, text);
+  if (!time || time->ns == 0)
+    return fmt::format("{} {}: no time, as in 50ms, 30s or 5m", option, text);
   out = *time;
   return {};
 }

@@ -49,7 +49,7 @@ void add_rest(CLI::App& app, Words& words) {
   app.add_option("--max-sessions", words.sessions_max, "421 to those beyond")
       ->check(CLI::Range(1, 1'000'000));
   app.add_option("--ledger", words.ledger, "write down each message, for relais-verify");
-  app.add_option("--count", words.count, "end behind so many messages");
+  app.add_option("--count", words.count, "end behind so many messages")->check(CLI::PositiveNumber);
   app.add_option("--for", words.run_for, "end after so long: 30s, 5m");
   app.add_option("--offer", words.offer, "an SMTP extension: LIMITS, AUTH (takes any password)")
       ->allow_extra_args(false);

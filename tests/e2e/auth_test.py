@@ -99,6 +99,15 @@ class Auth(harness.EndToEnd):
         server.ehlo()
         return server
 
+    def test_who_offers_auth_takes_auth_of_mail(self):
+        """RFC 4954 section 5; what it says is not believed."""
+        self.serve()
+        server = self.smtp()
+        server.login("kate", PASSWORD)
+        for value, code in (("<>", 250), ("e+3Dmc2@example.com", 250), ("a+4", 501)):
+            self.assertEqual(server.docmd("MAIL", f"FROM:<kate@contoso.com> AUTH={value}")[0], code)
+            server.rset()
+
     def test_a_user_relays_and_nobody_else_does(self):
         self.serve()
         self.assertTrue(self.client().command("MAIL FROM:<kate@contoso.com>").startswith("530 5.7.1"))

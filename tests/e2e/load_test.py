@@ -12,7 +12,7 @@ import time
 
 import harness
 from next_hop import CLOSE, Delay, NextHop
-from sink import LOAD, crc32c
+from sink import LOAD, Sink, crc32c
 
 MARK = re.compile(rb"\AX-Relais-Load: run=([0-9a-f]{16}) n=(\d+) octets=(\d+) crc32c=([0-9a-f]{8})\r\n")
 
@@ -98,6 +98,12 @@ class Modes(Load, harness.EndToEnd):
         self.assertTrue(all(line.endswith(" recipient1@example.com recipient2@example.com")
                             for line in sent))
         self.assertEqual(len({tuple(line.split()[2:4]) for line in sent}), total)
+
+    def test_who_is_always_turned_away_ends(self):
+        sink = Sink(self, "--answer", "connect=421")
+        done = self.load_text("--count", 5, "--sessions", 3, status=1,
+                              target=[f"127.0.0.1:{sink.port}"])
+        self.assertIn("421", done.stdout + done.stderr)
 
     def test_smtp_sink_takes_thousands(self):
         sink = harness.need("smtp-sink")
@@ -502,6 +508,7 @@ class WrongUse(Load, harness.EndToEnd):
                 (["[2001:db8::1]:25"], "--i-own-this-server"),
                 ([here, "--sizes", "0"], "10k"),
                 ([here, "--sizes", "1k:0"], "1k:60"),
+                ([here, "--sizes", ""], "is empty"),
                 ([here, "--sizes", "pareto"], "1k:60"),
                 ([here, "--rate", "0"], "500"),
                 ([here, "--rate", "10..0"], "100..2000"),

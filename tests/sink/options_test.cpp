@@ -64,6 +64,7 @@ TEST(SinkOptionsTest, TimesAreInRange) {
   EXPECT_EQ(problem_of({.refuse_after = "1s"}), "--refuse-after needs --refuse-for");
   EXPECT_EQ(problem_of({.refuse_by = "fire"}), "--refuse-by fire: closed or reset");
   EXPECT_EQ(problem_of({.run_for = "-1s"}), "--for -1s: no time, as in 50ms, 30s or 5m");
+  EXPECT_EQ(problem_of({.run_for = "0s"}), "--for 0s: no time, as in 50ms, 30s or 5m");
   EXPECT_EQ(problem_of({.run_for = "30"}), "--for 30: no time, as in 50ms, 30s or 5m");
   EXPECT_EQ(options_of({.refuse_after = "500ms", .refuse_for = "2s"})->refuse_after,
             milliseconds(500));
