@@ -1,6 +1,6 @@
 // How fast the data scanner goes over ordinary mail: lines of 76 octets, buffers of 1 to 64 KiB,
 // and a dot at the start of none, every tenth or every line. bytes_per_second is the figure to
-// read.
+// read. The same for finding the lines with a dot, as content is that comes or goes with BDAT.
 #include <benchmark/benchmark.h>
 
 #include <string>
@@ -8,6 +8,7 @@
 #include "base/prng.h"
 #include "measure.h"
 #include "smtp/data_scanner.h"
+#include "smtp/dotted_line.h"
 
 namespace {
 
@@ -67,6 +68,21 @@ void avx2(benchmark::State& run) {
 }
 void scalar(benchmark::State& run) { scan_mail<scan_scalar>(run); }
 
+void dotted_lines(benchmark::State& run) {
+  const std::string text =
+      mail(static_cast<size_t>(run.range(0)), static_cast<uint64_t>(run.range(1)));
+  relais::bench::measure(
+      run,
+      [&] {
+        std::string_view left = text;
+        while (!left.empty()) left.remove_prefix(relais::smtp::next_dotted_line(left, false));
+        benchmark::DoNotOptimize(left);
+      },
+      relais::bench::kHotPath);
+  run.SetBytesProcessed(static_cast<int64_t>(run.iterations()) * run.range(0));
+}
+
+BENCHMARK(dotted_lines)->Apply(arguments);
 BENCHMARK(avx2)->Apply(arguments);
 BENCHMARK(scalar)->Apply(arguments);
 

@@ -12,6 +12,8 @@ struct CoreFigures {
   uint64_t failed = 0;
   uint64_t flushes = 0;
   uint64_t failed_flushes = 0;
+  uint64_t sessions_moved = 0;       // to other cores
+  uint64_t kernel_tls_sessions = 0;  // whose TLS the kernel has taken over
   // Now.
   uint64_t waiting = 0;      // messages that no delivery works on
   uint64_t in_work = 0;      // messages
@@ -29,6 +31,8 @@ struct CoreFigures {
     failed += other.failed;
     flushes += other.flushes;
     failed_flushes += other.failed_flushes;
+    sessions_moved += other.sessions_moved;
+    kernel_tls_sessions += other.kernel_tls_sessions;
     waiting += other.waiting;
     in_work += other.in_work;
     connections += other.connections;

@@ -5,14 +5,18 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/assert.h"
 #include "policy/secure_domains.h"
+#include "smtp/base64.h"
 #include "smtp/dsn.h"
 
 namespace relais::admin {
 namespace {
 
 constexpr std::string_view kDate = "<date>";
+constexpr std::string_view kAuth = "AUTH";
 constexpr size_t kPiece = 65'536;  // octets of content that are fed at once
+constexpr std::string_view kNamedElsewhere = "XCLIENT LOGIN=x\r\n";
 
 std::string in_brackets(const std::string& address) {
   return address.starts_with('<') ? address : '<' + address + '>';
@@ -47,10 +51,16 @@ ExplainedDialogue::ExplainedDialogue(const front::ServingPolicy& policy, uint32_
       lines_(lines),
       question_(question),
       client_(question.remote.to_string()),
-      options_(policy.options(connector, principal)),
-      server_(options_, client_) {
+      options_(&policy.options(connector, principal)),
+      server_(*options_, client_) {
   if (in_tls) server_.tls_started();
-  if (policy.snapshot().takes_xclient(connector, question.remote)) server_.trust_with_xclient();
+  if (question.is_named || policy.snapshot().takes_xclient(connector, question.remote))
+    server_.trust_with_xclient();
+  if (!question.is_named) return;
+  // Said elsewhere already, and not twice.
+  server_.feed(kNamedElsewhere);
+  ASSERT(server_.next().kind == smtp::Event::Kind::kXclient);
+  server_.begin_again(client_, !question.user.empty());
 }
 
 Explanation::Step ExplainedDialogue::refused_connection() {
@@ -78,7 +88,7 @@ bool ExplainedDialogue::open() {
     server_.tls_started();
     if (!say(hello).accepted) return false;
   }
-  if (!question_.named) return true;
+  if (!question_.named) return log_on();
   std::string xclient = "XCLIENT ADDR=" + question_.named->to_string();
   if (!question_.named_user.empty()) {
     xclient += " LOGIN=";
@@ -88,12 +98,27 @@ bool ExplainedDialogue::open() {
   return false;
 }
 
+// False: it is not let in.
+bool ExplainedDialogue::log_on() {
+  if (question_.user.empty() || question_.is_named) return true;
+  const std::string secret = '\0' + question_.user + '\0' + "password";
+  Explanation::Step& step = say("AUTH PLAIN " + smtp::encode_base64(secret));
+  step.command = fmt::format("AUTH PLAIN (the name '{}' and its password)", question_.user);
+  return step.accepted;
+}
+
+void ExplainedDialogue::become(policy::Principal principal) {
+  principal_ = principal;
+  options_ = &policy_.options(connector_, principal);
+  server_.use(*options_);
+}
+
 std::vector<Explanation::Step> ExplainedDialogue::run() {
   if (!open()) return std::move(steps_);
   if (!question_.sender && question_.recipients.empty()) return std::move(steps_);
   std::string mail = "MAIL FROM:" + in_brackets(question_.sender.value_or("<>"));
   // A client tells the size where the server has offered to hear it.
-  if (question_.size && options_.size) mail += fmt::format(" SIZE={}", *question_.size);
+  if (question_.size && options_->size) mail += fmt::format(" SIZE={}", *question_.size);
   if (!say(mail).accepted) return std::move(steps_);
   for (const std::string& recipient : question_.recipients)
     say("RCPT TO:" + in_brackets(recipient));
@@ -121,8 +146,8 @@ void ExplainedDialogue::send_content(Explanation::Step& step) {
   step.command = question_.size ? fmt::format("(a message of {} octets)", *question_.size)
                                 : std::string("(a short message)");
   uint64_t left = question_.size.value_or(100);
-  const bool limited = options_.limit_message_size && options_.max_message_size != 0;
-  left = std::min(left, limited ? options_.max_message_size + 1 : uint64_t{kPiece});
+  const bool limited = options_->limit_message_size && options_->max_message_size != 0;
+  left = std::min(left, limited ? options_->max_message_size + 1 : uint64_t{kPiece});
   std::string piece = "Subject: Test\r\n\r\n";
   while (piece.size() < kPiece) piece.append(76, 'x').append("\r\n");
   while (left > 0) {
@@ -151,6 +176,10 @@ void ExplainedDialogue::take_events(Explanation::Step& step) {
         break;
       case smtp::Event::Kind::kRefused:
       case smtp::Event::Kind::kDataRefused:
+        if (event.bytes == kAuth) {
+          refuse_auth(event.reply, step);
+          break;
+        }
         step.reason = event.kind == smtp::Event::Kind::kRefused
                           ? "the command itself, before any right is asked for"
                           : "the content";
@@ -179,6 +208,8 @@ void ExplainedDialogue::answer(const smtp::Event& question, Explanation::Step& s
                     smtp::replies::kRecipientOk, false, step);
     case smtp::Event::Kind::kStartTls:
       return server_.answer({smtp::replies::kReadyForTls});
+    case smtp::Event::Kind::kAuth:
+      return decide_logon(step);
     case smtp::Event::Kind::kXclient:
       server_.begin_again(client_, false);
       return server_.greet(kDate);
@@ -189,11 +220,49 @@ void ExplainedDialogue::answer(const smtp::Event& question, Explanation::Step& s
   }
 }
 
+// As front does it, for whom the password is right.
+void ExplainedDialogue::decide_logon(Explanation::Step& step) {
+  constexpr auto kUsers = policy::Principal::kAuthenticatedUsers;
+  if (!has(policy_.snapshot().rights(connector_, kUsers), policy::Right::kSubmit)) {
+    step.reason = fmt::format("{} has no {}", name_of(kUsers), name_of(policy::Right::kSubmit));
+    step.cure = cure_for_right(kUsers, policy::Right::kSubmit);
+    return server_.answer({smtp::replies::kLogonFailed});
+  }
+  if (server_.credentials().user.empty()) {
+    step.reason = "nobody can have this name: it is no UTF-8, or holds a control character";
+    return server_.answer({smtp::replies::kLogonFailed});
+  }
+  server_.answer({smtp::replies::kAuthenticated});
+  become(kUsers);
+}
+
+// What keeps AUTH from being offered here.
+void ExplainedDialogue::refuse_auth(const smtp::Reply& reply, Explanation::Step& step) const {
+  using policy::AuthMechanism;
+  const policy::ReceiveConnector& connector = policy_.snapshot().connectors()[connector_];
+  const std::string place = place_of("auth_mechanism");
+  const bool needs_tls = connector.auth_mechanism.has(AuthMechanism::kBasicAuthRequireTls);
+  if (is(reply, smtp::replies::kAuthNeedsTls)) {
+    step.reason = needs_tls ? fmt::format("BasicAuthRequireTLS in auth_mechanism at {}", place)
+                            : std::string("where TLS is offered, no password crosses in the clear");
+    step.cure = options_->starttls
+                    ? "begin TLS (--tls)"
+                    : "write certificate and key under [tls] in relais.toml, and begin TLS (--tls)";
+  } else if (!connector.auth_mechanism.has(AuthMechanism::kBasicAuth)) {
+    step.reason = "AUTH is not offered: no BasicAuth in auth_mechanism at " + place;
+    step.cure = "write \"BasicAuth\" into auth_mechanism at " + place;
+  } else {
+    step.reason = "AUTH is not offered: nobody knows passwords";
+    step.cure = "write password_file or dovecot_socket under [auth] in relais.toml";
+  }
+}
+
 // Of an upstream nobody knows the words.
-std::string_view ExplainedDialogue::taken_text() const {
+std::string ExplainedDialogue::taken_text() const {
   const bool discards =
       policy_.snapshot().connectors()[connector_].delivery == policy::Delivery::kDiscard;
-  return discards ? "<GUID> Discarded" : "<GUID> Queued mail for delivery";
+  return std::string("<GUID> ").append(discards ? smtp::replies::kDiscardedText
+                                                : smtp::replies::kQueuedText);
 }
 
 policy::Proof ExplainedDialogue::proof() const {
@@ -218,28 +287,29 @@ std::string ExplainedDialogue::place_of(std::string_view key) const {
 }
 
 // What gives a right that is missing, or takes the denial away.
-std::string ExplainedDialogue::cure_for_right(policy::Right right) const {
+std::string ExplainedDialogue::cure_for_right(policy::Principal principal,
+                                              policy::Right right) const {
   const policy::ReceiveConnector& connector = policy_.snapshot().connectors()[connector_];
   for (size_t i = 0; i < connector.permissions.size(); ++i) {
     const policy::Ace& ace = connector.permissions[i];
-    if (ace.deny && ace.user == principal_ && has(ace.rights, right)) {
+    if (ace.deny && ace.user == principal && has(ace.rights, right)) {
       return fmt::format("take {} out of the denial at {}:{}", name_of(right), connector.source,
                          lines_.permissions[i]);
     }
   }
   std::string group;
   for (const policy::PermissionGroup candidate : policy::all_permission_groups()) {
-    if (group.empty() && has(granted(candidate, principal_, connector.auth_mechanism), right))
+    if (group.empty() && has(granted(candidate, principal, connector.auth_mechanism), right))
       group = fmt::format("write \"{}\" into permission_groups, or ", name_of(candidate));
   }
   return fmt::format("{}add [[permission]] user = '{}', extended_rights = [\"{}\"] to {}", group,
-                     name_of(principal_), name_of(right), connector.source);
+                     name_of(principal), name_of(right), connector.source);
 }
 
 std::string ExplainedDialogue::cure_for(const policy::Decision& decision, bool is_sender) const {
   for (const policy::Right right : policy::all_rights()) {
     if (!has(decision.missing, right)) continue;
-    std::string cure = cure_for_right(right);
+    std::string cure = cure_for_right(principal_, right);
     if (right == policy::Right::kAcceptAnyRecipient)
       cure += "; or make the recipient's domain an [[accepted_domain]] in relais.toml";
     if (right == policy::Right::kAcceptAnySender)
@@ -259,15 +329,15 @@ std::string ExplainedDialogue::cure_for(const policy::Decision& decision, bool i
 std::string ExplainedDialogue::cure_for(const smtp::Reply& reply) const {
   namespace replies = smtp::replies;
   if (is(reply, replies::kInvalidDomain)) {
-    return options_.require_ehlo_domain
+    return options_->require_ehlo_domain
                ? "give a domain (--helo), or write require_ehlo_domain = false at " +
                      place_of("require_ehlo_domain")
                : std::string("give a host name or an address literal (--helo)");
   }
   if (is(reply, replies::kTooLarge)) {
-    return fmt::format("raise max_message_size ({}) in {}; or {}", options_.max_message_size,
+    return fmt::format("raise max_message_size ({}) in {}; or {}", options_->max_message_size,
                        policy_.snapshot().connectors()[connector_].source,
-                       cure_for_right(policy::Right::kBypassMessageSizeLimit));
+                       cure_for_right(principal_, policy::Right::kBypassMessageSizeLimit));
   }
   if (is(reply, replies::kInvalidSender) || is(reply, replies::kInvalidRecipient))
     return "give an address such as chris@contoso.com";

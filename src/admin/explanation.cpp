@@ -139,26 +139,41 @@ void add_connectors(const config::Loaded& loaded, const Question& question, Expl
   });
 }
 
-// Groups that give the right, entries that give it, entries that deny it.
-Explanation::Right right_of(const policy::ReceiveConnector& connector,
-                            const config::ConnectorLines& lines, policy::Principal principal,
-                            policy::Right right) {
+// Groups that give a principal the right and entries that do; and those that deny it.
+struct Sources {
   std::string given;
   std::string denied;
+};
+
+Sources sources_of(const policy::ReceiveConnector& connector, const config::ConnectorLines& lines,
+                   policy::Principal principal, policy::Right right) {
+  Sources sources;
   const auto add = [](std::string& list, std::string text) {
     list += (list.empty() ? "" : ", ") + text;
   };
   for (const policy::PermissionGroup group : policy::all_permission_groups()) {
     if (connector.permission_groups.has(group) &&
         has(granted(group, principal, connector.auth_mechanism), right)) {
-      add(given, std::string(name_of(group)));
+      add(sources.given, std::string(name_of(group)));
     }
   }
   for (size_t i = 0; i < connector.permissions.size(); ++i) {
     const policy::Ace& ace = connector.permissions[i];
     if (ace.user != principal || !has(ace.rights, right)) continue;
-    add(ace.deny ? denied : given, "[[permission]] " + at(connector.source, lines.permissions[i]));
+    add(ace.deny ? sources.denied : sources.given,
+        "[[permission]] " + at(connector.source, lines.permissions[i]));
   }
+  return sources;
+}
+
+Explanation::Right right_of(const policy::ReceiveConnector& connector,
+                            const config::ConnectorLines& lines, policy::Principal principal,
+                            policy::Right right) {
+  auto [given, denied] = sources_of(connector, lines, principal, right);
+  // What is denied there is not had from there.
+  if (const auto other = connector.also_has_rights_of(principal);
+      other && has(connector.rights_of(*other), right))
+    given += (given.empty() ? "" : ", ") + sources_of(connector, lines, *other, right).given;
   const bool held = has(connector.rights_of(principal), right);
   std::string from = given;
   if (!denied.empty()) {
@@ -230,7 +245,7 @@ void add_binding(const policy::ReceiveConnector& connector, uint32_t connection_
 }
 
 void add_routes(const config::Model& model, const ExplainedDialogue& dialogue, Explanation& out) {
-  const relay::Routing routing(model.send_connectors);
+  const relay::Routing routing(model.send_connectors, config::postmaster_domain(model));
   for (const std::string& recipient : dialogue.recipients()) {
     const uint32_t route = routing.route_of(relay::domain_of(recipient));
     Explanation::Route entry{recipient, {}, {}};
@@ -293,7 +308,7 @@ void add_proxy_note(const config::Model& model, Explanation& out) {
                   proxies));
 }
 
-// As whom the session runs, and a word on why where that is not plain.
+// As whom the session begins, and a word on why where that is not plain.
 policy::Principal principal_of(const policy::ReceiveConnector& connector, const Question& question,
                                std::vector<std::string>& notes) {
   if (!question.certificate_name.empty()) {
@@ -303,7 +318,7 @@ policy::Principal principal_of(const policy::ReceiveConnector& connector, const 
       notes.push_back(
           fmt::format("a trusted certificate of {} makes it a partner's session, for {}",
                       question.certificate_name, domain));
-      if (question.user.empty()) return policy::Principal::kPartnerServers;
+      return policy::Principal::kPartnerServers;
     } else {
       notes.push_back(fmt::format(
           "the certificate changes nothing: {}",
@@ -313,10 +328,15 @@ policy::Principal principal_of(const policy::ReceiveConnector& connector, const 
               : fmt::format("\"{}\" has no domain_secure_enabled = true", connector.name)));
     }
   }
-  if (question.user.empty()) return connector.session_principal();
-  notes.push_back(
-      fmt::format("this is what '{}' may do, once it has authenticated", question.user));
-  return policy::Principal::kAuthenticatedUsers;
+  return question.is_named && !question.user.empty() ? policy::Principal::kAuthenticatedUsers
+                                                     : connector.session_principal();
+}
+
+std::string user_note(const std::string& user, policy::Principal principal) {
+  return principal == policy::Principal::kAuthenticatedUsers
+             ? fmt::format("this is what '{}' may do, once it has authenticated", user)
+             : fmt::format("'{}' has not authenticated: this is what its client may do without",
+                           user);
 }
 
 }  // namespace
@@ -355,7 +375,12 @@ Explanation explain_client(const config::Loaded& loaded, const Question& questio
   add_connectors(loaded, question, out);
   const front::ServingPolicy serving(
       model.receive_connectors, policy::AcceptedDomains(model.accepted_domains), model.server.fqdn,
-      {}, {.tls = !model.tls.certificate.empty(), .auth = !(model.auth == config::AuthSettings{})});
+      {},
+      {.tls = !model.tls.certificate.empty(),
+       .own_tls = true,
+       .auth = !(model.auth == config::AuthSettings{}),
+       .require_tls =
+           std::ranges::any_of(model.send_connectors, &config::SendConnector::takes_require_tls)});
   const policy::Selection selection = serving.snapshot().select(out.local, question.remote);
   if (selection.connector == nullptr) {
     out.steps.push_back(refused_connection(loaded, out, question));
@@ -363,17 +388,19 @@ Explanation explain_client(const config::Loaded& loaded, const Question& questio
   }
   out.served = true;
   const policy::ReceiveConnector& connector = *selection.connector;
-  const auto principal = principal_of(connector, question, out.notes);
+  ExplainedDialogue dialogue(serving, selection.connector_index,
+                             principal_of(connector, question, out.notes),
+                             in_tls || serving.snapshot().tls_at(out.local),
+                             loaded.lines[selection.connector_index], question);
+  out.steps = dialogue.run();
+  const policy::Principal principal = dialogue.principal();
   out.principal = name_of(principal);
+  if (!question.user.empty()) out.notes.push_back(user_note(question.user, principal));
   if (connector.delivery == policy::Delivery::kDiscard)
     out.notes.push_back(discard_note(connector, loaded.lines[selection.connector_index]));
   add_rights(loaded, selection.connector_index, principal, out);
   add_limits(connector, out);
   add_binding(connector, model.server.max_connection_rate_per_minute, question, out);
-  ExplainedDialogue dialogue(serving, selection.connector_index, principal,
-                             in_tls || serving.snapshot().tls_at(out.local),
-                             loaded.lines[selection.connector_index], question);
-  out.steps = dialogue.run();
   const bool any_sender = has(serving.snapshot().rights(selection.connector_index, principal),
                               policy::Right::kAcceptAnySender);
   if (question.sender && !any_sender &&
@@ -402,6 +429,7 @@ Explanation explain(const config::Loaded& loaded, const Question& question) {
   Question about = question;
   about.remote = *question.named;
   about.named.reset();
+  about.is_named = true;
   about.tls = false;  // it is there, or not, since before XCLIENT
   Explanation out = explain_client(loaded, about, question.tls);
   out.notes.insert(out.notes.begin(),

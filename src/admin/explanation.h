@@ -28,12 +28,13 @@ struct Question {
   std::vector<std::string> recipients;
   std::optional<uint64_t> size;      // octets of the message
   std::optional<std::string> hello;  // none: the client's address; empty: EHLO without an argument
-  std::string user;                  // not empty: the session has authenticated
+  std::string user;                  // not empty: it authenticates, with the right password
   bool tls = false;                  // it begins TLS, where it may
   std::string certificate_name{};    // of a trusted certificate that it shows there; empty: none
   // Whom `remote`, a proxy, names with XCLIENT; all but `local` and `remote` is about that client.
   std::optional<IpAddress> named{};
   std::string named_user{};  // ... as whom; explain() takes `user` for it
+  bool is_named = false;     // `remote` is the one named, and `user`; only explain() says so
 };
 // Why this cannot be asked ("a client with an IPv6 address never arrives on 0.0.0.0:25"); empty: it
 // can.

@@ -2,9 +2,7 @@
 
 #include <fmt/format.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -13,13 +11,13 @@
 
 #include "admin/notices.h"
 #include "admin/unix_socket.h"
+#include "base/gentle_thread.h"
 #include "base/result.h"
 
 namespace relais::admin {
 namespace {
 
 constexpr std::string_view kLiveSocket = "live";  // in the data folder
-constexpr int kLiveNice = 5;
 constexpr int kLiveBacklog = 16;
 constexpr timeval kClientTimeout{.tv_sec = 2, .tv_usec = 0};
 constexpr std::chrono::seconds kWantedFor{10};
@@ -85,8 +83,7 @@ void LiveServer::publish(std::string json) {
 }
 
 void LiveServer::serve() {
-  pthread_setname_np(pthread_self(), "live");
-  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kLiveNice);
+  go_gently("live");
   std::array<pollfd, 2> waits{{{fd_, POLLIN, 0}, {stop_, POLLIN, 0}}};
   while (true) {
     if (poll(waits.data(), waits.size(), -1) < 0 && errno != EINTR) return;

@@ -29,6 +29,13 @@ std::string range_text(const front::Client& client) {
   return client.range != nullptr ? client.range->to_string() : std::string();
 }
 
+std::vector<std::string_view> recipients_of(const smtp::Transaction& transaction) {
+  std::vector<std::string_view> recipients;
+  for (size_t i = 0; i < transaction.recipient_count(); ++i)
+    recipients.push_back(transaction.recipient(i));
+  return recipients;
+}
+
 // Who it was and where; with `local` and `session_ms`, relais replay finds the connector of another
 // configuration and knows one session from the next.
 void client_fields(JsonLine& line, const front::Client& client) {
@@ -102,6 +109,8 @@ void MessageLog::on_taken(const front::Client& client, const smtp::Transaction& 
       .text("reply", reply_text(reply))
       .text("reason", client.discards ? "discarded" : "accepted");
   if (!client.upstream.empty()) line.text("upstream", client.upstream);
+  if (client.upstream_without_dsn && transaction.has_dsn())
+    line.text("dsn", "not passed on: the upstream does not offer DSN");
   line.milliseconds("ms", since_mail.ns);
 }
 
@@ -113,9 +122,17 @@ void MessageLog::on_refused(const front::Client& client, std::string_view comman
   line.text("time", iso8601(loop_.wall_now())).text("event", "refused");
   client_fields(line, client);
   line.text("command", command);
-  if (transaction.has_sender() || command == "MAIL")
-    line.text("from", transaction.has_sender() ? transaction.sender() : client.asked_sender);
-  if (!recipient.empty()) line.text("to", recipient);
+  // Without one nobody knows who it is; an empty one is <>.
+  if (transaction.has_sender())
+    line.text("from", transaction.sender());
+  else if (client.asked_sender)
+    line.text("from", *client.asked_sender);
+  // All of them only where that ends the transaction: who repeats a command does not get them
+  // again.
+  if (client.at_data_end)
+    line.texts("to", recipients_of(transaction));
+  else if (!recipient.empty())
+    line.text("to", recipient);
   // None was said where TLS failed.
   if (reply.code != 0) line.text("reply", reply_text(reply));
   line.text("reason", reason);
@@ -124,11 +141,8 @@ void MessageLog::on_refused(const front::Client& client, std::string_view comman
 
 void MessageLog::message_fields(JsonLine& line, const front::Client& client,
                                 const smtp::Transaction& transaction) const {
-  std::vector<std::string_view> recipients;
-  for (size_t i = 0; i < transaction.recipient_count(); ++i)
-    recipients.push_back(transaction.recipient(i));
   client_fields(line, client);
-  line.text("from", transaction.sender()).texts("to", recipients);
+  line.text("from", transaction.sender()).texts("to", recipients_of(transaction));
 }
 
 void MessageLog::on_discarded(const front::Client& client, const smtp::Transaction& transaction,
@@ -157,7 +171,8 @@ void MessageLog::on_fallback(const front::Client& client, const smtp::Transactio
   JsonLine line(waiting_);
   line.text("time", iso8601(loop_.wall_now())).text("event", "fallback");
   client_fields(line, client);
-  line.text("from", transaction.has_sender() ? transaction.sender() : client.asked_sender)
+  line.text("from", transaction.has_sender() ? transaction.sender()
+                                             : client.asked_sender.value_or(std::string_view{}))
       .text("reason", reason);
 }
 
@@ -199,8 +214,8 @@ void MessageLog::on_limited(const front::Client& client, const smtp::Transaction
   client_fields(line, client);
   if (transaction.has_sender())
     line.text("from", transaction.sender());
-  else if (!client.asked_sender.empty())
-    line.text("from", client.asked_sender);
+  else if (client.asked_sender)
+    line.text("from", *client.asked_sender);
   line.text("limit", limit.limit->shown_name())
       .text("action", shadow ? "shadow" : "delay")
       .number("used", level.used)

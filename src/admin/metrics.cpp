@@ -50,6 +50,8 @@ enum class Metric : uint8_t {
   kSegments,
   kFlushes,
   kFailedFlushes,
+  kSessionsMoved,
+  kKernelTlsSessions,
   kUpstreamMessages,
   kUpstreamOpened,
   kUpstreamRetries,
@@ -91,8 +93,9 @@ constexpr MetricRow kMetricRows[] = {
      "relais_figures_timestamp_seconds",
      kGauge,
      {},
-     "When the figures of this page were gathered, about once a second; it stands still while a "
-     "reload reads its files."},
+     "When the figures of this page were gathered from the cores: all that happened before is in "
+     "them. A busy core gives them once a second, so it is up to about two seconds ago; it stands "
+     "still while a reload reads its files."},
     {Metric::kGeneration,
      "relais_config_generation",
      kGauge,
@@ -214,6 +217,16 @@ constexpr MetricRow kMetricRows[] = {
      kCounter,
      {},
      "Writes or flushes that failed: the messages were answered 451. Look at the disk."},
+    {Metric::kSessionsMoved,
+     "relais_sessions_moved_total",
+     kCounter,
+     {},
+     "Sessions that went on on another core, because theirs was busy or the other had room."},
+    {Metric::kKernelTlsSessions,
+     "relais_tls_kernel_sessions_total",
+     kCounter,
+     {},
+     "Clients' sessions in TLS whose records the kernel has taken over from OpenSSL."},
     {Metric::kUpstreamMessages,
      "relais_upstream_messages_total",
      kCounter,
@@ -420,6 +433,8 @@ void put_cores(Page& page, const CoreFigures& cores) {
   page.put(Metric::kSegments, cores.segments);
   page.put(Metric::kFlushes, cores.flushes);
   page.put(Metric::kFailedFlushes, cores.failed_flushes);
+  page.put(Metric::kSessionsMoved, cores.sessions_moved);
+  page.put(Metric::kKernelTlsSessions, cores.kernel_tls_sessions);
 }
 
 void put_upstreams(Page& page, const std::vector<upstream::HostFigures>& upstreams) {
@@ -486,8 +501,9 @@ In Prometheus:
         static_configs:
           - targets: ["127.0.0.1:8025"]
 
-The figures are gathered from the cores once a second, and all of a page are from one moment; only
-those of limits are read where they are counted, so they may be a second ahead of the others.
+The figures are gathered from the cores once a second, from each at a moment of its own, and
+`relais_figures_timestamp_seconds` is the oldest of these; those of limits are read where they are
+counted, so they may be up to two seconds ahead of the others.
 Counters begin at 0 with the process; `relais stats` has the counts of all its lives. Connectors of
 the configuration are there from the start, with 0; one that was removed stays until the next start.
 `connector=""` stands for connections that no connector serves. At most 10 clients a connector are

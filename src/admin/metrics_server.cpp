@@ -1,11 +1,9 @@
 #include "admin/metrics_server.h"
+#include "base/gentle_thread.h"
 
 #include <civetweb.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <pthread.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <array>
 #include <chrono>
@@ -152,8 +150,7 @@ int MetricsServer::on_log(const mg_connection* connection, const char* message) 
 }
 
 void* MetricsServer::on_thread(const mg_context* /*context*/, int /*kind*/) {
-  pthread_setname_np(pthread_self(), "admin");
-  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);
+  go_gently("admin", kNice);
   return nullptr;
 }
 

@@ -1,18 +1,15 @@
 #include "admin/protocol_log.h"
 
 #include <fmt/format.h>
-#include <pthread.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <utility>
 
 #include "admin/notices.h"
+#include "base/gentle_thread.h"
 
 namespace relais::admin {
 namespace {
 
-constexpr int kLogNice = 5;
 // Files become too old also while nobody says anything.
 constexpr int64_t kCleanEveryMs = 3'600'000;
 // Without a drop, until it is said that all is well: a disk that is nearly full takes a line now
@@ -58,8 +55,7 @@ void ProtocolLog::take_settings() {
 }
 
 void ProtocolLog::serve() {
-  pthread_setname_np(pthread_self(), "protocol-log");
-  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kLogNice);
+  go_gently("protocol-log");
   take_settings();
   files_->clean(kernel_.wall_now());
   bool last = false;

@@ -42,11 +42,12 @@ Refusal classify(std::string_view connector, std::string_view command, const smt
   if (command == "TLS") return kProtocol;
   if (reason.find("milter") != std::string_view::npos) return kMilter;
   if (reason.starts_with("upstream ") || reason.starts_with("no upstream")) return kUpstream;
+  const bool protocol = reason == "protocol";
+  if (command == "AUTH" && !protocol) return kAuthentication;
   if (reply.code == 530 || reply.code == 535) return kAuthentication;
   // Too many recipients (5.3), a rate (7.1 with 4xx, Exchange's 4.4.2 and 4.7.x).
   if (is(reply, 5, 3)) return kLimit;
   if (reply.transient() && reply.status.subject == 3) return kResources;
-  const bool protocol = reason == "protocol";
   if (reply.transient() && !protocol) return kLimit;
   // SIZE= is refused at MAIL, before there is content, but it is the content that is meant.
   if (is(reply, 3, 4) || reply.status.subject == 6 || is(reply, 4, 6)) return kContent;

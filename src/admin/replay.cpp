@@ -466,7 +466,7 @@ std::span<const std::string_view> replay_limits() {
       "A message of a connection that would be refused, or of a session that would be closed, is "
       "judged as if it came in another one.",
       "A message is charged whole when its MAIL comes. Those that the old limits refused are "
-      "charged without recipients and size, which the log does not have.",
+      "charged without recipients and size, which the log does not have in full.",
       "Connections that neither brought a message nor were refused anything are not in the log.",
       "How many sessions there were at one time, commands, errors, failed AUTHs and TLS handshakes "
       "are not in the log: limits of these are listed, not replayed.",

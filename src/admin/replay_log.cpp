@@ -89,7 +89,7 @@ void ReplayLog::add_refusal(const LogEvent& event, uint32_t session, LoggedConne
   } else if (event.command == "RCPT") {
     ++was.recipients_refused;
     add_step(Step::Kind::kRecipient, event.time, session, event);
-  } else if (event.command == "MAIL" || event.command == "DATA") {
+  } else if (event.command == "MAIL" || event.command == "DATA" || event.command == "BDAT") {
     ++was.messages;
     ++(closed ? was.closed : was.deferred);
     add_step(Step::Kind::kAttempt, event.time, session, event);

@@ -3,9 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,6 +15,7 @@
 #include "admin/json.h"
 #include "admin/notices.h"
 #include "admin/unix_socket.h"
+#include "base/gentle_thread.h"
 #include "base/result.h"
 #include "config/nearest.h"
 #include "policy/ascii.h"
@@ -24,7 +23,6 @@
 namespace relais::admin {
 namespace {
 
-constexpr int kTraceNice = 5;
 constexpr int kTraceBacklog = 16;
 constexpr size_t kRequestMax = 4096;
 constexpr int kLookEveryMs = 50;  // while somebody traces
@@ -110,8 +108,7 @@ void TraceServer::connectors(std::vector<std::string> names) {
 }
 
 void TraceServer::serve() {
-  pthread_setname_np(pthread_self(), "trace");
-  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kTraceNice);
+  go_gently("trace");
   std::vector<pollfd> waits;
   while (true) {
     waits.assign({{stop_, POLLIN, 0}, {fd_, POLLIN, 0}});

@@ -37,9 +37,14 @@ std::vector<upstream::HostFigures> UsageTray::upstreams() const {
   return upstreams_;
 }
 
-std::vector<std::unique_ptr<UsageTable>> UsageTray::take() {
+void UsageTray::owe(std::optional<Instant> since) {
   const std::lock_guard lock(mutex_);
-  return std::exchange(full_, {});
+  owed_since_ = since;
+}
+
+UsageTray::Taken UsageTray::take() {
+  const std::lock_guard lock(mutex_);
+  return {std::exchange(full_, {}), owed_since_};
 }
 
 void UsageTray::give_back(std::unique_ptr<UsageTable> empty) {
@@ -57,8 +62,9 @@ Usage::~Usage() {
 void Usage::hand_over() { table_ = tray_->exchange(std::move(table_)); }
 
 void Usage::arm() {
-  if (timer_.is_null())
-    timer_ = loop_.arm_timer(loop_.now() + kHandOver, {ring::Operation::kUsageTimer, {}});
+  if (!timer_.is_null()) return;
+  timer_ = loop_.arm_timer(loop_.now() + kHandOver, {ring::Operation::kUsageTimer, {}});
+  tray_->owe(loop_.now());
 }
 
 void Usage::report(const CoreFigures& figures, std::vector<upstream::HostFigures> upstreams) {
@@ -67,7 +73,10 @@ void Usage::report(const CoreFigures& figures, std::vector<upstream::HostFigures
     return host.connections != 0 || host.shares != 100 * uint64_t{host.cores};
   });
   tray_->put(figures, std::move(upstreams));
-  if (figures.busy() || moves) arm();
+  if (figures.busy() || moves)
+    arm();
+  else if (timer_.is_null())
+    tray_->owe(std::nullopt);
 }
 
 UsageTable::Place Usage::at(const front::Client& client) {

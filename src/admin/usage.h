@@ -7,10 +7,12 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "admin/core_figures.h"
 #include "admin/usage_table.h"
+#include "base/clock.h"
 #include "front/observer.h"
 #include "ring/loop.h"
 #include "upstream/figures.h"
@@ -25,8 +27,14 @@ class UsageTray {
   // The core: an empty table for a full one.
   [[nodiscard]] std::unique_ptr<UsageTable> exchange(std::unique_ptr<UsageTable> full);
   void put(const CoreFigures& figures, std::vector<upstream::HostFigures> upstreams);
+  // What happens from `since` on is not here yet; nullopt: nothing happens.
+  void owe(std::optional<Instant> since);
   // The main thread.
-  [[nodiscard]] std::vector<std::unique_ptr<UsageTable>> take();
+  struct Taken {
+    std::vector<std::unique_ptr<UsageTable>> tables;
+    std::optional<Instant> owed_since;  // they have all that was before; nullopt: before now
+  };
+  [[nodiscard]] Taken take();
   void give_back(std::unique_ptr<UsageTable> empty);
   [[nodiscard]] CoreFigures figures() const;
   [[nodiscard]] std::vector<upstream::HostFigures> upstreams() const;
@@ -37,6 +45,7 @@ class UsageTray {
   std::vector<upstream::HostFigures> upstreams_;
   std::vector<std::unique_ptr<UsageTable>> full_;
   std::vector<std::unique_ptr<UsageTable>> empty_;
+  std::optional<Instant> owed_since_;
 };
 
 class Usage final : public front::Observer {

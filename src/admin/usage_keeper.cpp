@@ -30,12 +30,17 @@ void UsageKeeper::begin(int64_t pid) {
   if (totals_.counted_since.ns == 0) totals_.counted_since = kernel_.wall_now();
   totals_.pid = pid;
   totals_.end_sessions();
+  counted_until_ = kernel_.now();
   write();
 }
 
+// Cores hand over at times of their own, so the one that did so longest ago says how old it all is.
 void UsageKeeper::collect() {
+  Instant until = kernel_.now();  // before looking: what happens meanwhile is later
   for (const auto& tray : trays_) {
-    for (auto& table : tray->take()) {
+    UsageTray::Taken taken = tray->take();
+    until = std::min(until, taken.owed_since.value_or(until));
+    for (auto& table : taken.tables) {
       totals_.add(*table);
       since_start_.add(*table, UsageTotals::Ranges::kLeaveOut);
       changed_ = true;
@@ -43,6 +48,7 @@ void UsageKeeper::collect() {
       tray->give_back(std::move(table));
     }
   }
+  counted_until_ = std::max(counted_until_, until);
 }
 
 std::vector<upstream::HostFigures> UsageKeeper::upstreams() const {

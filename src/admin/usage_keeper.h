@@ -35,6 +35,8 @@ class UsageKeeper {
   // The sum of what the cores have said last.
   [[nodiscard]] CoreFigures cores() const;
   [[nodiscard]] std::vector<upstream::HostFigures> upstreams() const;
+  // All that happened before it is counted; of what came later, perhaps some. It never goes back.
+  [[nodiscard]] Instant counted_until() const { return counted_until_; }
 
  private:
   void collect();
@@ -45,6 +47,7 @@ class UsageKeeper {
   std::vector<std::shared_ptr<UsageTray>> trays_;
   UsageTotals totals_;
   UsageTotals since_start_;
+  Instant counted_until_;
   Instant next_write_;
   WallTime next_forget_;
   bool changed_ = false;

@@ -1,6 +1,5 @@
 #include "base/crc32c.h"
 
-#include <array>
 #include <cstring>
 
 #if defined(__x86_64__)
@@ -23,39 +22,16 @@ constexpr std::array<uint32_t, 256> make_table() {
 }
 constexpr auto kTable = make_table();
 
-#if defined(__x86_64__)
-// CRC is linear: crc(A then B) = shift(crc(A), |B|) xor crc(B). Three lanes of kLane bytes hide the
-// instruction's latency of 3; kShift moves a lane's CRC past the lanes behind it.
-constexpr size_t kLane = 1024;
-constexpr size_t kCacheLine = 64;
-
 constexpr uint32_t shift_zero_bytes(uint32_t crc, size_t bytes) {
   for (size_t i = 0; i < bytes; ++i) crc = (crc >> 8) ^ kTable[crc & 0xff];
   return crc;
 }
 
-struct ShiftTable {
-  std::array<std::array<uint32_t, 256>, 4> rows{};
-  [[nodiscard]] uint32_t apply(uint32_t crc) const {
-    return rows[0][crc & 0xff] ^ rows[1][crc >> 8 & 0xff] ^ rows[2][crc >> 16 & 0xff] ^
-           rows[3][crc >> 24];
-  }
-};
-
-ShiftTable make_shift(size_t bytes) {
-  // The images of the 32 single bits, by linearity, give every row.
-  std::array<uint32_t, 32> image{};
-  for (size_t bit = 0; bit < 32; ++bit) image[bit] = shift_zero_bytes(1U << bit, bytes);
-  ShiftTable table;
-  for (size_t row = 0; row < 4; ++row) {
-    for (uint32_t value = 0; value < 256; ++value) {
-      uint32_t sum = 0;
-      for (size_t bit = 0; bit < 8; ++bit) sum ^= (value >> bit & 1) ? image[row * 8 + bit] : 0;
-      table.rows[row][value] = sum;
-    }
-  }
-  return table;
-}
+#if defined(__x86_64__)
+// Three lanes of kLane bytes hide the instruction's latency of 3; kOne and kTwo move a lane's CRC
+// past the lanes behind it.
+constexpr size_t kLane = 1024;
+constexpr size_t kCacheLine = 64;
 
 void prefetch(const std::byte* at) { _mm_prefetch(reinterpret_cast<const char*>(at), _MM_HINT_T0); }
 
@@ -67,8 +43,8 @@ uint64_t load64(const std::byte* at) {
 
 __attribute__((target("sse4.2"))) uint32_t crc32c_hardware(std::span<const std::byte> bytes,
                                                            uint32_t crc) {
-  static const ShiftTable kOne = make_shift(kLane);
-  static const ShiftTable kTwo = make_shift(2 * kLane);
+  static const Crc32cShift kOne(kLane);
+  static const Crc32cShift kTwo(2 * kLane);
   const std::byte* at = bytes.data();
   size_t left = bytes.size();
   uint64_t a = ~crc;
@@ -85,8 +61,7 @@ __attribute__((target("sse4.2"))) uint32_t crc32c_hardware(std::span<const std::
       b = _mm_crc32_u64(b, load64(at + kLane + i));
       c = _mm_crc32_u64(c, load64(at + 2 * kLane + i));
     }
-    a = kTwo.apply(static_cast<uint32_t>(a)) ^ kOne.apply(static_cast<uint32_t>(b)) ^
-        static_cast<uint32_t>(c);
+    a = kTwo(static_cast<uint32_t>(a)) ^ kOne(static_cast<uint32_t>(b)) ^ static_cast<uint32_t>(c);
     at += 3 * kLane;
     left -= 3 * kLane;
   }
@@ -98,6 +73,19 @@ __attribute__((target("sse4.2"))) uint32_t crc32c_hardware(std::span<const std::
 #endif
 
 }  // namespace
+
+Crc32cShift::Crc32cShift(size_t octets) {
+  // The images of the 32 single bits, by linearity, give every row.
+  std::array<uint32_t, 32> image{};
+  for (size_t bit = 0; bit < 32; ++bit) image[bit] = shift_zero_bytes(1U << bit, octets);
+  for (size_t row = 0; row < 4; ++row) {
+    for (uint32_t value = 0; value < 256; ++value) {
+      uint32_t sum = 0;
+      for (size_t bit = 0; bit < 8; ++bit) sum ^= (value >> bit & 1) ? image[row * 8 + bit] : 0;
+      rows_[row][value] = sum;
+    }
+  }
+}
 
 uint32_t crc32c_portable(std::span<const std::byte> bytes, uint32_t crc) {
   crc = ~crc;

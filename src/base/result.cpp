@@ -97,6 +97,8 @@ Error error_from_errno(int number) {
     case ENOSYS:
     case EAFNOSUPPORT:
       return Error::kUnsupported;
+    case EBADMSG:
+      return Error::kCorrupt;
     case EINVAL:
       return Error::kInvalid;
     default:

@@ -3,12 +3,16 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace relais {
 
 class ZeroPages {
  public:
-  explicit ZeroPages(size_t octets);
+  // From octet `large_from` on in large pages (2 MiB on most machines) where the kernel has some:
+  // for what is much copied to and from, at the price of touching more than is used. Not where
+  // transparent_hugepage/enabled is "never".
+  explicit ZeroPages(size_t octets, size_t large_from = SIZE_MAX);
   ~ZeroPages();
   ZeroPages(const ZeroPages&) = delete;
   ZeroPages& operator=(const ZeroPages&) = delete;

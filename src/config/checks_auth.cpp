@@ -2,6 +2,8 @@
 // server will look at it.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "auth/password_file.h"
 #include "config/checks.h"
 
@@ -12,6 +14,24 @@ using policy::AuthMechanism;
 
 Place auth_key(const ModelDraft& model, const Place& main_file, std::string_view key) {
   return key_of(main_file.key("auth", model.auth_lines.section_line), model.auth_lines, key);
+}
+
+// Who authenticates is let in only where it may submit then. Where nobody may, check_submit says
+// so.
+void check_users(const ReceiveDraft& connector, const Place& at) {
+  using policy::Right;
+  constexpr auto kUsers = policy::Principal::kAuthenticatedUsers;
+  if (connector.rights_refused || has(connector.rights_of(kUsers), Right::kSubmit) ||
+      !has(connector.session_rights(), Right::kSubmit))
+    return;
+  const bool denied = std::ranges::any_of(connector.permissions, [](const policy::Ace& ace) {
+    return ace.deny && ace.user == kUsers && has(ace.rights, Right::kSubmit);
+  });
+  at.warning(Rule::kNobodyLogsOn,
+             "AUTH is offered, and every password is refused (535): Authenticated Users have no "
+             "ms-Exch-SMTP-Submit",
+             denied ? "Take the [[permission]] entry away that denies it, or BasicAuth from here"
+                    : "Add ExchangeUsers to permission_groups, or take BasicAuth away from here");
 }
 
 // Can a client of the connector ever be asked for a password?
@@ -29,7 +49,9 @@ void check_offer(const ModelDraft& model, const ConnectorFile& file) {
     at.warning(Rule::kLogon,
                "BasicAuthRequireTLS, and there is no certificate: AUTH is not offered",
                "Write certificate and key under [tls] in relais.toml");
-  } else if (!tls) {
+  } else {
+    check_users(connector, at);
+    if (tls) return;
     at.warning(Rule::kPasswordInClear, "passwords cross the network in the clear",
                "Offer TLS: certificate and key under [tls] in relais.toml, and Tls here");
   }

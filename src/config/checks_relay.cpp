@@ -71,7 +71,11 @@ void check_submit(const ReceiveDraft& connector, const Place& place) {
   }
   if (external) return;  // without its group: an error already
   const Place at = key_of(place, connector.lines, "permission_groups");
-  if (is_for_others(connector)) {
+  if (connector.auth_mechanism.has(policy::AuthMechanism::kBasicAuth)) {
+    at.warning(Rule::kNobodySubmits,
+               what + "; they would have to authenticate, and Authenticated Users have none either",
+               "Add ExchangeUsers to the groups, or write enabled = false");
+  } else if (is_for_others(connector)) {
     at.warning(Rule::kNobodySubmits,
                what + "; they would have to authenticate, and AUTH is not offered",
                "Add Tls, BasicAuth and BasicAuthRequireTLS to auth_mechanism and ExchangeUsers to "

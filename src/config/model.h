@@ -21,6 +21,7 @@ namespace relais::config {
 struct ServerSettings {
   std::string fqdn;             // default: gethostname()
   std::vector<uint32_t> cores;  // CPUs to run on; from "auto" (all allowed), a number, or a list
+  bool gather_sessions = true;  // on as few cores as can carry them
   std::string data_dir = "/var/lib/relais";  // made absolute against the config folder
   std::string log_file;                      // JSON lines; empty: standard output
   std::string audit_log;                     // of the shell; empty: in data_dir
@@ -28,7 +29,7 @@ struct ServerSettings {
   bool watch_config = false;  // reload when a file of the configuration has changed
   uint32_t max_connection_rate_per_minute = 1200;  // UINT32_MAX: unlimited
   uint32_t max_sessions = 20'000;                  // inbound, a core
-  uint64_t receive_buffers = 16ULL << 20;          // octets a core, inbound
+  uint64_t receive_buffers = 32ULL << 20;          // octets a core, inbound
   uint64_t message_memory = 64ULL << 20;           // octets a core: messages in work and cached
   friend bool operator==(const ServerSettings&, const ServerSettings&) = default;
 };
@@ -85,6 +86,7 @@ struct TlsSettings {
   std::vector<CertificateFiles> sni;  // for clients that ask for one of their names
   std::string client_authorities;     // PEM file that clients' certificates are held against
   std::optional<uint32_t> handshake_threads;  // 0: handshakes go on on the cores; null: "auto"
+  bool kernel_tls = true;                     // records by the kernel, where it can
   friend bool operator==(const TlsSettings&, const TlsSettings&) = default;
 };
 
@@ -173,6 +175,10 @@ struct SendConnector {
     return require_tls || verifies() || tls_start == TlsStart::kImplicit ||
            auth == SmartHostAuth::kBasicAuthRequireTls;
   }
+  // REQUIRETLS can be kept there (RFC 8689): the next hop proves that it is who it should be.
+  [[nodiscard]] bool takes_require_tls() const {
+    return tls_auth_level == TlsAuthLevel::kDomainValidation;
+  }
   friend bool operator==(const SendConnector&, const SendConnector&) = default;
 };
 
@@ -194,6 +200,9 @@ struct Model {
   std::string address_book_file;                             // empty: none
 };
 
+// Whose <Postmaster> without a domain (RFC 5321 section 4.1.1.3) is: the first Authoritative
+// accepted domain, else the first of any type; a pattern names none. Empty: nobody's.
+[[nodiscard]] std::string postmaster_domain(const Model& model);
 // The address in From of notifications.
 [[nodiscard]] std::string notification_sender(const Model& model);
 

@@ -49,6 +49,18 @@ constexpr Parameter<NotificationSettings> kNotifications[] = {
      .doc = "The address that stands in From of notifications. Their envelope's sender is empty."},
 };
 
+bool is_pattern(const policy::AcceptedDomain& domain) {
+  return domain.name.find('*') != std::string::npos;
+}
+
+// Null: there is none.
+const policy::AcceptedDomain* own_domain(const Model& model) {
+  const auto own = std::ranges::find_if(model.accepted_domains, [](const auto& domain) {
+    return domain.type == policy::DomainType::kAuthoritative && !is_pattern(domain);
+  });
+  return own == model.accepted_domains.end() ? nullptr : &*own;
+}
+
 }  // namespace
 
 std::span<const Parameter<NotificationSettings>> notification_parameters() {
@@ -59,13 +71,16 @@ void read_notifications(const Value& value, const Place& place, ModelDraft& mode
   read_table(notification_parameters(), value, place, model.notifications);
 }
 
+std::string postmaster_domain(const Model& model) {
+  if (const auto* own = own_domain(model)) return own->name;
+  const auto any = std::ranges::find_if_not(model.accepted_domains, is_pattern);
+  return any == model.accepted_domains.end() ? std::string{} : any->name;
+}
+
 std::string notification_sender(const Model& model) {
   if (!model.notifications.from.empty()) return model.notifications.from;
-  const auto own = std::ranges::find_if(model.accepted_domains, [](const auto& domain) {
-    return domain.type == policy::DomainType::kAuthoritative &&
-           domain.name.find('*') == std::string::npos;
-  });
-  return "postmaster@" + (own == model.accepted_domains.end() ? model.server.fqdn : own->name);
+  const auto* own = own_domain(model);
+  return "postmaster@" + (own == nullptr ? model.server.fqdn : own->name);
 }
 
 }  // namespace relais::config

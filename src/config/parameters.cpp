@@ -82,6 +82,12 @@ constexpr Parameter<ServerSettings> kServer[] = {
      .allowed = "\"auto\", a number of CPUs, or a list of CPUs such as [0, 2]",
      .default_text = "\"auto\"",
      .doc = "The CPUs to run on, one thread each; \"auto\" takes all that the process may use."},
+    {.key = "gather_sessions",
+     .target = &ServerSettings::gather_sessions,
+     .takes = Takes::kRestart,
+     .doc =
+         "Sessions stay on as few cores as can carry them, where a message costs less; they move "
+         "as cores get busy. false: they are spread over all cores from the first one on."},
     {.key = "data_dir",
      .target = read_checked<ServerSettings, &ServerSettings::data_dir, check_path>,
      .takes = Takes::kRestart,
@@ -230,6 +236,10 @@ constexpr Parameter<TlsSettings> kTls[] = {
      .default_text = "\"auto\"",
      .doc = "Threads for the handshakes of clients, less urgent than the cores; \"auto\" takes as "
             "many as there are cores. 0: each core does its own, and mail waits meanwhile."},
+    {.key = "kernel_tls",
+     .target = &TlsSettings::kernel_tls,
+     .doc = "The kernel makes and opens the records of clients' sessions, where its tls module can "
+            "(TLS 1.3: Linux 6.14); else, and with false, OpenSSL does."},
 };
 
 constexpr Parameter<CertificateDraft> kSni[] = {
@@ -297,7 +307,9 @@ constexpr Parameter<SendDraft> kSendConnector[] = {
      .allowed =
          "a list of domains, such as [\"*\"], [\"*.contoso.com\"] or [\"SMTP:contoso.com;5\"]",
      .doc = "Recipient domains that it serves, with an optional cost from 1 to 100; the most "
-            "specific wins, then the lowest cost."},
+            "specific wins, then the lowest cost. Postmaster without a domain counts as an address "
+            "of the first Authoritative accepted domain, else of the first of any type, as they "
+            "were at the start; without one, only \"*\" takes it."},
     {.key = "smart_hosts",
      .exchange = "SmartHosts",
      .target = read_smart_hosts,

@@ -99,6 +99,15 @@ std::optional<BindingText> binding_text(const Value& value, const Place& place) 
   if (const auto* text = value.as<std::string>()) {
     const size_t end = text->size() - std::min(text->size(), kImplicitTls.size());
     const bool tls = policy::equal_ignoring_case(std::string_view(*text).substr(end), kImplicitTls);
+    if (const size_t option = tls ? std::string::npos : text->find(';');
+        option != std::string::npos) {
+      place.error(Rule::kNotAllowed,
+                  fmt::format("'{}': '{}' is no word that a binding knows", *text,
+                              text->substr(option + 1)),
+                  "Write \"0.0.0.0:465;tls=implicit\" where TLS begins at once, or the address and "
+                  "port alone");
+      return std::nullopt;
+    }
     return BindingText{tls ? text->substr(0, end) : *text, tls};
   }
   const auto* table = value.as<Table>();

@@ -305,6 +305,12 @@ constexpr RuleText kRules[] = {
      "notification. It is there to measure what the front costs (docs/load-testing.md); real mail "
      "would be lost.",
      "Write delivery = \"queue\", or \"proxy\" with upstreams, wherever real mail may come."},
+    {Rule::kNobodyLogsOn, "AUTH is offered, and who authenticates may not submit mail.",
+     "Every password is answered 535 5.7.3, also the right one, and only the log says why: NT "
+     "AUTHORITY\\Authenticated Users has no ms-Exch-SMTP-Submit. (Where nobody else may submit "
+     "either it is R021.)",
+     "Add ExchangeUsers to permission_groups, take a [[permission]] entry away that denies it, or "
+     "take BasicAuth out of auth_mechanism."},
 };
 
 constexpr bool in_order() {

@@ -84,6 +84,8 @@ enum class Rule : uint16_t {
   kNamedClients,
   // delivery = "discard".
   kDiscards,
+  // AUTH that lets nobody in.
+  kNobodyLogsOn,
 };
 
 struct RuleText {

@@ -10,9 +10,6 @@ namespace relais::front {
 namespace {
 
 constexpr Duration kAcceptPause = milliseconds(100);
-// Handing over costs a wake-up, so it must pay: a difference of this many sessions and an eighth.
-constexpr uint32_t kHandOverMargin = 2;
-
 constexpr smtp::Reply kTooManySessions{421, {4, 3, 2}, kTooManyConnectionsText};
 
 }  // namespace
@@ -29,6 +26,7 @@ Front::Front(ring::Loop& loop, spool::Spool& spool, Observer& observer, Neighbou
       arrivals_(options.sessions_max),
       milters_(loop, observer, options.sessions_max),
       upstreams_(loop, observer, options.sessions_max),
+      placement_(neighbours, options.core),
       pressure_(std::make_shared<const policy::BackPressure>()),
       ids_(options.guid_salt ^ options.core) {}
 
@@ -80,6 +78,7 @@ void Front::listen(std::vector<Listener> wanted) {
         std::ranges::any_of(listeners_, [&](const Listener& l) { return l.fd == listener.fd; });
     if (served) continue;
     listeners_.push_back(listener);
+    if (neighbours_.gathers) loop_.kernel().steer(listener.fd, placement_.open());
     arm_accept(static_cast<uint32_t>(listeners_.size() - 1));
   }
 }
@@ -97,12 +96,12 @@ void Front::on_accept(const ring::Completion& completion) {
     if (draining_ || listener.fd < 0) {
       loop_.kernel().say_and_close(completion.result, "421 4.3.2 Service not active\r\n");
     } else {
+      my_load().fetch_add(1, std::memory_order_relaxed);
       const Duration wait = pace_connection();
       // Whoever must wait is counted on here, where accepting pauses.
-      if (wait.ns > 0 || !hand_over(completion.result)) {
-        if (open(completion.result, &listener.endpoint, wait))
-          my_load().fetch_add(1, std::memory_order_relaxed);
-      }
+      const bool stays = wait.ns > 0 || !hand_over(completion.result);
+      if (!stays || !open(completion.result, &listener.endpoint, wait))
+        my_load().fetch_sub(1, std::memory_order_relaxed);
       if (wait.ns > 0) pause_accepting(index, wait, completion.more);
     }
   }
@@ -123,26 +122,6 @@ void Front::pause_accepting(uint32_t listener, Duration wait, bool armed) {
 void Front::resume_accepting(uint32_t listener, Instant when) {
   [[maybe_unused]] const auto timer =
       loop_.arm_timer(when, {ring::Operation::kAcceptRetry, {listener, 0}});
-}
-
-// The kernel spreads connections over the cores by hash: with a few heavy sessions that is as good
-// as chance.
-bool Front::hand_over(int fd) {
-  const uint32_t mine = my_load().load(std::memory_order_relaxed);
-  uint16_t best = options_.core;
-  uint32_t least = mine;
-  for (uint16_t core = 0; core < neighbours_.cores.size(); ++core) {
-    const uint32_t theirs = neighbours_.cores[core]->sessions.load(std::memory_order_relaxed);
-    if (core == options_.core || theirs + kHandOverMargin + theirs / 8 > mine || theirs >= least)
-      continue;
-    best = core;
-    least = theirs;
-  }
-  if (best == options_.core) return false;
-  // Counted there at once, so that a burst is spread and not sent to one core whole.
-  neighbours_.cores[best]->sessions.fetch_add(1, std::memory_order_relaxed);
-  neighbours_.cores[best]->mailbox->post({.kind = ring::Letter::Kind::kConnection, .value = fd});
-  return true;
 }
 
 void Front::adopt(int fd) {
@@ -314,9 +293,15 @@ void Front::retire(Session& session) {
   loop_.cancel_timer(session.timer);
   observer_.on_closed(client_of(session));
   if (session.dialogue != nullptr) session.dialogue->closed(loop_.wall_now(), session.finishing);
-  PolicyUse* use = session.policy;
   if (!session.connection_charges.empty())
     limits_->give_back(session.connection_charges, loop_.now());
+  stay(session);
+  forget(session);
+}
+
+// Its place is free.
+void Front::forget(Session& session) {
+  PolicyUse* use = session.policy;
   --use->sessions;
   sessions_.release(&session);
   release_policy(use);

@@ -3,11 +3,12 @@
 // small loop: receive, feed, act on events, send (step()).
 //
 // Invariants: a session has at most one receive, one send and one step of a handshake under way; a
-// slot is retired only after all have completed and the descriptor is closed; bytes are received
-// only while the session can take them (back pressure). Limits and answers: sessions_max (421),
-// max_inbound_connection (421), no descriptors, or connections that come too fast (accepting
-// pauses), no receive buffers (the session parks; who keeps them and does not go on is shut), no
-// message memory (452 at DATA, or the session waits in mid-message), no disk (452 at MAIL).
+// slot is retired only after all have completed and the descriptor is closed, or the session has
+// gone to another core (session_move.cpp); bytes are received only while the session can take them
+// (back pressure). Limits and answers: sessions_max (421), max_inbound_connection (421), no
+// descriptors, or connections that come too fast (accepting pauses), no receive buffers (the
+// session parks; who keeps them and does not go on is shut), no message memory (452 at DATA, or the
+// session waits in mid-message), no disk (452 at MAIL).
 #pragma once
 
 #include <atomic>
@@ -25,6 +26,7 @@
 #include "front/dialogue.h"
 #include "front/milters.h"
 #include "front/observer.h"
+#include "front/placement.h"
 #include "front/serving_policy.h"
 #include "front/session.h"
 #include "policy/back_pressure.h"
@@ -56,15 +58,7 @@ struct Listener {
   Instant paused_until{};  // connections come too fast; 0: they do not
 };
 
-// How busy the cores are, and how to reach them: a core that has clearly more sessions than another
-// hands new ones over.
-struct Neighbours {
-  struct Core {
-    std::atomic<uint32_t> sessions{0};
-    ring::Mailbox* mailbox = nullptr;
-  };
-  std::vector<std::unique_ptr<Core>> cores;
-};
+struct MovedSession;
 
 class Front {
  public:
@@ -101,6 +95,13 @@ class Front {
   void listen(std::vector<Listener> listeners);
   // A connection that another core accepted on its listener of `local`'s port.
   void adopt(int fd);
+  // How busy the core is, for the others, and what follows from it (placement.h): at the end of a
+  // turn, when it is due. `hops_at_limit`: mail waits because next hops have as many connections as
+  // they may.
+  [[nodiscard]] bool review_due() const { return placement_.review_due(loop_.now()); }
+  void review_placement(bool hops_at_limit);
+  // A session that another core gives away (Letter::Kind::kSession); its place is taken.
+  void take_over(MovedSession& moved);
 
   void on_completion(const ring::Completion& completion);
   void on_spool_event(const spool::Event& event);
@@ -120,6 +121,10 @@ class Front {
            upstreams_.at_rest();
   }
   [[nodiscard]] uint32_t session_count() const { return sessions_.size() + arrivals_.size(); }
+  // To other cores, since the start.
+  [[nodiscard]] uint64_t sessions_given_away() const { return given_away_; }
+  // Whose TLS the kernel has taken over, since the start.
+  [[nodiscard]] uint64_t sessions_given_to_kernel() const { return given_to_kernel_; }
   [[nodiscard]] upstream::Figures upstream_figures() const { return upstreams_.figures(); }
   [[nodiscard]] std::vector<upstream::HostFigures> upstream_hosts() const {
     return upstreams_.host_figures();
@@ -137,7 +142,6 @@ class Front {
   void arm_accept(uint32_t listener);
   void pause_accepting(uint32_t listener, Duration wait, bool armed);
   void resume_accepting(uint32_t listener, Instant when);
-  [[nodiscard]] bool hand_over(int fd);
   bool open(int fd, const Endpoint* listener, Duration wait);
   // Of which it is known whose it is.
   struct Connection {
@@ -151,7 +155,8 @@ class Front {
     bool peer_done = false;
   };
   bool begin(Connection& connection);
-  [[nodiscard]] bool is_full() const { return session_count() >= options_.sessions_max; }
+  // Asked about a connection that is counted already.
+  [[nodiscard]] bool is_full() { return my_load() > options_.sessions_max; }
   void say_and_close(int fd, const smtp::Reply& reply);
   void refuse_connection(int fd, const Endpoint& local, const Endpoint& remote,
                          const policy::Selection& selection, const smtp::Reply& reply,
@@ -163,6 +168,7 @@ class Front {
             std::string_view reason);
   void shut(Session& session, const smtp::Reply& reply);
   void retire(Session& session);
+  void forget(Session& session);
   void release_policy(PolicyUse* use);
   [[nodiscard]] std::atomic<uint32_t>& my_load();
   [[nodiscard]] const std::shared_ptr<ring::WayBack>& way_back();
@@ -184,6 +190,7 @@ class Front {
   // session_io.cpp
   void step(Session& session);
   void run(Session& session);
+  [[nodiscard]] bool quits_cleanly(const Session& session) const;
   void interrupt(Session& session);
   void resume_interrupted();
   [[nodiscard]] std::span<const char> front_of(const Session& session) const;
@@ -191,6 +198,7 @@ class Front {
   void take_back(Session& session);
   void make_spare(std::string& output);
   void flush(Session& session);
+  void send_rest(Session& session, bool end_follows);
   [[nodiscard]] bool take_output(Session& session);
   [[nodiscard]] static bool has_output(const Session& session);
   void rest(Session& session);
@@ -206,6 +214,20 @@ class Front {
   void watch_buffers();
   void look_for_hoarders();
 
+  // session_move.cpp
+  void steer();
+  [[nodiscard]] bool hand_over(int fd);
+  void on_message_done(Session& session);
+  [[nodiscard]] bool can_go(const Session& session) const;
+  void leave_when_quiet(Session& session);
+  void leave(Session& session);
+  void stay(Session& session);
+  [[nodiscard]] bool drains() const {
+    return draining_ || neighbours_.draining.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] uint32_t fullness();
+  [[nodiscard]] PolicyUse& use_of(const std::shared_ptr<const ServingPolicy>& policy);
+
   // session_tls.cpp
   void on_start_tls(Session& session);
   [[nodiscard]] bool begin_with_tls(Session& session);
@@ -216,15 +238,27 @@ class Front {
   void end_tls(Session& session);
   void encrypt(Session& session, size_t octets);
 
+  // session_records.cpp
+  [[nodiscard]] bool settle_records(Session& session);
+  void give_to_kernel(Session& session);
+  [[nodiscard]] bool on_record(Session& session, Error error);
+  bool renew_send_key(Session& session);
+  void fail_records(Session& session, const ControlRecord& farewell, std::string_view why);
+  bool say_record(Session& session, const ControlRecord& record);
+  void say_end_of_tls(Session& session);
+
   // session_auth.cpp
   void on_auth(Session& session);
   void on_auth_outcome(Session& session, auth::Outcome outcome, std::string_view trouble);
   void refuse_auth(Session& session, std::string_view reason);
+  [[nodiscard]] static std::string_view why_refused(const Session& session,
+                                                    const smtp::Event& event);
   void become(Session& session, policy::Principal principal);
   void forget_user(Session& session);
 
   // session_act.cpp
   void act(Session& session, const smtp::Event& event, size_t replies_before);
+  void on_server_refusal(Session& session, const smtp::Event& event, size_t replies_before);
   void on_mail(Session& session, const smtp::Event& event);
   void on_recipient(Session& session, const smtp::Event& event);
   void on_data(Session& session);
@@ -346,6 +380,13 @@ class Front {
   Slab<Arrival> arrivals_;
   Milters milters_;
   upstream::Upstreams upstreams_;
+  Placement placement_;
+  uint32_t steered_ = 0;     // so many cores, as far as this one has told the kernel
+  uint32_t spool_full_ = 0;  // permille, as of room_known_
+  Instant room_known_{};
+  uint32_t hop_windows_ = 0;  // reviews in a row with hops_at_limit
+  uint64_t given_away_ = 0;
+  uint64_t given_to_kernel_ = 0;
   DialogueSink* dialogues_ = nullptr;
   uint64_t last_dialogue_ = 0;
   std::vector<Listener> listeners_;  // fd < 0: no longer served

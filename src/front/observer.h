@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "base/clock.h"
@@ -23,13 +24,16 @@ struct Client {
   Endpoint remote;
   Endpoint local;
   std::string_view hello;
-  Duration age{};                      // since the connection was accepted
-  std::string_view asked_sender = {};  // of a MAIL that waits for its answer
-  std::string_view upstream = {};      // that has the message, or was to have it; empty: none
-  std::string_view user = {};          // who has authenticated, or tried to
-  Endpoint via = {};                   // the proxy that has named it; port 0: none has
-  std::string_view partner = {};       // of domain_secure_domains, by the client's certificate
-  bool discards = false;               // its connector throws away what it takes
+  Duration age{};  // since the connection was accepted
+  // Of a MAIL that waits for its answer, or was refused behind its path; nullopt: none was read.
+  std::optional<std::string_view> asked_sender = {};
+  std::string_view upstream = {};     // that has the message, or was to have it; empty: none
+  bool upstream_without_dsn = false;  // ... which does not offer DSN
+  std::string_view user = {};         // who has authenticated, or tried to
+  Endpoint via = {};                  // the proxy that has named it; port 0: none has
+  std::string_view partner = {};      // of domain_secure_domains, by the client's certificate
+  bool discards = false;              // its connector throws away what it takes
+  bool at_data_end = false;           // the transaction is a message whose content has come
 };
 
 class Observer : public upstream::Observer {

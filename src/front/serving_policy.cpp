@@ -102,9 +102,10 @@ ServingPolicy::ServingPolicy(std::vector<policy::ReceiveConnector> connectors,
   offers.auth |= services_.authenticator != nullptr;
   for (uint32_t i = 0; i < snapshot_.connectors().size(); ++i) {
     const auto& connector = snapshot_.connectors()[i];
+    const bool own_tls = offers.own_tls && !connector.tls_certificate.empty();
     const auto options = [&](policy::Principal principal) {
       return serving_options(connector, fqdn, principal, names,
-                             {.tls = offers.tls || tls(i) != nullptr,
+                             {.tls = offers.tls || own_tls || tls(i) != nullptr,
                               .auth = offers.auth,
                               .require_tls = offers.require_tls});
     };

@@ -22,6 +22,7 @@ namespace relais::front {
 // What the server has, so that it can be offered.
 struct Offers {
   bool tls = false;          // a certificate
+  bool own_tls = false;      // those that connectors name for themselves
   bool auth = false;         // somebody who knows passwords
   bool require_tls = false;  // next hops that prove who they are
 };

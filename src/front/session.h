@@ -25,6 +25,7 @@
 #include "tls/handshakes.h"
 #include "tls/server_context.h"
 #include "tls/stream.h"
+#include "tls/traffic.h"
 
 namespace relais::front {
 
@@ -67,19 +68,45 @@ struct MilterUse {
 struct SessionTls {
   explicit SessionTls(std::shared_ptr<const tls::ServerContext> context)
       : stream(std::make_unique<tls::Stream>(std::move(context))) {}
-  std::unique_ptr<tls::Stream> stream;  // null: with a step that is away, or was at the end
-  std::shared_ptr<tls::Step> away;      // of the handshake, on another thread; null: none
-  std::optional<tls::Event> came;       // of the step that is back
-  std::vector<char> input;              // of that step; `stream` may still read in it
+  // Null: with a step that is away, or was at the end; or the kernel has it all.
+  std::unique_ptr<tls::Stream> stream;
+  std::shared_ptr<tls::Step> away;  // of the handshake, on another thread; null: none
+  std::optional<tls::Event> came;   // of the step that is back
+  std::vector<char> input;          // of that step; `stream` may still read in it
   bool implicit = false;   // from the first octet on: the greeting comes behind the handshake
   std::string plain;       // what was said before, and still goes out in the clear
   std::string no_partner;  // why the client is none, where certificates are asked for
   std::unique_ptr<char[]> memory;  // plaintext that the server reads: kRecordMax octets, or none
   bool fed = false;                // input[0] is lent to the stream
   bool ended = false;              // nothing more comes, or it has failed
+
+  // ---- records by the kernel (session_records.cpp)
+  std::unique_ptr<tls::Traffic> traffic;  // null: OpenSSL opens and makes them
+  bool peer_ended = false;                // its close_notify has come
+  bool end_said = false;                  // and ours has gone
+  bool owes_key = false;                  // the peer wants another one of ours
+
+  [[nodiscard]] bool kernel_opens() const { return traffic != nullptr; }
+  [[nodiscard]] bool kernel_makes() const { return traffic != nullptr && stream == nullptr; }
 };
 
-struct Session {
+// What goes with a session to another core as it is (moved_session.h).
+struct Portable {
+  uint32_t range = 0;  // of the connector's remote_ranges, the one that won
+  Endpoint local;
+  Endpoint remote;
+  Endpoint via;  // the proxy that has named `remote`; port 0: it came itself
+  Instant opened;
+  Instant last_input;
+  std::unique_ptr<SessionTls> tls;  // null: none
+  std::string user;                 // who has authenticated, or is just trying to
+  std::string partner;  // of domain_secure_domains, by the client's certificate; empty: none
+  uint32_t limit_slot = 0;
+  policy::Charges connection_charges;           // given back at its end
+  const policy::LimitState* told_of = nullptr;  // the last limit that the log heard of
+};
+
+struct Session : Portable {
   Session(int descriptor, PolicyUse& use, uint32_t connector_index, std::string client_ip)
       : fd(descriptor),
         policy(&use),
@@ -93,15 +120,9 @@ struct Session {
   int fd;
   PolicyUse* policy;
   uint32_t connector;
-  uint32_t range = 0;  // of the connector's remote_ranges, the one that won
   policy::Principal principal;
   std::string client;  // address as text; the server's greeting borrows it
   smtp::Server server;
-  Endpoint local;
-  Endpoint remote;
-  Endpoint via;  // the proxy that has named `remote`; port 0: it came itself
-  Instant opened;
-  Instant last_input;
   ring::TimerId timer;
 
   // ---- operations under way
@@ -114,14 +135,15 @@ struct Session {
   bool finishing = false;  // kClose was seen: send what is left, then half-close
   bool lingering = false;  // half-closed; waits for the peer to close too
   bool closing = false;    // operations are being cancelled, then the descriptor is closed
+  bool has_quit = false;   // and nothing of it is unread: it needs no time to close
 
   // ---- bytes
-  std::vector<Lent> input;          // [0] is fed to the server; empty at rest
-  bool fed = false;                 // input[0] is lent to the server
-  bool interrupted = false;         // it has had its share of the turn and goes on at its end
-  uint8_t looks = 0;                // without an end of input[0], while others wait for buffers
-  std::unique_ptr<SessionTls> tls;  // null: none
-  std::string out;                  // under way to the client
+  std::string carried;       // comes before `input`: what came on another core
+  std::vector<Lent> input;   // [0] is fed to the server; empty at rest
+  bool fed = false;          // `carried`, or input[0], is lent to the server
+  bool interrupted = false;  // it has had its share of the turn and goes on at its end
+  uint8_t looks = 0;         // without an end of input[0], while others wait for buffers
+  std::string out;           // under way to the client
   size_t out_sent = 0;
 
   // ---- the message that is being taken
@@ -139,22 +161,20 @@ struct Session {
   UpstreamUse upstream;
 
   // ---- AUTH
-  std::string user;                              // who has authenticated, or is just trying to
   policy::Charges auth_charges;                  // of the attempt that waits for its answer
   std::shared_ptr<std::atomic<bool>> auth_gone;  // set when nobody waits for it any more; or null
 
-  std::string partner;  // of domain_secure_domains, by the client's certificate; empty: none
-
   // ---- limits
-  uint32_t limit_slot = 0;
-  policy::Charges connection_charges;  // given back at its end
-  Instant held_until{};                // replies and input wait until then; 0: they do not
-  size_t free_output = 0;              // octets of the server's output that do not wait
-  bool tarpitted = false;              // its errors wait
+  Instant held_until{};    // replies and input wait until then; 0: they do not
+  size_t free_output = 0;  // octets of the server's output that do not wait
+  bool tarpitted = false;  // its errors wait
+
+  // ---- which core (session_move.cpp)
+  std::optional<uint16_t> leaves_for;  // it reads no more here
+  Instant stays_until{};
+  uint32_t seen_working = 0;  // of Placement
 
   std::unique_ptr<Dialogue> dialogue;  // null: nobody watches
-
-  const policy::LimitState* told_of = nullptr;  // the last limit that the log heard of
 
   [[nodiscard]] bool held() const { return held_until.ns != 0; }
   [[nodiscard]] bool handshake_is_away() const { return tls != nullptr && tls->away != nullptr; }

@@ -19,10 +19,12 @@ Client Front::client_of(const Session& session) const {
           .age = loop_.now() - session.opened,
           .asked_sender = session.server.asked_sender(),
           .upstream = upstreams_.host_of(session.upstream.talk),
+          .upstream_without_dsn = upstreams_.without_dsn(session.upstream.talk),
           .user = session.user,
           .via = session.via,
           .partner = session.partner,
-          .discards = discards(session)};
+          .discards = discards(session),
+          .at_data_end = session.server.at_data_end()};
 }
 
 void Front::act(Session& session, const smtp::Event& event, size_t replies_before) {
@@ -55,17 +57,21 @@ void Front::act(Session& session, const smtp::Event& event, size_t replies_befor
     case smtp::Event::Kind::kReset:
       return drop_message(session);
     case smtp::Event::Kind::kDataRefused:
-      drop_message(session);
-      observer_.on_refused(client_of(session), "DATA", session.server.transaction(), {},
-                           event.reply, "content");
-      if (event.reply.permanent()) on_error_reply(session, replies_before);
-      return;
     case smtp::Event::Kind::kRefused:
-      observer_.on_refused(client_of(session), event.bytes, session.server.transaction(), {},
-                           event.reply, "protocol");
-      if (event.reply.permanent()) on_error_reply(session, replies_before);
-      return;
+      return on_server_refusal(session, event, replies_before);
   }
+}
+
+// The dialogue itself has said no.
+void Front::on_server_refusal(Session& session, const smtp::Event& event, size_t replies_before) {
+  const bool content = event.kind == smtp::Event::Kind::kDataRefused;
+  if (content) drop_message(session);
+  Client client = client_of(session);
+  client.at_data_end = content;
+  if (event.path.read && event.bytes == "MAIL") client.asked_sender = event.path.address;
+  observer_.on_refused(client, event.bytes, content ? *event.refused : session.server.transaction(),
+                       {}, event.reply, content ? "content" : why_refused(session, event));
+  if (event.reply.permanent()) on_error_reply(session, replies_before);
 }
 
 void Front::answer(Session& session, const policy::Decision& decision, const smtp::Reply& accepted,
@@ -150,8 +156,9 @@ void Front::begin_content(Session& session) {
     return session.server.answer({smtp::replies::kStartMailInput});
   }
   if (!begin_message(session)) {
-    observer_.on_refused(client_of(session), "DATA", session.server.transaction(), {},
-                         smtp::replies::kInsufficientResources, "no message memory is free");
+    observer_.on_refused(client_of(session), session.server.content_verb(),
+                         session.server.transaction(), {}, smtp::replies::kInsufficientResources,
+                         "no message memory is free");
     note(session, "no message memory is free", "refused");
     return session.server.answer({smtp::replies::kInsufficientResources});
   }
@@ -265,7 +272,7 @@ void Front::on_data_end(Session& session) {
         session.connector, session.principal, session.server.header_from());
     if (!decision.allowed) {
       drop_message(session);
-      return answer(session, decision, {}, "DATA", {});
+      return answer(session, decision, {}, session.server.content_verb(), {});
     }
   }
   if (!may_keep(session)) return drop_message(session);
@@ -281,7 +288,9 @@ void Front::keep(Session& session) {
   }
   if (discards(session)) return on_kept(session, taken_reply(session));
   // Gone, and told so: the spool's event is on its way.
-  if (spool_.find(session.message) != nullptr) spool_.commit(session.message);
+  if (spool_.find(session.message) != nullptr)
+    spool_.commit(session.message, {.seven_bit = session.server.is_seven_bit(),
+                                    .undotted = !session.server.has_stuffed_dots()});
 }
 
 // Forgets a message that is still being written. One that is being committed is past that point: it
@@ -336,8 +345,8 @@ void Front::on_committed(Session& session) {
 smtp::Reply Front::taken_reply(const Session& session) {
   const Guid::Text id = session.id.text();
   scratch_.clear();
-  scratch_.append(1, '<').append(view(id)).append(1, '>');
-  scratch_ += discards(session) ? " Discarded" : " Queued mail for delivery";
+  scratch_.append(1, '<').append(view(id)).append("> ");
+  scratch_ += discards(session) ? smtp::replies::kDiscardedText : smtp::replies::kQueuedText;
   return {250, {2, 6, 0}, scratch_};
 }
 
@@ -349,14 +358,16 @@ void Front::on_kept(Session& session, const smtp::Reply& reply) {
   release_milter(session);
   release_upstream(session);
   session.server.answer({reply});
+  on_message_done(session);
 }
 
 void Front::on_write_failed(Session& session) {
   release_milter(session);
   give_back(session, 0);
   session.write_failed = false;
-  observer_.on_refused(client_of(session), "DATA", session.server.transaction(), {},
-                       smtp::replies::kWriteFailed, "the spool could not write the message");
+  observer_.on_refused(client_of(session), session.server.content_verb(),
+                       session.server.transaction(), {}, smtp::replies::kWriteFailed,
+                       "the spool could not write the message");
   note(session, "the spool could not write the message", "refused");
   session.server.answer({smtp::replies::kWriteFailed});
 }

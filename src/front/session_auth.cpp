@@ -43,7 +43,8 @@ void Front::on_auth(Session& session) {
   if (!has(policy.snapshot().rights(session.connector, Principal::kAuthenticatedUsers),
            policy::Right::kSubmit))
     return refuse_auth(session, "NT AUTHORITY\\Authenticated Users has no ms-Exch-SMTP-Submit");
-  if (credentials.password.empty()) return refuse_auth(session, "malformed credentials");
+  if (const std::string_view flaw = session.server.credentials_flaw(); !flaw.empty())
+    return refuse_auth(session, std::string("malformed credentials: ").append(flaw));
   ASSERT(policy.authenticator() != nullptr);  // or it is not offered
   auth::Request request;
   request.user = std::move(credentials.user);
@@ -89,15 +90,29 @@ void Front::on_auth_outcome(Session& session, auth::Outcome outcome, std::string
   if (session.dialogue != nullptr) note_rights(session);
 }
 
+// What the log says where the dialogue itself has refused a command. The mechanism that AUTH has
+// asked for is not in it: it may be a password.
+std::string_view Front::why_refused(const Session& session, const smtp::Event& event) {
+  constexpr std::string_view kProtocol = "protocol";
+  if (event.bytes != "AUTH") return kProtocol;
+  if (event.reply.code == smtp::replies::kAuthNeedsTls.code) return "AUTH is offered in TLS only";
+  if (event.reply.code != smtp::replies::kUnknownMechanism.code) return kProtocol;
+  const auto& options = session.policy->policy->options(session.connector, session.principal);
+  return options.auth ? "neither PLAIN nor LOGIN" : "AUTH is not offered";
+}
+
 // One reply for all failures; the log has the reason.
 void Front::refuse_auth(Session& session, std::string_view reason) {
   session.auth_charges.clear();
-  observer_.on_refused(client_of(session), "AUTH", session.server.transaction(), {},
-                       smtp::replies::kLogonFailed, reason);
   note(session, reason, "refused");
-  session.user.clear();
   const size_t replies_before = session.server.output().size();
   session.server.answer({smtp::replies::kLogonFailed});
+  // max_logon_failures may have made another reply of it.
+  const bool was_last = session.server.is_shut();
+  observer_.on_refused(client_of(session), "AUTH", session.server.transaction(), {},
+                       was_last ? smtp::replies::kTooManyErrors : smtp::replies::kLogonFailed,
+                       reason);
+  session.user.clear();
   on_error_reply(session, replies_before, session.receive_connector().auth_tarpit_interval);
 }
 

@@ -19,8 +19,12 @@ void Front::arm_receive(Session& session) {
   ASSERT(!session.receiving);
   session.receiving = true;
   session.parked = false;
-  loop_.receive(session.fd, *buffers_,
-                {ring::Operation::kSessionReceive, sessions_.handle_of(&session)});
+  const ring::Token token{ring::Operation::kSessionReceive, sessions_.handle_of(&session)};
+  if (session.tls != nullptr && session.tls->kernel_opens()) {
+    loop_.receive_records(session.fd, *buffers_, token);
+  } else {
+    loop_.receive(session.fd, *buffers_, token);
+  }
 }
 
 void Front::on_receive(const ring::Completion& completion) {
@@ -48,7 +52,12 @@ void Front::on_receive(const ring::Completion& completion) {
       session->parked = true;
       park(completion.token);
     } else if (error != Error::kCanceled && error != Error::kNoBuffers) {
-      session->peer_done = true;
+      const bool opened_below = session->tls != nullptr && session->tls->kernel_opens();
+      if (!opened_below || session->closing) {
+        session->peer_done = true;
+      } else if (!on_record(*session, error)) {
+        return;
+      }
       // Nobody hears what would come of it.
       if (session->handshake_is_away()) begin_close(*session);
     }
@@ -88,6 +97,7 @@ void Front::make_spare(std::string& output) {
 void Front::run(Session& session) {
   uint32_t events = 0;
   while (!session.closing && !session.waits() && !session.server.awaits_answer()) {
+    if (session.leaves_for && can_go(session)) return;
     if (session.server.output().size() > kOutputMax && !session.server.is_shut()) {
       flush(session);
       if (!session.server.output().empty()) return;
@@ -99,16 +109,17 @@ void Front::run(Session& session) {
 
     if (event.kind == smtp::Event::Kind::kNeedInput) {
       if (session.fed) take_back(session);
-      if (draining_ && session.server.idle() && session.input.empty()) {
+      if (draining_ && session.server.idle() && session.input.empty() && session.carried.empty()) {
         session.server.shut(smtp::replies::kShuttingDown);
         continue;
       }
-      if (!(session.tls != nullptr ? feed_plaintext(session) : feed(session))) return;
+      if (!feed(session)) return;
       continue;
     }
     if (event.kind != smtp::Event::Kind::kBody) ++events;
     if (event.kind == smtp::Event::Kind::kClose) {
       session.finishing = true;
+      session.has_quit = quits_cleanly(session);
       if (session.handshake_is_away()) session.tls->away->abandoned = true;
       drop_message(session);
       drop_input(session);
@@ -117,6 +128,14 @@ void Front::run(Session& session) {
     act(session, event, replies_before);
     if (events >= options_.step_events) return interrupt(session);
   }
+}
+
+// Closing a connection with unread input would reset it; a client that has said QUIT sends no more.
+bool Front::quits_cleanly(const Session& session) const {
+  if (!session.server.has_quit() || session.tls != nullptr || session.receiving) return false;
+  if (session.input.size() != 1) return session.input.empty();
+  // What fills a buffer may go on in the socket.
+  return session.carried.empty() && session.input[0].octets < options_.receive_buffer_octets;
 }
 
 void Front::interrupt(Session& session) {
@@ -141,14 +160,21 @@ std::span<const char> Front::front_of(const Session& session) const {
 }
 
 void Front::take_back(Session& session) {
+  session.fed = false;
+  if (!session.carried.empty()) return std::string().swap(session.carried);
   buffers_->give_back(session.input.front().buffer);
   session.input.erase(session.input.begin());
-  session.fed = false;
   session.looks = 0;
 }
 
 // False: there is nothing.
 bool Front::feed(Session& session) {
+  if (!session.carried.empty()) {
+    session.fed = true;
+    session.server.feed(session.carried);
+    return true;
+  }
+  if (session.tls != nullptr && !session.tls->kernel_opens()) return feed_plaintext(session);
   if (session.input.empty()) return false;
   session.fed = true;
   session.server.feed(front_of(session));
@@ -171,7 +197,7 @@ bool Front::take_output(Session& session) {
   // Before the handshake is done nobody hears what waits behind it.
   if (session.dialogue != nullptr && (tls == nullptr || session.server.in_tls()))
     session.dialogue->left(loop_.wall_now(), std::string_view(waiting).substr(0, octets));
-  if (tls != nullptr && tls->plain.empty()) {
+  if (tls != nullptr && tls->plain.empty() && !tls->kernel_makes()) {
     encrypt(session, octets);
   } else if (octets < waiting.size()) {
     session.out.assign(waiting, 0, octets);
@@ -183,11 +209,23 @@ bool Front::take_output(Session& session) {
 }
 
 void Front::flush(Session& session) {
-  if (session.sending || session.closing || !take_output(session)) return;
+  if (session.sending || session.closing) return;
+  if (session.tls != nullptr && session.tls->owes_key && !renew_send_key(session)) return;
+  if (!take_output(session)) return;
   session.out_sent = 0;
+  // The end of the connection goes with the last reply.
+  send_rest(session, session.finishing && session.tls == nullptr && !has_output(session));
+}
+
+void Front::send_rest(Session& session, bool end_follows) {
   session.sending = true;
-  loop_.send(session.fd, session.out,
-             {ring::Operation::kSessionSend, sessions_.handle_of(&session)});
+  const auto left = std::span<const char>(session.out).subspan(session.out_sent);
+  const ring::Token token{ring::Operation::kSessionSend, sessions_.handle_of(&session)};
+  if (session.tls != nullptr && session.tls->kernel_makes()) {
+    loop_.send_records(session.fd, left, token);
+  } else {
+    loop_.send(session.fd, left, token, end_follows);
+  }
 }
 
 void Front::on_send(const ring::Completion& completion) {
@@ -200,11 +238,7 @@ void Front::on_send(const ring::Completion& completion) {
     return begin_close(*session);
   }
   session->out_sent += static_cast<size_t>(completion.result);
-  if (session->out_sent < session->out.size()) {
-    session->sending = true;
-    const auto left = std::span<const char>(session->out).subspan(session->out_sent);
-    return loop_.send(session->fd, left, completion.token);
-  }
+  if (session->out_sent < session->out.size()) return send_rest(*session, false);
   make_spare(session->out);
   step(*session);
 }
@@ -212,6 +246,7 @@ void Front::on_send(const ring::Completion& completion) {
 // What comes after a step: ending, or receiving more.
 void Front::rest(Session& session) {
   if (session.closing) return;
+  if (session.leaves_for) return leave_when_quiet(session);
   const bool nothing_to_send = !session.sending && !has_output(session);
   tls::Stream* const tls = session.tls != nullptr ? session.tls->stream.get() : nullptr;
   if (session.finishing) {
@@ -221,7 +256,8 @@ void Front::rest(Session& session) {
       tls->close();
       return flush(session);
     }
-    if (session.peer_done) return begin_close(session);
+    say_end_of_tls(session);
+    if (session.peer_done || session.has_quit) return begin_close(session);
     if (!session.lingering) {
       // Closing with unread input would reset the connection and could destroy our last reply, so:
       // say that we are done, and wait a moment for the peer to be done too.
@@ -239,19 +275,24 @@ void Front::rest(Session& session) {
     const bool waits = session.server.awaits_answer() || session.waits() ||
                        session.handshake_is_away() || session.interrupted;
     if (waits || !session.input.empty() || !nothing_to_send) return;
-    if (tls != nullptr && tls->state() == tls::Stream::State::kPeerEnded) {
+    const bool ended_by_peer = session.tls != nullptr && session.tls->peer_ended;
+    if (tls != nullptr && tls->writable() &&
+        (ended_by_peer || tls->state() == tls::Stream::State::kPeerEnded)) {
       tls->close();
       return flush(session);
     }
+    if (ended_by_peer) say_end_of_tls(session);
     return begin_close(session);
   }
   const bool may_receive = !session.parked && !session.receiving && !session.peer_done;
-  if (may_receive && session.input.size() < kInputMax) arm_receive(session);
+  if (may_receive && session.input.size() < kInputMax && settle_records(session))
+    arm_receive(session);
 }
 
 void Front::drop_input(Session& session) {
   for (const Lent lent : session.input) buffers_->give_back(lent.buffer);
   session.input.clear();
+  std::string().swap(session.carried);
   session.fed = false;
   if (session.tls != nullptr) session.tls->fed = false;
 }

@@ -142,7 +142,7 @@ bool Front::may_begin_content(Session& session) {
   if (!is_limited(session, Measure::kBytes)) return true;
   const LimitVerdict verdict =
       limits_->ask(session.limit_slot, Measure::kBytes, subject_of(session), 1, loop_.now());
-  return !verdict.refused() || !limited(session, verdict, "DATA", {});
+  return !verdict.refused() || !limited(session, verdict, session.server.content_verb(), {});
 }
 
 // Whole messages, for the limits that refuse. What they let pass is never given back.
@@ -151,7 +151,7 @@ bool Front::may_keep(Session& session) {
   if (!is_limited(session, Measure::kBytes)) return true;
   const LimitVerdict verdict =
       charge_for_good(session, Measure::kBytes, session.server.content_size());
-  return !limited(session, verdict, "DATA", {});
+  return !limited(session, verdict, session.server.content_verb(), {});
 }
 
 // Content of a message that comes to nothing was work all the same.

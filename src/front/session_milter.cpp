@@ -13,8 +13,9 @@ using Action = milter::Verdict::Action;
 constexpr smtp::Reply kRejected{550, {5, 7, 1}, "Message rejected by the content filter"};
 constexpr smtp::Reply kTryAgain{451, {4, 7, 1}, "Service unavailable - try again later"};
 
-std::string_view command_of(Asked asked) {
-  return asked == Asked::kMail ? "MAIL" : asked == Asked::kRecipient ? "RCPT" : "DATA";
+std::string_view command_of(Asked asked, const smtp::Server& server) {
+  if (asked == Asked::kMail) return "MAIL";
+  return asked == Asked::kRecipient ? "RCPT" : server.content_verb();
 }
 
 std::string_view name_of(Action action) {
@@ -181,7 +182,7 @@ void Front::go_on(Session& session, Asked asked) {
 void Front::refuse(Session& session, Asked asked, const smtp::Reply& reply,
                    std::string_view reason) {
   observer_.on_refused(
-      client_of(session), command_of(asked), session.server.transaction(),
+      client_of(session), command_of(asked, session.server), session.server.transaction(),
       asked == Asked::kRecipient ? session.server.asked_path().address : std::string_view{}, reply,
       reason);
   note(session, reason, "refused");

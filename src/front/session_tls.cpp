@@ -169,10 +169,11 @@ void Front::encrypt(Session& session, size_t octets) {
 
 std::string tls_text(const Session& session) {
   if (!session.server.in_tls()) return {};
+  const SessionTls& tls = *session.tls;
   std::string text = "version=";
-  text += session.tls->stream->version();
+  text += tls.kernel_opens() ? tls.traffic->version() : tls.stream->version();
   text += ", cipher=";
-  text += session.tls->stream->cipher();
+  text += tls.kernel_opens() ? tls.traffic->cipher() : tls.stream->cipher();
   return text;
 }
 

@@ -43,6 +43,12 @@ Result<File> File::again() const {
   return File(fd);
 }
 
+std::string_view why_not_open(const std::string& path, Error error) {
+  struct stat status {};
+  const bool is_folder = stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+  return is_folder ? "is a directory" : describe(error);
+}
+
 File::File(File&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)), buffer_(std::move(other.buffer_)) {}
 

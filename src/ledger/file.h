@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "ledger/line.h"
@@ -37,5 +38,8 @@ class File {
   int fd_;
   std::string buffer_;
 };
+
+// Why open() failed, in words.
+[[nodiscard]] std::string_view why_not_open(const std::string& path, Error error);
 
 }  // namespace relais::ledger

@@ -1,4 +1,5 @@
 // One connection's small loop: connect, receive, feed, act, send; and how it closes.
+#include <string>
 #include <utility>
 
 #include "base/assert.h"
@@ -13,6 +14,37 @@ constexpr size_t kCiphertextKept = size_t{64} << 10;
 bool is_for_good(Error error) {
   return error == Error::kConnectionRefused || error == Error::kUnreachable ||
          error == Error::kPermission || error == Error::kAddressUnavailable;
+}
+
+std::string_view expected_at(Step step) {
+  switch (step) {
+    case Step::kBanner:
+    case Step::kStartTls:
+      return "220";
+    case Step::kHello:
+      return "250";
+    case Step::kAuth:
+      return "235";
+    default:
+      return {};
+  }
+}
+
+// A reply behind which there is no session, for a person. One without a code is the dialogue's own
+// words.
+std::string obstacle(Step step, const smtp::PeerReply& reply) {
+  std::string text = smtp::in_one_line(reply);
+  if (reply.code == 0) return text;
+  text = std::string(name_of(step)) + (step == Step::kBanner ? ": " : " was answered ") + text;
+  if (const auto expected = expected_at(step); reply.code < 400 && !expected.empty())
+    text.append("; ").append(expected).append(" is expected");
+  return text;
+}
+
+// So that "connection reset" says of what.
+std::string obstacle(Step step, std::string_view why) {
+  if (step == Step::kConnect || step == Step::kTls) return std::string(why);
+  return std::string(name_of(step)) + ": " + std::string(why);
 }
 
 }  // namespace
@@ -140,7 +172,7 @@ bool Generator::act(Connection& connection, const Event& event) {
       break;
   }
   const bool for_good = event.reply.code == 0 || event.reply.code >= 500;
-  if (!connection.ready) unreachable(connection, smtp::in_one_line(event.reply), for_good);
+  if (!connection.ready) unreachable(connection, obstacle(event.step, event.reply), for_good);
   // 421 answers the oldest message as a refusal does; the next one was not looked at.
   begin_close(connection, event.closing ? event.reply.code : uint16_t{0});
   return false;
@@ -282,7 +314,7 @@ void Generator::on_send(Connection& connection, const ring::Completion& completi
 void Generator::fail(Connection& connection, Step step, std::string_view why) {
   const bool harmless = connection.ready && connection.dialogue.in_flight() == 0;
   if (!harmless) tally_.refused(step, 0, why, loop_.now());
-  if (!connection.ready) unreachable(connection, why, connection.hopeless);
+  if (!connection.ready) unreachable(connection, obstacle(step, why), connection.hopeless);
   begin_close(connection, 0);
 }
 

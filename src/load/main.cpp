@@ -39,7 +39,6 @@ void add_content(CLI::App& app, Options& options) {
       ->capture_default_str();
   app.add_option("--size,--sizes", options.sizes,
                  "of a message (10k), or a mix: size:weight,... as in 1k:60,10k:30,1m:1")
-      ->check([](const std::string& text) { return std::string(text.empty() ? "is empty" : ""); })
       ->group(what);
   app.add_option("--corpus", options.corpus, "messages of this folder in place of made ones")
       ->group(what);
@@ -82,6 +81,15 @@ void add_outputs(CLI::App& app, Outputs& outputs) {
       ->group(results);
 }
 
+// An option that is not given is empty, so one that is given must not be; but for the null sender.
+void refuse_empty(CLI::App& app) {
+  for (CLI::Option* option : app.get_options()) {
+    if (option->get_positional() || option->check_lname("from")) continue;
+    option->check(
+        [](const std::string& text) { return std::string(text.empty() ? "is empty" : ""); });
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -96,6 +104,7 @@ int main(int argc, char** argv) {
   add_content(app, options);
   add_connection(app, options);
   add_outputs(app, outputs);
+  refuse_empty(app);
   app.set_version_flag("--version", "relais-load " RELAIS_VERSION, "print the version");
   try {
     app.parse(argc, argv);

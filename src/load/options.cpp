@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 #include <netdb.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <fstream>
 #include <memory>
 
@@ -112,7 +115,8 @@ Complaint check_permission(const Target& target) {
   const IpAddress& address = target.endpoint.address;
   if (may_be_loaded(address)) return {};
   return fmt::format(
-      "target {} is not this machine{}: a load may be sent only to a server of your own; if it is "
+      "target {} is not a loopback address of this machine{}: a load may be sent only to a server "
+      "of your own; if it is "
       "yours, add --i-own-this-server",
       target.name, is_private(address) ? ", and others may depend on it" : "");
 }
@@ -130,6 +134,31 @@ Complaint read_targets(const Options& options, Plan& plan) {
   return {};
 }
 
+// Why nothing can be sent from the address; empty: it can, or that will be seen later.
+std::string why_not_ours(const IpAddress& source) {
+  const int fd = socket(source.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return {};
+  sockaddr_storage address{};
+  const uint32_t length = Endpoint{source, 0}.to_sockaddr(address);
+  const bool bound = bind(fd, reinterpret_cast<const sockaddr*>(&address), length) == 0;
+  std::string why = bound ? std::string() : strerror(errno);
+  close(fd);
+  return why;
+}
+
+// Of very many the first ones are looked at; what comes later ends the run.
+Complaint check_sources(const Sources& sources) {
+  constexpr uint64_t kLookedAt = 1000;
+  for (uint64_t i = 0; i < std::min(sources.size(), kLookedAt); ++i) {
+    const IpAddress source = sources.at(i);
+    if (const std::string why = why_not_ours(source); !why.empty()) {
+      return fmt::format("--source: cannot send from {}: {}; name addresses of this machine",
+                         source.to_string(), why);
+    }
+  }
+  return {};
+}
+
 Complaint read_sources(const Options& options, Plan& plan) {
   if (options.source.empty()) return {};
   auto sources = Sources::parse(options.source);
@@ -143,7 +172,7 @@ Complaint read_sources(const Options& options, Plan& plan) {
           options.source, target.name, v4 ? "IPv4" : "IPv6", v4 ? "IPv4" : "IPv6");
     }
   }
-  return {};
+  return check_sources(plan.sources);
 }
 
 // ---- how much, and when
@@ -204,10 +233,30 @@ bool is_address(std::string_view text) {
                              [](char c) { return c > ' ' && c < 0x7f && c != '<' && c != '>'; });
 }
 
+// RFC 5321 section 4.1.2: a mailbox has a domain.
+bool has_domain(std::string_view address) {
+  const size_t at = address.rfind('@');
+  return at != std::string_view::npos && at > 0 && at + 1 < address.size();
+}
+
+bool is_postmaster(std::string_view address) {
+  return std::ranges::equal(address, std::string_view("postmaster"),
+                            [](char a, char b) { return (a | 0x20) == b; });
+}
+
 Complaint read_envelope(const Options& options, Plan& plan) {
   if (!is_address(options.sender)) return fmt::format("--from {}: no address", options.sender);
+  if (!options.sender.empty() && !has_domain(options.sender))
+    return fmt::format("--from {}: no address: it has no domain, as sender@example.com has",
+                       options.sender);
   if (!is_address(options.recipient) || options.recipient.empty())
     return fmt::format("--to {}: no address", options.recipient);
+  const bool is_one = options.recipients == "1";
+  if (!has_domain(options.recipient) && !(is_one && is_postmaster(options.recipient)))
+    return fmt::format(
+        "--to {}: no address: it has no domain, as recipient@example.com has; Postmaster alone "
+        "needs none",
+        options.recipient);
   if (options.hello.empty() || !is_address(options.hello))
     return fmt::format("--hello {}: no name of a host", options.hello);
   uint64_t count = 1;
@@ -232,16 +281,16 @@ Complaint read_content(const Options& options, Plan& plan) {
                                .recipients = plan.recipients};
   if (!options.corpus.empty()) {
     if (!options.sizes.empty())
-      return "--corpus and --sizes: the files of a corpus have their own sizes";
+      return "--corpus and --size: the files of a corpus have their own sizes";
     auto read = Content::read_corpus(options.corpus, content);
     if (!read) return "--corpus: " + read.error();
     plan.content = std::move(*read);
     return {};
   }
   const auto mix = SizeMix::parse(options.sizes.empty() ? "10k" : options.sizes);
-  if (!mix) return "--sizes: " + mix.error();
+  if (!mix) return "--size: " + mix.error();
   auto made = Content::generate(*mix, content);
-  if (!made) return "--sizes: " + made.error();
+  if (!made) return "--size: " + made.error();
   plan.content = std::move(*made);
   return {};
 }
@@ -282,6 +331,9 @@ Complaint read_password(const Options& options, std::string& password) {
   std::ifstream file(options.password_file);
   if (!file) return fmt::format("--password-file {}: cannot be read", options.password_file);
   std::getline(file, password);
+  if (file.bad())  // a directory can be opened, and no more
+    return fmt::format("--password-file {}: cannot be read: {}", options.password_file,
+                       strerror(errno));
   if (password.ends_with('\r')) password.pop_back();
   if (password.empty())
     return fmt::format("--password-file {}: its first line is empty, and should be the password",

@@ -38,8 +38,8 @@ struct Options {
   bool own_server = false;
 };
 
-// Reads files (corpus, password) and asks the resolver. An error is one line that says what to
-// change.
+// Reads files (corpus, password), asks the resolver, and tries the sources. An error is one line
+// that says what to change.
 [[nodiscard]] std::expected<Plan, std::string> make_plan(const Options& options);
 
 // Loopback, and the networks that are there for measuring (RFC 2544, RFC 5180): nobody else's

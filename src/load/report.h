@@ -31,6 +31,8 @@ struct Run {
 
 // Messages a second; 0 where no time was counted.
 [[nodiscard]] double per_second(const Run& run, uint64_t count);
+// "8749", "0.5": three digits that mean something.
+[[nodiscard]] std::string rate_text(double rate);
 // Our own CPU time for a message that was decided, in microseconds.
 [[nodiscard]] double cpu_us_per_message(const Run& run);
 [[nodiscard]] constexpr double in_ms(uint64_t nanoseconds) {

@@ -140,7 +140,7 @@ void add_figures(std::string& out, const Run& run) {
   const Histogram& latency = tally.latency(Step::kMessage);
   out += "<dl>\n";
   add_figure(out, "accepted", fmt::format("{}", accepted));
-  add_figure(out, "a second", fmt::format("{:.0f}", per_second(run, accepted)));
+  add_figure(out, "a second", rate_text(per_second(run, accepted)));
   add_figure(out, "MB/s", fmt::format("{:.1f}", per_second(run, tally.octets()) / 1e6));
   add_figure(
       out, "failed",

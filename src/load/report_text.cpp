@@ -61,7 +61,7 @@ void add_open_loop(std::string& out, const Run& run) {
                  ms_text(waits.maximum()));
 }
 
-std::string rate_text(const RateSchedule& rate) {
+std::string schedule_text(const RateSchedule& rate) {
   if (!rate.ramps()) return fmt::format("{:g} a second", rate.first());
   return fmt::format("{:g} to {:g} a second", rate.first(), rate.last());
 }
@@ -82,7 +82,7 @@ std::string_view name_of(Mode mode) {
 
 std::string describe(const Plan& plan) {
   std::string text =
-      plan.rate ? "open loop, " + rate_text(*plan.rate) + ", at most " : "closed loop, ";
+      plan.rate ? "open loop, " + schedule_text(*plan.rate) + ", at most " : "closed loop, ";
   text += fmt::format("{} session{}, {}", plan.sessions, plan.sessions == 1 ? "" : "s",
                       name_of(plan.script.mode));
   if (plan.tls != TlsUse::kNone) text += ", TLS";
@@ -98,6 +98,10 @@ std::string describe(const Plan& plan) {
     text += target.name;
   }
   return text;
+}
+
+std::string rate_text(double rate) {
+  return rate < 10 ? fmt::format("{:.3g}", rate) : fmt::format("{:.0f}", rate);
 }
 
 double per_second(const Run& run, uint64_t count) {
@@ -121,10 +125,11 @@ std::string text_report(const Run& run) {
     fmt::format_to(std::back_inserter(out), format, std::forward<Args>(args)...);
   };
   const uint64_t accepted = tally.messages(Fate::kAccepted);
-  add("accepted    {} messages in {:.2f} s: {:.0f} a second, {:.1f} MB/s", accepted,
-      static_cast<double>(run.counted.ns) / 1e9, per_second(run, accepted),
-      per_second(run, tally.octets()) / 1e6);
-  if (tally.recipients() != accepted) add(", for {} recipients", tally.recipients());
+  add("accepted    {} message{} in {:.2f} s: {} a second, {:.1f} MB/s", accepted,
+      accepted == 1 ? "" : "s", static_cast<double>(run.counted.ns) / 1e9,
+      rate_text(per_second(run, accepted)), per_second(run, tally.octets()) / 1e6);
+  if (const uint64_t n = tally.recipients(); n != accepted)
+    add(", for {} recipient{}", n, n == 1 ? "" : "s");
   add("\nfailed      {} refused, {} lost", tally.messages(Fate::kRefused),
       tally.messages(Fate::kLost));
   if (run.plan.rate) add(", {} due and not begun", tally.messages(Fate::kNotBegun));

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
@@ -63,16 +64,23 @@ class Console final : public Watcher {
     shown_ = false;
   }
   [[nodiscard]] const std::optional<Cpu>& cpu_before() const { return cpu_; }
-  [[nodiscard]] bool ledger_failed() const { return ledger_failed_; }
+  // Why the ledger is not whole, if it is not.
+  [[nodiscard]] std::optional<Error> ledger_failure() const { return ledger_failure_; }
+  void finish_ledger() {
+    if (ledger_ != nullptr) note(ledger_->flush());
+  }
 
  private:
   void write_line(const ledger::Mark& mark, const Verdict& verdict);
+  void note(const Result<void>& written) {
+    if (!written && !ledger_failure_) ledger_failure_ = written.error();
+  }
 
   const Plan& plan_;
   ledger::File* ledger_;
   bool is_terminal_;
   bool shown_ = false;
-  bool ledger_failed_ = false;
+  std::optional<Error> ledger_failure_;
   std::optional<Cpu> cpu_;
   uint64_t seen_ = 0;
   Instant seen_at_{};
@@ -81,8 +89,8 @@ class Console final : public Watcher {
 void Console::look(const Tally& tally, Instant now, uint32_t connections) {
   if (!is_terminal_) return;
   const uint64_t accepted = tally.messages(Fate::kAccepted);
-  const double since = static_cast<double>((now - seen_at_).ns) / 1e9;
-  const double rate = static_cast<double>(accepted - seen_) / since;
+  const double since = static_cast<double>((now - std::max(seen_at_, tally.from())).ns) / 1e9;
+  const double rate = since > 0 ? static_cast<double>(accepted - seen_) / since : 0;
   seen_ = accepted;
   seen_at_ = now;
   const Duration counted = now - tally.from();
@@ -102,7 +110,7 @@ void Console::look(const Tally& tally, Instant now, uint32_t connections) {
 void Console::decided(const Message& message, const Verdict& verdict) {
   if (ledger_ == nullptr) return;
   write_line(plan_.content->mark_of(*message.body, message.number), verdict);
-  if (!ledger_->written()) ledger_failed_ = true;
+  note(ledger_->written());
 }
 
 // A line for the recipients that share a fate; those that were refused alone have one each.
@@ -147,6 +155,7 @@ void catch_signals() {
   action.sa_handler = on_signal;
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+  signal(SIGXFSZ, SIG_IGN);  // a ledger that may not grow is an error of its write
 }
 
 struct Files {
@@ -159,7 +168,7 @@ bool open_files(const Outputs& outputs, Files& files) {
     auto ledger = ledger::File::open(outputs.ledger, ledger::Kind::kSent);
     if (!ledger) {
       complain("--ledger {}: {}; name a new file, or one that relais-load wrote", outputs.ledger,
-               relais::describe(ledger.error()));
+               ledger::why_not_open(outputs.ledger, ledger.error()));
       return false;
     }
     files.ledger.emplace(std::move(*ledger));
@@ -240,8 +249,11 @@ int run(const Plan& plan, const Outputs& outputs) {
            .version = RELAIS_VERSION,
            .problem = generator.problem(),
            .interrupted = stop_wanted > 0};
-  const bool ledger_lost = files.ledger && (!files.ledger->flush() || console.ledger_failed());
-  if (ledger_lost && told.problem.empty()) told.problem = "--ledger: could not be written";
+  console.finish_ledger();
+  if (const auto why = console.ledger_failure(); why && told.problem.empty()) {
+    told.problem = fmt::format("--ledger {}: it could not be written, so it is not whole: {}",
+                               outputs.ledger, relais::describe(*why));
+  }
   return report(told, outputs, files);
 }
 

@@ -102,7 +102,7 @@ int run(int argc, char** argv) {
       ->allow_extra_args(false);
   explain->add_option("--size", asked.size, "of the message: octets, or as in 36MB");
   explain->add_option("--helo", asked.hello, "what the client calls itself; may be empty");
-  explain->add_option("--auth", asked.user, "as whom it has authenticated");
+  explain->add_option("--auth", asked.user, "as whom it authenticates, with the right password");
   explain->add_flag("--tls", asked.tls, "it begins TLS");
   explain->add_option("--certificate-name", asked.certificate_name,
                       "a DNS name in its certificate, which is trusted; begins TLS");

@@ -24,6 +24,8 @@
 #include "admin/server_state.h"
 #include "admin/trace_server.h"
 #include "admin/usage_keeper.h"
+#include "base/gentle_thread.h"
+#include "base/idle_time.h"
 #include "config/load.h"
 #include "config/write_file.h"
 #include "main/authentication.h"
@@ -61,8 +63,6 @@ std::array<char, 192> random_secret() {
   for (char& byte : bytes) byte = static_cast<char>(random());
   return bytes;
 }
-
-constexpr int kReadNice = 5;  // a quarter of a CPU that a core keeps busy
 
 std::shared_ptr<const front::ServingPolicy> compile(
     std::vector<policy::ReceiveConnector> connectors, const config::Model& model,
@@ -257,6 +257,9 @@ bool Server::start_cores() {
   const auto count = static_cast<uint16_t>(model_.server.cores.size());
   for (uint16_t i = 0; i < count; ++i)
     neighbours_.cores.push_back(std::make_unique<front::Neighbours::Core>());
+  neighbours_.gathers = model_.server.gather_sessions && count > 1;
+  neighbours_.sessions_max = model_.server.max_sessions;
+  neighbours_.idle_time = [this] { return idle_time(model_.server.cores); };
   done_.emplace(count + 1);  // and the main thread
   const uint32_t helpers = model_.tls.handshake_threads.value_or(count);
   if (helpers > 0) handshakes_ = std::make_unique<tls::Handshakes>(helpers);
@@ -281,12 +284,8 @@ bool Server::start_cores() {
 
 // Of what a reload does not change.
 front::Offers Server::offers() const {
-  const auto proves = [](const config::SendConnector& connector) {
-    return connector.tls_auth_level == config::TlsAuthLevel::kDomainValidation;
-  };
-  return {.tls = false,
-          .auth = false,
-          .require_tls = std::ranges::any_of(model_.send_connectors, proves)};
+  return {.require_tls = std::ranges::any_of(model_.send_connectors,
+                                             &config::SendConnector::takes_require_tls)};
 }
 
 front::Services Server::services_of(const config::Model& model) {
@@ -346,8 +345,7 @@ void Server::post_pressure() {
 config::Loaded Server::read_gently() const {
   config::Loaded loaded;
   std::jthread([&] {
-    pthread_setname_np(pthread_self(), "reload");
-    setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kReadNice);
+    go_gently("reload");
     loaded = config::load(folder_, {}, {}, config::Secrets::kRead);
   }).join();
   return loaded;
@@ -447,7 +445,7 @@ void Server::publish_metrics() {
   if (metrics_ == nullptr) return;
   const std::vector<std::string> names = connector_names();
   admin::Metrics metrics{.version = RELAIS_VERSION,
-                         .gathered = kernel_.wall_now(),
+                         .gathered = kernel_.wall_now() + (usage_.counted_until() - kernel_.now()),
                          .config_generation = generation_,
                          .last_reload_taken = last_reload_taken_,
                          .last_reload = last_reload_,
@@ -518,6 +516,7 @@ void Server::wait_for_end() {
   notice("stopping: no new connections; what is under way may finish within {} s",
          model_.server.drain_timeout.seconds());
   if (metrics_ != nullptr) metrics_->set_health(admin::MetricsServer::Health::kDraining);
+  neighbours_.draining.store(true, std::memory_order_relaxed);
   post(ring::Letter::Kind::kDrain);
   traces_.stop();
   // The last letter: from here on mailboxes may go.
@@ -558,7 +557,12 @@ int Server::run() {
   std::vector<spool::Recovered::Report> recovered;
   for (const Started& core : cores_) recovered.push_back(core.recovered);
   const auto listeners = listeners_.of_core(0);
-  StartReport{.model = model_, .listeners = listeners, .recovered = recovered}.print();
+  StartReport{.model = model_,
+              .policy = policies_.back()->snapshot(),
+              .listeners = listeners,
+              .recovered = recovered,
+              .kernel_records = certificates_.kernel_records(model_)}
+      .print();
   post_pressure();
   go_.set_value(true);
   wait_for_end();

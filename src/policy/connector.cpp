@@ -12,8 +12,15 @@ bool ReceiveConnector::is_internal(Principal principal) const {
          has(rights_of(principal), Right::kAcceptAuthenticationFlag);
 }
 
+std::optional<Principal> ReceiveConnector::also_has_rights_of(Principal principal) const {
+  // Nowhere else does a session become a partner's.
+  if (!domain_secure || principal != Principal::kPartnerServers) return std::nullopt;
+  return session_principal();
+}
+
 Rights ReceiveConnector::rights_of(Principal principal) const {
-  Rights allowed = 0;
+  const auto other = also_has_rights_of(principal);
+  Rights allowed = other ? rights_of(*other) : 0;
   Rights denied = 0;
   for (const PermissionGroup group : all_permission_groups()) {
     if (permission_groups.has(group)) allowed |= granted(group, principal, auth_mechanism);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -128,7 +129,11 @@ struct ReceiveConnector {
 
   // Whom a session runs as that has not authenticated.
   [[nodiscard]] Principal session_principal() const;
-  // What a principal may do: groups and allow entries, minus deny entries.
+  // Whose rights a principal has beside its own: a partner's certificate takes nothing from what
+  // its session had without.
+  [[nodiscard]] std::optional<Principal> also_has_rights_of(Principal principal) const;
+  // What a principal may do: groups and allow entries, and what it has from another, minus its deny
+  // entries.
   [[nodiscard]] Rights rights_of(Principal principal) const;
   [[nodiscard]] Rights session_rights() const { return rights_of(session_principal()); }
   // Its sender counts as one of our own: externally secured, and believed when it says so

@@ -243,14 +243,20 @@ bool SmartHosts::have_chunk(HopSession& session, const Job& job) {
   if (desk_.spool.has(message, session.next_chunk)) return true;
   session.reading = true;
   const uint32_t end = std::min(session.next_chunk + kReadAhead, chunks_of(session));
-  for (uint32_t index = session.next_chunk; index < end; ++index) {
-    if (desk_.spool.has(message, index) ||
-        std::ranges::find(session.coming, index) != session.coming.end())
+  const auto wanted = [&](uint32_t index) {
+    return index < end && !desk_.spool.has(message, index) &&
+           std::ranges::find(session.coming, index) == session.coming.end();
+  };
+  for (uint32_t index = session.next_chunk; index < end;) {
+    uint32_t run = 0;
+    while (wanted(index + run)) ++run;
+    if (run == 0) {
+      ++index;
       continue;
+    }
     if (index > session.next_chunk && !desk_.spool.may_read_ahead()) break;
-    const bool there = desk_.spool.load(message, index, job.work_handle);
-    ASSERT(!there);
-    session.coming.push_back(index);
+    for (run = desk_.spool.load_run(message, index, run, job.work_handle); run > 0; --run)
+      session.coming.push_back(index++);
   }
   return false;
 }
@@ -274,7 +280,8 @@ uint64_t SmartHosts::add_pieces(HopSession& session, bool raw) {
       session.pinned.push_back(block);
       std::string_view piece(bytes.data(), bytes.size());
       piece.remove_prefix(envelope > start ? envelope - start : 0);
-      if (raw) piece = session.unstuffing.next(piece, session.copies.emplace_back());
+      if (raw && !stored->traits.undotted)
+        piece = session.unstuffing.next(piece, session.copies.emplace_back());
       octets += piece.size();
       add_vector(session, piece);
     }
@@ -355,6 +362,13 @@ void SmartHosts::on_timer(HopSession& session) {
   begin_close(session, "no answer in time");
 }
 
+// Not one that others left nothing to do, so that its end shows nothing; but who is down is tried
+// before there is anything.
+bool SmartHosts::was_needed(const HopSession& session) const {
+  const Route& route = routes_[session.route];
+  return session.taken > 0 || !route.pending.empty() || route.hosts[session.host].failures > 0;
+}
+
 // What was in flight is not delivered as far as we know. If its content had not gone out completely
 // it certainly was not, and it may go again at once over another connection; else it waits, since
 // the next hop may have it.
@@ -365,11 +379,11 @@ void SmartHosts::begin_close(HopSession& session, std::string_view why) {
   if (!session.ready) {
     --route.connecting;
     if (!draining_) give_up(session, why);
-  } else if (!session.answered && !session.quitting && !draining_) {
+  } else if (!session.answered && !session.quitting && !draining_ && was_needed(session)) {
     // Once is no matter: a connection may have been idle for too long. What was begun on it is
     // tried again at once.
     Host& host = host_of(session);
-    if (++host.fruitless > 1) mark_down(route, host, why);
+    if (++host.fruitless > 1) found_down(session, why);
   }
   bool oldest = true;
   while (!session.jobs.empty()) {
@@ -402,10 +416,10 @@ void SmartHosts::give_up(HopSession& session, std::string_view why) {
   Route& route = routes_[session.route];
   Host& host = host_of(session);
   if (!in_handshake(session))
-    return mark_down(route, host, why, session.logon_refused ? kLogonRetry : Duration{});
+    return found_down(session, why, session.logon_refused ? kLogonRetry : Duration{});
   const std::string reason = "TLS handshake: " + std::string(why);
   if (!route.connector->requires_tls()) return go_on_in_clear(route, host, reason);
-  mark_down(route, host, reason);
+  found_down(session, reason);
 }
 
 void SmartHosts::close_when_quiet(HopSession& session) {

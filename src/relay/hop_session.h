@@ -45,8 +45,9 @@ struct HopSession {
   sockaddr_storage address{};
   ring::TimerId timer;
   Instant last_input;
-  Instant begun;       // the youngest job
-  uint32_t taken = 0;  // jobs begun on this connection
+  Instant begun;                 // the youngest job
+  uint32_t taken = 0;            // jobs begun on this connection
+  uint32_t failures_before = 0;  // of the host, when this one was opened
 
   // ---- operations under way
   bool connecting = false;

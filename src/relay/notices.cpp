@@ -93,7 +93,7 @@ void Notices::write(Active& active) {
         {.action = outcome.action,
          .address = envelope.recipients[outcome.recipient],
          .orcpt = envelope.dsn.empty() ? std::string_view{} : envelope.dsn[outcome.recipient].orcpt,
-         .host = outcome.host,
+         .host = outcome.ours ? std::string_view{} : outcome.host,
          .reply = outcome.reply,
          .last = outcome.last});
   }

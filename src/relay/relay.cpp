@@ -23,7 +23,7 @@ Relay::Relay(ring::Loop& loop, spool::Spool& spool, Observer& observer,
     : desk_(loop, spool, observer, options.works_max),
       connectors_(connectors),
       options_(options),
-      routing_(connectors),
+      routing_(connectors, options.postmaster_domain),
       smart_hosts_(desk_, connectors, buffers,
                    {.ehlo_name = options.fqdn,
                     .sessions_max = options.connections_max,
@@ -239,6 +239,7 @@ Job& Relay::add_job(Work& work, Handle handle, uint32_t route, std::vector<uint3
   job->results.resize(job->recipients.size());
   const spool::Message& message = *desk_.spool.find(work.message);
   job->content_octets = message.content_octets();
+  job->is_seven_bit = message.traits.seven_bit;
   job->claim = claim_of(desk_.spool, message);
   work.jobs.push_back(desk_.jobs.handle_of(job));
   return *job;
@@ -302,7 +303,8 @@ void Relay::take_results(Work& work, Job& job) {
     } else if (result.fate == Fate::kFailed) {
       work.failed.push_back({.recipient = index,
                              .reply = result.reply,
-                             .host = result.ours ? std::string{} : job.host,
+                             .host = job.host,
+                             .ours = result.ours,
                              .route = job.route});
     } else if (result.fate == Fate::kDeferred && is_expired) {
       work.failed.push_back({.recipient = index,

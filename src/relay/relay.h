@@ -31,6 +31,7 @@ class Relay {
  public:
   struct Options {
     std::string fqdn;
+    std::string postmaster_domain;  // whose <Postmaster> without a domain is; empty: nobody's
     std::string failed_folder;
     bool notifies = true;  // senders, of what failed; else all of it is kept
     Notices::Options notices;
@@ -70,6 +71,8 @@ class Relay {
     uint32_t connections = 0;
   };
   [[nodiscard]] Figures figures() const;
+  // Next hops have as many connections as they may, and mail waits for one.
+  [[nodiscard]] bool at_limit() const { return smart_hosts_.at_limit(); }
 
  private:
   Relay(ring::Loop& loop, spool::Spool& spool, Observer& observer,

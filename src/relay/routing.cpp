@@ -1,12 +1,15 @@
 #include "relay/routing.h"
 
 #include <tuple>
+#include <utility>
 
 #include "policy/ascii.h"
 
 namespace relais::relay {
 
-Routing::Routing(const std::vector<config::SendConnector>& connectors) {
+Routing::Routing(const std::vector<config::SendConnector>& connectors,
+                 std::string postmaster_domain)
+    : postmaster_domain_(std::move(postmaster_domain)) {
   for (uint32_t route = 0; route < connectors.size(); ++route) {
     for (const auto& space : connectors[route].address_spaces) {
       Candidate candidate{space.cost, connectors[route].name, route};
@@ -30,6 +33,7 @@ void Routing::add(std::unordered_map<std::string, Candidate>& spaces, const std:
 }
 
 uint32_t Routing::route_of(std::string_view domain) const {
+  if (domain.empty()) domain = postmaster_domain_;
   if (const auto found = exact_.find(std::string(domain)); found != exact_.end())
     return found->second.route;
   // From the longest parent domain to "*".

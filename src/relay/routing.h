@@ -17,9 +17,10 @@ inline constexpr uint32_t kNoRoute = UINT32_MAX;
 
 class Routing {
  public:
-  explicit Routing(const std::vector<config::SendConnector>& connectors);
-  // Index of the Send connector, or kNoRoute. An empty domain (<Postmaster>) takes
-  // `fallback_domain`.
+  // `postmaster_domain`: whose <Postmaster> without a domain is (config::postmaster_domain); empty:
+  // nobody's, and only "*" takes it.
+  Routing(const std::vector<config::SendConnector>& connectors, std::string postmaster_domain);
+  // Index of the Send connector, or kNoRoute. An empty domain is that of <Postmaster>.
   [[nodiscard]] uint32_t route_of(std::string_view domain) const;
 
  private:
@@ -31,6 +32,7 @@ class Routing {
   void add(std::unordered_map<std::string, Candidate>& spaces, const std::string& domain,
            Candidate candidate);
 
+  std::string postmaster_domain_;
   std::unordered_map<std::string, Candidate> exact_;  // "contoso.com"
   std::unordered_map<std::string, Candidate>
       suffixes_;  // "contoso.com" of "*.contoso.com"; "" of "*"

@@ -87,6 +87,12 @@ Job* SmartHosts::take_pending(Route& route) {
   return job;
 }
 
+bool SmartHosts::at_limit() const {
+  return std::ranges::any_of(routes_, [](const Route& route) {
+    return !route.pending.empty() && route.sessions.size() >= route.connector->max_connections;
+  });
+}
+
 void SmartHosts::pump(uint32_t index) {
   Route& route = routes_[index];
   size_t reserved = count_followable(route);
@@ -189,6 +195,7 @@ bool SmartHosts::connect(uint32_t index) {
   ++route.connecting;
   route.sessions.push_back(sessions_.handle_of(session));
   session->fd = *fd;
+  session->failures_before = best->failures;
   session->connecting = true;
   const uint32_t length = best->endpoint.to_sockaddr(session->address);
   desk_.loop.connect(session->fd, session->address, length,
@@ -197,8 +204,19 @@ bool SmartHosts::connect(uint32_t index) {
   return true;
 }
 
+// Connections that were made together fail together: that counts once. What one of them still finds
+// out after the host was found to be down says nothing about the next attempt.
+bool SmartHosts::is_old_news(const HopSession& session) const {
+  return session.failures_before < routes_[session.route].hosts[session.host].failures;
+}
+
+void SmartHosts::found_down(const HopSession& session, std::string_view why, Duration at_least) {
+  if (is_old_news(session)) return;
+  Route& route = routes_[session.route];
+  mark_down(route, route.hosts[session.host], why, at_least);
+}
+
 void SmartHosts::mark_down(Route& route, Host& host, std::string_view why, Duration at_least) {
-  // Connections that were made together fail together: that counts once.
   if (host.retry_at > desk_.loop.now()) return;
   ++host.failures;
   host.why = why;
@@ -214,7 +232,7 @@ void SmartHosts::mark_down(Route& route, Host& host, std::string_view why, Durat
 void SmartHosts::host_ready(HopSession& session) {
   Host& host = host_of(session);
   Route& route = routes_[session.route];
-  host.retry_at = {};
+  if (!is_old_news(session)) host.retry_at = {};
   host.proven = true;
   route.down = false;
   desk_.loop.cancel_timer(route.timer);
@@ -228,6 +246,7 @@ void SmartHosts::mail_answered(HopSession& session) {
   if (host.failures > 0)
     desk_.observer.on_host(routes_[session.route].connector->name, host.name, true, {}, {});
   host.failures = host.fruitless = 0;
+  host.retry_at = {};
   host.why.clear();
 }
 

@@ -58,6 +58,8 @@ class SmartHosts {
   // No new jobs; connections close when they have nothing in flight.
   void drain();
   [[nodiscard]] bool at_rest() const { return sessions_.size() == 0; }
+  // A route has mail that waits because its max_connections are all there.
+  [[nodiscard]] bool at_limit() const;
   [[nodiscard]] uint32_t session_count() const { return sessions_.size(); }
 
  private:
@@ -92,6 +94,9 @@ class SmartHosts {
   [[nodiscard]] Host* choose_host(Route& route);
   [[nodiscard]] bool connect(uint32_t route);
   void mark_down(Route& route, Host& host, std::string_view why, Duration at_least = {});
+  void found_down(const HopSession& session, std::string_view why, Duration at_least = {});
+  [[nodiscard]] bool is_old_news(const HopSession& session) const;
+  [[nodiscard]] bool was_needed(const HopSession& session) const;
   void host_ready(HopSession& session);
   void mail_answered(HopSession& session);
   void park_all(uint32_t route);

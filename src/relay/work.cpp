@@ -1,9 +1,19 @@
 #include "relay/work.h"
 
+#include "smtp/ascii.h"
+
 namespace relais::relay {
 
 Claim claim_of(const spool::Spool& spool, const spool::Message& message) {
   return {message.flow, spool.weight(message), message.chunk_count()};
+}
+
+bool Job::plain() const {
+  if (!is_seven_bit || !smtp::is_ascii(sender())) return false;
+  for (uint32_t i = 0; i < recipient_count(); ++i) {
+    if (!smtp::is_ascii(recipient(i)) || !smtp::is_ascii(dsn(i).orcpt)) return false;
+  }
+  return true;
 }
 
 void Job::conclude(Fate fate, std::string_view reply) {

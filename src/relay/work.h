@@ -54,7 +54,8 @@ struct Outcome {
   uint32_t recipient = 0;  // index into the envelope
   Action action = Action::kFailed;
   std::string reply;
-  std::string host = {};        // that said so; empty: nobody was asked
+  std::string host = {};        // that said so, or cannot take it; empty: nobody was reached
+  bool ours = false;            // `reply` is not what the host said
   std::string last = {};        // what the host said at the last of many attempts; empty: `reply`
   uint32_t route = UINT32_MAX;  // whose host that is; none: UINT32_MAX
 };
@@ -87,6 +88,7 @@ struct Job final : smtp::ClientEnvelope {
   std::string_view tls_version;          // ... and how; both are OpenSSL's own constants
   std::string_view tls_cipher;
   uint64_t content_octets = 0;
+  bool is_seven_bit = false;  // the content, known to be
   Claim claim;
   uint32_t tries = 0;  // connections that were lost under it
   Carrier carrier = Carrier::kNone;
@@ -103,6 +105,7 @@ struct Job final : smtp::ClientEnvelope {
   [[nodiscard]] bool eight_bit() const override { return work->envelope.eight_bit; }
   [[nodiscard]] bool binary() const override { return work->envelope.binary; }
   [[nodiscard]] bool utf8() const override { return work->envelope.utf8; }
+  [[nodiscard]] bool plain() const override;
   [[nodiscard]] bool require_tls() const override { return work->envelope.require_tls; }
   [[nodiscard]] smtp::DsnReturn ret() const override {
     return static_cast<smtp::DsnReturn>(work->envelope.ret);

@@ -4,7 +4,8 @@
 // virtual call a turn.
 //
 // Rule: everything that happens while mail flows is a ring operation. The synchronous calls here
-// are for start-up, for accepting (addresses) and for opening files.
+// are for start-up, for accepting (addresses), for opening files, for what happens once a session
+// (keys of TLS), and for what a core asks about itself a few times a second.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +17,7 @@
 #include "base/clock.h"
 #include "base/ip.h"
 #include "base/result.h"
+#include "base/tls_record.h"
 
 struct io_uring;
 struct io_uring_buf_ring;
@@ -27,6 +29,12 @@ enum class OpenMode : uint8_t {
   kLog,  // read and write, unbuffered where the file system can (O_DIRECT): 4 KiB aligned I/O only
   kAppend,  // write at the end, created when missing
   kDirectory,
+};
+
+// Of the calling thread, since it began.
+struct ThreadTime {
+  Duration ran{};
+  Duration waited{};  // for a CPU that others had; none where the kernel does not count it
 };
 
 class Kernel {
@@ -47,10 +55,14 @@ class Kernel {
   // ---- clocks
   [[nodiscard]] virtual Instant now() = 0;
   [[nodiscard]] virtual WallTime wall_now() = 0;
+  [[nodiscard]] virtual ThreadTime thread_time() = 0;
 
   // ---- sockets
   // Bound, listening, SO_REUSEPORT (one listener a core on the same endpoint), IPV6_V6ONLY.
   [[nodiscard]] virtual Result<int> listen(const Endpoint& endpoint) = 0;
+  // From now on connections to this listener's endpoint come to the first `count` of those that
+  // listen there, counted as they began to, by chance. Where the system cannot, to all.
+  virtual void steer(int listener, uint32_t count) = 0;
   // Nobody listens there, and we may: asked once before listen(), which would share with another
   // process of the same user.
   [[nodiscard]] virtual Result<void> claim(const Endpoint& endpoint) = 0;
@@ -70,6 +82,19 @@ class Kernel {
   virtual void reset_on_close(int fd) = 0;
   // Best effort: what fits goes out, then the socket is closed.
   virtual void say_and_close(int fd, std::string_view text) = 0;
+
+  // ---- records of TLS, made and opened by the system. None of these waits.
+  // Kinds that can be had in both directions; tried on a connection of its own. Of TLS 1.3 only
+  // where a second key is taken (6.14): any peer may go on to its next one.
+  [[nodiscard]] virtual RecordKinds record_kinds() = 0;
+  // The first key of a direction of a connected socket, or the next one. From then on sends, or
+  // receives, carry plaintext. No receive may be under way. An error: nothing has changed.
+  [[nodiscard]] virtual Result<void> set_record_key(int fd, RecordDirection direction,
+                                                    const RecordKey& key) = 0;
+  // A receive that comes to a record which is no data ends with Error::kIo; this takes it. (One
+  // that comes to a forged record ends with Error::kCorrupt.)
+  [[nodiscard]] virtual Result<ControlRecord> receive_control(int fd) = 0;
+  [[nodiscard]] virtual Result<void> send_control(int fd, const ControlRecord& record) = 0;
 
   // ---- a wake-up that any thread may ring (eventfd); read through the ring
   [[nodiscard]] virtual Result<int> wake_up_fd() = 0;

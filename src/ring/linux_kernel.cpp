@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <liburing.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/eventfd.h>
@@ -15,6 +16,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -50,6 +52,34 @@ Result<int> bound_listener(const Endpoint& endpoint, bool shared) {
   ::close(fd);
   return std::unexpected(error);
 }
+
+// How long the thread could have run and had no CPU (the second number of schedstat, ns). 0 where
+// the kernel does not count it (CONFIG_SCHED_INFO).
+class RunDelay {
+ public:
+  static Duration of_this_thread() {
+    thread_local const RunDelay delay;
+    return delay.read();
+  }
+
+ private:
+  RunDelay() : fd_(::open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC)) {}
+  ~RunDelay() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  [[nodiscard]] Duration read() const {
+    char text[64];
+    const ssize_t octets = fd_ < 0 ? -1 : ::pread(fd_, text, sizeof text, 0);
+    if (octets <= 0) return {};
+    const std::string_view line(text, static_cast<size_t>(octets));
+    const size_t second = line.find(' ') + 1;  // 0: there is none
+    Duration delay;
+    if (second > 0) std::from_chars(text + second, text + octets, delay.ns);
+    return delay;
+  }
+
+  int fd_;
+};
 
 // What IORING_SETUP answered with, as advice.
 LinuxKernel::Probe explain_refusal(int number) {
@@ -158,7 +188,24 @@ WallTime LinuxKernel::wall_now() {
   return {time.tv_sec * 1'000'000'000 + time.tv_nsec};
 }
 
+ThreadTime LinuxKernel::thread_time() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return {{time.tv_sec * 1'000'000'000 + time.tv_nsec}, RunDelay::of_this_thread()};
+}
+
 Result<int> LinuxKernel::listen(const Endpoint& endpoint) { return bound_listener(endpoint, true); }
+
+// A classic BPF program says which socket of the group it is (SO_ATTACH_REUSEPORT_CBPF).
+void LinuxKernel::steer(int listener, uint32_t count) {
+  sock_filter by_chance[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_RANDOM)),
+      BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, count),
+      BPF_STMT(BPF_RET | BPF_A, 0),
+  };
+  const sock_fprog program{.len = std::size(by_chance), .filter = by_chance};
+  setsockopt(listener, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program);
+}
 
 Result<void> LinuxKernel::claim(const Endpoint& endpoint) {
   const auto fd = bound_listener(endpoint, false);
@@ -321,7 +368,10 @@ Result<void> LinuxKernel::make_directories(const std::string& path) {
     if (auto made = make_directories(parent.string()); !made) return made;
   }
   if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return last_error();
-  return sync_directory(parent.empty() ? "." : parent.string());
+  auto synced = sync_directory(parent.empty() ? "." : parent.string());
+  // It would be there the next time, and nobody flush its name.
+  if (!synced) rmdir(path.c_str());
+  return synced;
 }
 
 Result<std::vector<std::string>> LinuxKernel::list(const std::string& directory) {

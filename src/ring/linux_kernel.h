@@ -24,7 +24,9 @@ class LinuxKernel final : public Kernel {
                        uint16_t group) override;
   Instant now() override;
   WallTime wall_now() override;
+  ThreadTime thread_time() override;
   Result<int> listen(const Endpoint& endpoint) override;
+  void steer(int listener, uint32_t count) override;
   Result<void> claim(const Endpoint& endpoint) override;
   Result<int> socket(IpAddress::Family family) override;
   Result<void> bind(int fd, const IpAddress& address) override;
@@ -34,6 +36,10 @@ class LinuxKernel final : public Kernel {
   void shut_down_writes(int fd) override;
   void reset_on_close(int fd) override;
   void say_and_close(int fd, std::string_view text) override;
+  RecordKinds record_kinds() override;
+  Result<void> set_record_key(int fd, RecordDirection direction, const RecordKey& key) override;
+  Result<ControlRecord> receive_control(int fd) override;
+  Result<void> send_control(int fd, const ControlRecord& record) override;
   Result<int> wake_up_fd() override;
   void wake(int fd) override;
   Result<int> open(const std::string& path, OpenMode mode) override;

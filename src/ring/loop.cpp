@@ -82,6 +82,14 @@ void Loop::receive(int fd, BufferGroup& group, Token token) {
   sqe.buf_group = group.id();
 }
 
+void Loop::receive_records(int fd, BufferGroup& group, Token token) {
+  io_uring_sqe& sqe = next_sqe(token);
+  sqe.opcode = IORING_OP_RECV;
+  sqe.fd = fd;
+  sqe.flags = IOSQE_BUFFER_SELECT;
+  sqe.buf_group = group.id();
+}
+
 void Loop::connect(int fd, const sockaddr_storage& address, uint32_t length, Token token) {
   io_uring_sqe& sqe = next_sqe(token);
   sqe.opcode = IORING_OP_CONNECT;
@@ -92,13 +100,23 @@ void Loop::connect(int fd, const sockaddr_storage& address, uint32_t length, Tok
 
 // MSG_WAITALL: the kernel goes on by itself after a short send (5.19), which saves a round through
 // us.
-void Loop::send(int fd, std::span<const char> bytes, Token token) {
+void Loop::send(int fd, std::span<const char> bytes, Token token, bool more) {
   io_uring_sqe& sqe = next_sqe(token);
   sqe.opcode = IORING_OP_SEND;
   sqe.fd = fd;
   sqe.addr = reinterpret_cast<uint64_t>(bytes.data());
   sqe.len = static_cast<uint32_t>(bytes.size());
-  sqe.msg_flags = MSG_NOSIGNAL | MSG_WAITALL;
+  sqe.msg_flags = MSG_NOSIGNAL | MSG_WAITALL | (more ? MSG_MORE : 0);
+}
+
+// The tls module knows no MSG_WAITALL (tls_sw_sendmsg: EOPNOTSUPP).
+void Loop::send_records(int fd, std::span<const char> bytes, Token token) {
+  io_uring_sqe& sqe = next_sqe(token);
+  sqe.opcode = IORING_OP_SEND;
+  sqe.fd = fd;
+  sqe.addr = reinterpret_cast<uint64_t>(bytes.data());
+  sqe.len = static_cast<uint32_t>(bytes.size());
+  sqe.msg_flags = MSG_NOSIGNAL;
 }
 
 void Loop::send_vector(int fd, const msghdr& message, Token token) {
@@ -155,6 +173,15 @@ void Loop::read(int fd, std::span<std::byte> bytes, uint64_t offset, Token token
   sqe.fd = fd;
   sqe.addr = reinterpret_cast<uint64_t>(bytes.data());
   sqe.len = static_cast<uint32_t>(bytes.size());
+  sqe.off = offset;
+}
+
+void Loop::read_vector(int fd, std::span<const iovec> vectors, uint64_t offset, Token token) {
+  io_uring_sqe& sqe = next_sqe(token);
+  sqe.opcode = IORING_OP_READV;
+  sqe.fd = fd;
+  sqe.addr = reinterpret_cast<uint64_t>(vectors.data());
+  sqe.len = static_cast<uint32_t>(vectors.size());
   sqe.off = offset;
 }
 

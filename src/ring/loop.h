@@ -69,9 +69,15 @@ class Loop {
   // there is something, whether the caller can take it or not, and a buffer that was just given
   // back is still in the cache. Result 0: the peer is done.
   void receive(int fd, BufferGroup& group, Token token);
+  // Of a socket that opens records of TLS. One that is no data is not seen by a poll, where it was
+  // met behind data (tls_sk_poll, while a new key is awaited), so this one tries before it waits.
+  void receive_records(int fd, BufferGroup& group, Token token);
   void connect(int fd, const sockaddr_storage& address, uint32_t length, Token token);
-  void send(int fd, std::span<const char> bytes, Token token);   // may be short
-  void send_vector(int fd, const msghdr& message, Token token);  // may be short
+  // May be short. `more`: something follows at once, if only the end, and goes with it (MSG_MORE).
+  void send(int fd, std::span<const char> bytes, Token token, bool more = false);
+  // Of a socket that makes records of TLS, which refuses to wait for room.
+  void send_records(int fd, std::span<const char> bytes, Token token);  // may be short
+  void send_vector(int fd, const msghdr& message, Token token);         // may be short
   void close(int fd, Token token);
   // Ends everything that is under way on this descriptor; each ends with its own completion.
   void cancel_all(int fd);
@@ -82,6 +88,8 @@ class Loop {
   void write_durable(int fd, std::span<const iovec> vectors, uint64_t offset, Token token);
   void write(int fd, std::span<const std::byte> bytes, uint64_t offset, Token token);
   void read(int fd, std::span<std::byte> bytes, uint64_t offset, Token token);
+  // `vectors` stay until it completes.
+  void read_vector(int fd, std::span<const iovec> vectors, uint64_t offset, Token token);
   void sync(int fd, Token token);
   void open_new(int directory, const char* path, Token token);  // for writing; fails if it exists
   void rename(int directory, const char* from, const char* to, Token token);

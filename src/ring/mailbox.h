@@ -17,7 +17,8 @@ struct Letter {
   enum class Kind : uint8_t {
     kDrain,       // finish and end
     kPolicy,      // `object`: the new policy
-    kConnection,  // `value`: a connected descriptor, `slot`: the listener it came in by
+    kConnection,  // `value`: a connected descriptor
+    kSession,     // `object`: a session that goes on here
     kReopenLog,
     kAuth,       // `object`: what an authenticator has said
     kHandshake,  // `object`: a step of a handshake that is done
@@ -26,7 +27,6 @@ struct Letter {
   };
   Kind kind = Kind::kDrain;
   int32_t value = 0;
-  uint32_t slot = 0;
   std::shared_ptr<void> object{};
 };
 

@@ -123,9 +123,12 @@ Problem Behaviour::add_close(std::string_view rule) {
 }
 
 Problem Behaviour::set_tarpit(std::string_view rule) {
-  Duration most{};
   if (Problem problem = take_chance(rule, tarpit_chance_)) return problem;
-  return parse_times(rule, tarpit_, most);
+  const auto time = parse_time(rule);
+  if (!time || time->ns == 0)
+    return fmt::format("'{}' is no time, as in 10ms or 1s, at most 1h", rule);
+  tarpit_ = *time;
+  return {};
 }
 
 bool Behaviour::has_rules_for_verbs() const {

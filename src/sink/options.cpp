@@ -53,18 +53,36 @@ smtp::ServerOptions generous_server() {
   return server;
 }
 
-Problem switch_extensions(const std::vector<std::string>& names, bool on,
-                          smtp::ServerOptions& server) {
+const Extension* find_extension(std::string_view name) {
+  const auto found = std::ranges::find_if(kExtensions, [&](const Extension& extension) {
+    return smtp::equals_ignoring_case(extension.name, name);
+  });
+  return found == kExtensions.end() ? nullptr : &*found;
+}
+
+std::string no_extension(std::string_view name) {
+  std::vector<std::string_view> known;
+  for (const Extension& extension : kExtensions) known.push_back(extension.name);
+  return fmt::format("there is no extension '{}'; they are {}", name, fmt::join(known, ", "));
+}
+
+Problem offer_extensions(const std::vector<std::string>& names, smtp::ServerOptions& server) {
   for (const std::string& name : names) {
-    const auto found = std::ranges::find_if(kExtensions, [&](const Extension& extension) {
-      return smtp::equals_ignoring_case(extension.name, name);
-    });
-    if (found == kExtensions.end()) {
-      std::vector<std::string_view> known;
-      for (const Extension& extension : kExtensions) known.push_back(extension.name);
-      return fmt::format("there is no extension '{}'; they are {}", name, fmt::join(known, ", "));
-    }
-    server.*found->offered = on;
+    const Extension* extension = find_extension(name);
+    if (extension == nullptr) return no_extension(name);
+    server.*extension->offered = true;
+  }
+  return {};
+}
+
+Problem hide_extensions(const std::vector<std::string>& names, smtp::ServerOptions& server) {
+  const smtp::ServerOptions offered = server;  // one that is hidden twice is hidden
+  for (const std::string& name : names) {
+    const Extension* extension = find_extension(name);
+    if (extension == nullptr) return no_extension(name);
+    if (!(offered.*extension->offered))
+      return fmt::format("--hide {}: it is not offered anyway", name);
+    server.*extension->offered = false;
   }
   return {};
 }
@@ -134,10 +152,12 @@ Problem read_times(const Words& words, Options& options) {
     return problem;
   if (auto problem = read_time("--refuse-after", words.refuse_after, options.refuse_after))
     return problem;
-  if (words.refuse_by != "closed" && words.refuse_by != "reset")
+  const bool by_something = !words.refuse_by.empty();
+  if (by_something && words.refuse_by != "closed" && words.refuse_by != "reset")
     return fmt::format("--refuse-by {}: closed or reset", words.refuse_by);
   if (options.refuse_after.ns > 0 && options.refuse_for.ns == 0)
     return "--refuse-after needs --refuse-for";
+  if (by_something && options.refuse_for.ns == 0) return "--refuse-by needs --refuse-for";
   options.refuse_by_reset = words.refuse_by == "reset";
   return {};
 }
@@ -149,8 +169,8 @@ Problem read_server(const Words& words, Options& options) {
     return "--tls-key needs --tls-certificate";
   if (words.tls_certificate.empty() && words.tls_at_once)
     return "--tls-at-once needs --tls-certificate";
-  if (auto problem = switch_extensions(words.offer, true, options.server)) return problem;
-  if (auto problem = switch_extensions(words.hide, false, options.server)) return problem;
+  if (auto problem = offer_extensions(words.offer, options.server)) return problem;
+  if (auto problem = hide_extensions(words.hide, options.server)) return problem;
   if (options.server.starttls && words.tls_certificate.empty())
     return "--offer STARTTLS needs --tls-certificate";
   options.tls_certificate = words.tls_certificate;

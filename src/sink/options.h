@@ -31,7 +31,7 @@ struct Words {
   std::string read_pause{};
   std::string refuse_after{};
   std::string refuse_for{};
-  std::string refuse_by = "closed";
+  std::string refuse_by{};
   std::vector<std::string> offer{};
   std::vector<std::string> hide{};
   std::string tls_certificate{};

@@ -98,7 +98,7 @@ int Program::run() {
       const bool foreign = file.error() == Error::kCorrupt;
       say("--ledger {}: {}", options.ledger,
           foreign ? "it is there, and is no whole ledger of a sink; move it away"
-                  : describe(file.error()));
+                  : ledger::why_not_open(options.ledger, file.error()));
       return 2;
     }
     ledger.emplace(std::move(*file));
@@ -115,7 +115,8 @@ int Program::run() {
   std::fputs(summary.c_str(), stdout);
   sinks_.clear();  // writes what is left of the ledger
   if (!shared_.failed) return 0;
-  say("--ledger {}: it could not be written, so it is not whole", options.ledger);
+  say("--ledger {}: it could not be written, so it is not whole: {}", options.ledger,
+      describe(shared_.failure));
   return 1;
 }
 

@@ -1,5 +1,6 @@
 // The command line of relais-sink.
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <cstdio>
 #include <string>
 
@@ -8,6 +9,18 @@
 namespace {
 
 using relais::sink::Words;
+
+// CLI11's own words for a number that does not fit are of 400 octets.
+CLI::Validator whole_number(uint64_t least) {
+  return {[least](const std::string& text) {
+            const bool digits = !text.empty() && text.size() <= 18 &&
+                                text.find_first_not_of("0123456789") == std::string::npos;
+            return digits && std::stoull(text) >= least
+                       ? std::string()
+                       : text + " is no whole number from " + std::to_string(least) + " on";
+          },
+          ""};
+}
 
 void add_misbehaviour(CLI::App& app, Words& words) {
   const std::string group = "Misbehaviour";
@@ -37,7 +50,9 @@ void add_misbehaviour(CLI::App& app, Words& words) {
       ->group(group);
   app.add_option("--refuse-after", words.refuse_after, "so long from the start")->group(group);
   app.add_option("--refuse-by", words.refuse_by, "closed (nobody listens) or reset")->group(group);
-  app.add_option("--seed", words.seed, "of what happens by chance")->group(group);
+  app.add_option("--seed", words.seed, "of what happens by chance")
+      ->check(whole_number(0))
+      ->group(group);
 }
 
 void add_rest(CLI::App& app, Words& words) {
@@ -49,7 +64,7 @@ void add_rest(CLI::App& app, Words& words) {
   app.add_option("--max-sessions", words.sessions_max, "421 to those beyond")
       ->check(CLI::Range(1, 1'000'000));
   app.add_option("--ledger", words.ledger, "write down each message, for relais-verify");
-  app.add_option("--count", words.count, "end behind so many messages")->check(CLI::PositiveNumber);
+  app.add_option("--count", words.count, "end behind so many messages")->check(whole_number(1));
   app.add_option("--for", words.run_for, "end after so long: 30s, 5m");
   app.add_option("--offer", words.offer, "an SMTP extension: LIMITS, AUTH (takes any password)")
       ->allow_extra_args(false);

@@ -47,8 +47,10 @@ int verify(const std::string& sent_path, const std::string& received_path, bool 
   if (!comparison) return wrong(comparison.error());
   const std::string text = json ? relais::ledger::comparison_json(*comparison)
                                 : relais::ledger::comparison_table(*comparison);
-  if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0)
-    return wrong("standard output could not be written");
+  if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
+    wrong("standard output could not be written");
+    return 1;
+  }
   return comparison->good() ? 0 : 1;
 }
 

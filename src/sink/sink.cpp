@@ -219,7 +219,10 @@ void Sink::end_refusing() {
 
 // Behind each line, and each write.
 void Sink::on_ledger(const Result<void>& written) {
-  if (!written && !shared_.failed.exchange(true)) shared_.wake_main();
+  if (!written && !shared_.failed.exchange(true)) {
+    shared_.failure = written.error();
+    shared_.wake_main();
+  }
   if (ledger_timer_ || ledger_->buffer().empty()) return;
   ledger_timer_ = true;
   [[maybe_unused]] const auto timer =

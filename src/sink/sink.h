@@ -31,7 +31,8 @@ struct Shared {
   std::atomic<uint64_t> messages = 0;
   std::atomic<uint32_t> open = 0;
   std::atomic<bool> failed = false;  // the ledger could not be written
-  void (*wake_main)() = nullptr;     // `count` messages have come, or it failed
+  Error failure = Error::kOther;  // why; set by the thread that set `failed`, read when all ended
+  void (*wake_main)() = nullptr;  // `count` messages have come, or it failed
 };
 
 struct Listener {

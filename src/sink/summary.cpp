@@ -58,9 +58,11 @@ std::string summary_json(const Totals& totals, Duration cpu) {
 }
 
 std::string progress_line(const Totals& totals, const Totals& before, Duration passed) {
-  return fmt::format("{} messages, {:.0f}/s, {} sessions open, {} damaged, {} duplicates",
-                     totals.messages, rate(totals.messages - before.messages, passed), totals.open,
-                     totals.damaged, totals.duplicates);
+  const auto s = [](uint64_t number) { return number == 1 ? "" : "s"; };
+  return fmt::format("{} message{}, {:.0f}/s, {} session{} open, {} damaged, {} duplicate{}",
+                     totals.messages, s(totals.messages),
+                     rate(totals.messages - before.messages, passed), totals.open, s(totals.open),
+                     totals.damaged, totals.duplicates, s(totals.duplicates));
 }
 
 }  // namespace relais::sink

@@ -14,6 +14,8 @@ namespace {
 constexpr std::string_view kUsername = "VXNlcm5hbWU6";  // "Username:"
 constexpr std::string_view kPassword = "UGFzc3dvcmQ6";  // "Password:"
 
+constexpr std::string_view kNotPlain = "no two NULs around the user name";
+
 bool is_control(char c) { return octet(c) < ' ' || octet(c) == 0x7f; }
 
 }  // namespace
@@ -69,25 +71,30 @@ AuthExchange::Step AuthExchange::take(std::string_view line) {
 // authorization identity, NUL, user, NUL, password. We let nobody act as another.
 AuthExchange::Step AuthExchange::take_plain(std::string_view message) {
   const size_t first = message.find('\0');
-  if (first == std::string_view::npos) return judge();
+  if (first == std::string_view::npos) return fail(kNotPlain);
   const size_t second = message.find('\0', first + 1);
-  if (second == std::string_view::npos) return judge();
+  if (second == std::string_view::npos) return fail(kNotPlain);
   const std::string_view acts_as = message.substr(0, first);
   credentials_.user = message.substr(first + 1, second - first - 1);
   credentials_.password = message.substr(second + 1);
-  if (!acts_as.empty() && acts_as != credentials_.user) credentials_.user.clear();
+  if (!acts_as.empty() && acts_as != credentials_.user) return fail("acts for another user");
   return judge();
 }
 
 AuthExchange::Step AuthExchange::judge() {
   const std::string& user = credentials_.user;
   const std::string& password = credentials_.password;
-  const bool possible = !user.empty() && !password.empty() &&
-                        std::ranges::none_of(user, is_control) && is_clean_utf8(user) &&
-                        std::ranges::none_of(password, is_control);
-  if (possible) return Step::kComplete;
+  if (user.empty()) return fail("no user name");
+  if (password.empty()) return fail("no password");
+  if (std::ranges::any_of(user, is_control)) return fail("a control character in the user name");
+  if (!is_clean_utf8(user)) return fail("the user name is no UTF-8");
+  if (std::ranges::any_of(password, is_control)) return fail("a control character in the password");
+  return Step::kComplete;
+}
+
+AuthExchange::Step AuthExchange::fail(std::string_view flaw) {
   credentials_ = {};
-  impossible_ = true;
+  flaw_ = flaw;
   return Step::kImpossible;
 }
 

@@ -46,15 +46,18 @@ class AuthExchange {
   // Base64, valid as long as the program runs.
   [[nodiscard]] std::string_view challenge() const;
   [[nodiscard]] Credentials& credentials() { return credentials_; }
-  [[nodiscard]] bool impossible() const { return impossible_; }
+  [[nodiscard]] bool impossible() const { return !flaw_.empty(); }
+  // Why they are, in words of ours alone; empty: they are not.
+  [[nodiscard]] std::string_view flaw() const { return flaw_; }
 
  private:
   [[nodiscard]] Step take_plain(std::string_view message);
   [[nodiscard]] Step judge();
+  [[nodiscard]] Step fail(std::string_view flaw);
 
   Mechanism mechanism_;
   bool has_user_ = false;  // LOGIN: the next line is the password
-  bool impossible_ = false;
+  std::string_view flaw_;
   Credentials credentials_;
 };
 

@@ -14,6 +14,7 @@ MailCommand mail_of(const ClientEnvelope& envelope) {
           .eight_bit = envelope.eight_bit(),
           .binary = envelope.binary(),
           .utf8 = envelope.utf8(),
+          .plain = (envelope.eight_bit() || envelope.utf8()) && envelope.plain(),
           .require_tls = envelope.require_tls(),
           .ret = envelope.ret(),
           .envid = envelope.envid()};

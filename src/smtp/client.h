@@ -43,8 +43,11 @@ class ClientEnvelope {
   [[nodiscard]] virtual std::string_view recipient(uint32_t index) const = 0;
   [[nodiscard]] virtual uint64_t size() const = 0;   // octets of content, for SIZE=; 0: unknown
   [[nodiscard]] virtual bool eight_bit() const = 0;  // BODY=8BITMIME was given by our client
-  [[nodiscard]] virtual bool binary() const { return false; }       // BODY=BINARYMIME
-  [[nodiscard]] virtual bool utf8() const { return false; }         // SMTPUTF8
+  [[nodiscard]] virtual bool binary() const { return false; }  // BODY=BINARYMIME
+  [[nodiscard]] virtual bool utf8() const { return false; }    // SMTPUTF8
+  // Known: nothing that these two declare is in content or envelope. Asked only of who has
+  // declared.
+  [[nodiscard]] virtual bool plain() const { return false; }
   [[nodiscard]] virtual bool require_tls() const { return false; }  // REQUIRETLS
   [[nodiscard]] virtual DsnReturn ret() const { return DsnReturn::kUnspecified; }
   [[nodiscard]] virtual std::string_view envid() const { return {}; }

@@ -1,5 +1,7 @@
 #include "smtp/data_scanner.h"
 
+#include "smtp/ascii.h"
+
 namespace relais::smtp {
 namespace {
 
@@ -28,6 +30,7 @@ ScanResult scan_scalar(ScanState& state, std::span<const char> input) {
   for (size_t i = 0; i < input.size(); ++i) {
     const char c = input[i];
     state.nul |= c == '\0';
+    state.eight_bit |= is_eight_bit(c);
     switch (state.at) {
       case At::kLineStart:
         if (c == '.') {

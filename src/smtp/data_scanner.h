@@ -23,6 +23,7 @@ struct ScanState {
   At at = At::kLineStart;
   bool bare_line_end = false;  // a CR without LF or a LF without CR was seen
   bool nul = false;
+  bool eight_bit = false;  // an octet of the content was above 127
 };
 
 struct ScanResult {
@@ -52,6 +53,7 @@ class DataScanner {
   [[nodiscard]] bool illegal() const { return state_.bare_line_end || state_.nul; }
   [[nodiscard]] bool bare_line_end() const { return state_.bare_line_end; }
   [[nodiscard]] bool nul() const { return state_.nul; }
+  [[nodiscard]] bool eight_bit() const { return state_.eight_bit; }
   [[nodiscard]] bool at_line_start() const { return state_.at == ScanState::At::kLineStart; }
   [[nodiscard]] bool behind_cr() const { return state_.at == ScanState::At::kCr; }
 

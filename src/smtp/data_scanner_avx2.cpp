@@ -28,11 +28,18 @@ __attribute__((target("avx2"))) inline uint64_t equal(__m256i low, __m256i high,
   return a | (static_cast<uint64_t>(b) << 32);
 }
 
-// `smallest` collects the least octet of each column: a NUL anywhere leaves a zero there.
-__attribute__((target("avx2"))) inline Block load(const char* at, __m256i& smallest) {
+// What the octets of each column have been: `smallest` is zero where one was a NUL, the high bit of
+// `together` is set where one was above 127.
+struct Columns {
+  __m256i smallest;
+  __m256i together;
+};
+
+__attribute__((target("avx2"))) inline Block load(const char* at, Columns& columns) {
   const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at));
   const __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at + 32));
-  smallest = _mm256_min_epu8(smallest, _mm256_min_epu8(low, high));
+  columns.smallest = _mm256_min_epu8(columns.smallest, _mm256_min_epu8(low, high));
+  columns.together = _mm256_or_si256(columns.together, _mm256_or_si256(low, high));
   return {equal(low, high, '\r'), equal(low, high, '\n'), equal(low, high, '.')};
 }
 
@@ -53,11 +60,11 @@ __attribute__((target("avx2"))) size_t scan_blocks(ScanState& state, std::span<c
   uint64_t cr_before = state.at == At::kCr ? 1 : 0;
   uint64_t start_before = state.at == At::kLineStart ? 1 : 0;
   uint64_t bare = 0;
-  __m256i smallest = _mm256_set1_epi8(-1);
+  Columns columns{_mm256_set1_epi8(-1), _mm256_setzero_si256()};
   size_t i = from;
   for (; i + kBlock <= input.size(); i += kBlock) {
-    __m256i smallest_here = smallest;
-    const Block block = load(input.data() + i, smallest_here);
+    Columns columns_here = columns;
+    const Block block = load(input.data() + i, columns_here);
     const uint64_t behind_cr = (block.cr << 1) | cr_before;
     const uint64_t crlf = block.lf & behind_cr;
     const uint64_t dots = block.dot & ((crlf << 1) | start_before);
@@ -65,14 +72,15 @@ __attribute__((target("avx2"))) size_t scan_blocks(ScanState& state, std::span<c
       if (needs_scalar(dots, i, input)) break;
       stuffed += static_cast<size_t>(__builtin_popcountll(dots));
     }
-    smallest = smallest_here;
+    columns = columns_here;
     bare |= block.lf ^ behind_cr;
     cr_before = block.cr >> 63;
     start_before = crlf >> 63;
   }
   if (i != from) {
-    const __m256i zero = _mm256_cmpeq_epi8(smallest, _mm256_setzero_si256());
+    const __m256i zero = _mm256_cmpeq_epi8(columns.smallest, _mm256_setzero_si256());
     state.nul |= _mm256_movemask_epi8(zero) != 0;
+    state.eight_bit |= _mm256_movemask_epi8(columns.together) != 0;
     state.bare_line_end |= bare != 0;
     // A block that ends in a stuffed dot ends in kText: what follows it is known not to be CRLF.
     state.at = cr_before != 0 ? At::kCr : start_before != 0 ? At::kLineStart : At::kText;

@@ -50,11 +50,11 @@ void Extensions::note(std::string_view line) {
 std::string_view cannot_take(const Extensions& extensions, const MailCommand& mail) {
   if (mail.require_tls && !extensions.require_tls)
     return "5.7.30 The next hop does not offer REQUIRETLS in TLS that proves who it is";
-  if (mail.utf8 && !extensions.smtp_utf8)
+  if (mail.utf8 && !mail.plain && !extensions.smtp_utf8)
     return "5.6.7 The next hop does not offer SMTPUTF8, which this message needs";
   if (mail.binary && !(extensions.chunking && extensions.binary_mime))
     return "5.6.3 The next hop does not offer BINARYMIME, which this message needs";
-  if (mail.eight_bit && !extensions.eight_bit_mime)
+  if (mail.eight_bit && !mail.plain && !extensions.eight_bit_mime)
     return "5.6.3 The next hop does not offer 8BITMIME, which this message needs";
   return {};
 }
@@ -70,7 +70,7 @@ void append_mail(std::string& out, const Extensions& extensions, const MailComma
   }
   if (extensions.eight_bit_mime && mail.eight_bit) out += " BODY=8BITMIME";
   if (mail.binary) out += " BODY=BINARYMIME";
-  if (mail.utf8) out += " SMTPUTF8";
+  if (extensions.smtp_utf8 && mail.utf8) out += " SMTPUTF8";
   if (mail.require_tls) out += " REQUIRETLS";
   if (extensions.dsn) {
     if (mail.ret != DsnReturn::kUnspecified) (out += " RET=") += name_of(mail.ret);

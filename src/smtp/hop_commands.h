@@ -38,14 +38,15 @@ struct MailCommand {
   bool eight_bit = false;   // BODY=8BITMIME was given by our client
   bool binary = false;      // BODY=BINARYMIME
   bool utf8 = false;        // SMTPUTF8
+  bool plain = false;       // neither is needed: content and addresses are known to be ASCII
   bool require_tls = false;
   DsnReturn ret = DsnReturn::kUnspecified;
   std::string_view envid{};
 };
 
 // RFC 3030 section 3, 6152 section 3, 6531 section 3.3 and 8689 section 4.2.1: what the next hop
-// does not say it takes is not sent, and not changed. Why not, as a reply without its code; empty:
-// it takes this.
+// does not say it takes is not sent, and not changed; only a declaration that is known to say
+// nothing is left out. Why not, as a reply without its code; empty: it takes this.
 [[nodiscard]] std::string_view cannot_take(const Extensions& extensions, const MailCommand& mail);
 
 // Whole lines. Addresses were checked when they came in; a control in one is our bug, since it

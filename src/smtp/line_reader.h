@@ -25,6 +25,12 @@ class LineReader {
   void reset();
   // No part of a line is held.
   [[nodiscard]] bool at_line_start() const { return !discarding_ && (carry_.empty() || returned_); }
+  // Within a line that was too long: begun() does not say all that it knows.
+  [[nodiscard]] bool discards() const { return discarding_; }
+  // What it holds of a line that has not ended.
+  [[nodiscard]] std::string_view begun() const {
+    return returned_ ? std::string_view{} : std::string_view(carry_);
+  }
   void invariants() const;
 
  private:

@@ -145,7 +145,8 @@ bool take_path(std::string_view& text, PathRole role, Path& path) {
     if (text.empty() || text.front() != '>') return false;
     text.remove_prefix(1);
   }
-  return text.empty() || is_blank(text.front());
+  path.read = text.empty() || is_blank(text.front());
+  return path.read;
 }
 
 }  // namespace relais::smtp

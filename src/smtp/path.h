@@ -16,6 +16,7 @@ struct Path {
   std::string_view local;    // left of the last unquoted @; the whole for <Postmaster>
   std::string_view domain;   // right of it, without a trailing dot; "[192.0.2.1]" for a literal
   bool utf8 = false;         // it is not all ASCII
+  bool read = false;         // take_path() has found it
   [[nodiscard]] bool is_null() const { return address.empty(); }
 };
 

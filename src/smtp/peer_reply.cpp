@@ -1,6 +1,7 @@
 #include "smtp/peer_reply.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "smtp/ascii.h"
 
@@ -25,6 +26,22 @@ bool take_part(std::string_view& text, char behind, uint16_t& part) {
   return true;
 }
 
+struct Status {
+  uint16_t parts[3] = {};
+  std::string_view rest;  // of the text, behind the blank
+};
+
+// The enhanced status in front of `text`, if it fits the code.
+std::optional<Status> status_of(uint16_t code, std::string_view text) {
+  Status status;
+  status.rest = text;
+  if (!take_part(status.rest, '.', status.parts[0]) ||
+      !take_part(status.rest, '.', status.parts[1]) ||
+      !take_part(status.rest, ' ', status.parts[2]) || status.parts[0] != code / 100)
+    return std::nullopt;
+  return status;
+}
+
 }  // namespace
 
 std::string in_one_line(const PeerReply& reply) {
@@ -38,16 +55,20 @@ std::string in_one_line(const PeerReply& reply) {
 Reply passed_on(uint16_t code, std::string_view text) {
   constexpr uint16_t kServiceClosing = 421;
   if (code == kServiceClosing) code = 451;
-  const auto klass = static_cast<uint16_t>(code / 100);
-  std::string_view rest = text;
-  uint16_t parts[3] = {};
-  const bool has_status = take_part(rest, '.', parts[0]) && take_part(rest, '.', parts[1]) &&
-                          take_part(rest, ' ', parts[2]) && parts[0] == klass;
-  if (!has_status) return {code, {static_cast<uint8_t>(klass), 0, 0}, text};
-  return {code, {static_cast<uint8_t>(klass), parts[1], parts[2]}, rest};
+  const auto klass = static_cast<uint8_t>(code / 100);
+  const auto status = status_of(code, text);
+  if (!status) return {code, {klass, 0, 0}, text};
+  return {code, {klass, status->parts[1], status->parts[2]}, status->rest};
 }
 
 void PeerReplyReader::keep(std::string_view text) {
+  if (lines_ == 1) {
+    const auto status = status_of(code_, text);
+    status_octets_ = status ? text.size() - status->rest.size() : 0;
+  } else if (const auto said = std::string_view(text_).substr(0, status_octets_); !said.empty()) {
+    if (text.starts_with(said) || text == said.substr(0, said.size() - 1))
+      text.remove_prefix(std::min(text.size(), said.size()));
+  }
   if (lines_ > 1 && text_.size() < kReplyTextMax) text_ += '\n';
   const size_t start = text_.size();
   text_ += text.substr(0, kReplyTextMax - start);

@@ -18,8 +18,9 @@ inline constexpr uint32_t kReplyLinesMax =
 // A reply as it came: views are valid until the next call of next() or feed().
 struct PeerReply {
   uint16_t code = 0;
-  std::string_view
-      text;  // after the code, lines joined with '\n', at most 512 octets kept; printable
+  // After the code, lines joined with '\n', at most 512 octets kept; printable. An enhanced status
+  // that each line has (RFC 2034 section 4) stands in front of the first alone.
+  std::string_view text;
 };
 
 // For people: "550 5.1.1 User unknown", or the text alone where there is no code.
@@ -50,6 +51,7 @@ class PeerReplyReader {
   void keep(std::string_view text);
 
   std::string text_;
+  size_t status_octets_ = 0;  // of text_: its enhanced status with the blank behind it
   std::string_view line_text_;
   uint32_t lines_ = 0;
   uint16_t code_ = 0;

@@ -73,6 +73,7 @@ inline constexpr Reply kTlsUnavailable{454, {4, 7, 0}, "TLS not available due to
 inline constexpr Reply kNeedsUtf8{553, {5, 6, 7}, "Address needs SMTPUTF8"};
 inline constexpr Reply kUnknownParameter{555, {5, 5, 4}, "Unsupported parameter"};
 inline constexpr Reply kSendHello{503, {5, 5, 2}, "Send hello first"};
+inline constexpr Reply kSendEhlo{503, {5, 5, 2}, "Send EHLO first"};
 inline constexpr Reply kNeedMail{503, {5, 5, 2}, "Need mail command"};
 inline constexpr Reply kNeedRecipient{503, {5, 5, 2}, "Need rcpt command"};
 inline constexpr Reply kBadSequence{503, {5, 5, 1}, "Bad sequence of commands"};
@@ -89,6 +90,9 @@ inline constexpr Reply kConnectionTimedOut{421, {4, 4, 1}, "Connection timed out
 inline constexpr Reply kShuttingDown{421, {4, 3, 2}, "Service not active"};
 inline constexpr Reply kNotAccepting{421, {4, 3, 2}, "System not accepting network messages"};
 inline constexpr Reply kInsufficientResources{452, {4, 3, 1}, "Insufficient system resources"};
+// Behind the id of a message that was taken: "250 2.6.0 <id> Queued mail for delivery".
+inline constexpr std::string_view kQueuedText = "Queued mail for delivery";
+inline constexpr std::string_view kDiscardedText = "Discarded";
 inline constexpr Reply kWriteFailed{
     451, {4, 3, 0}, "Temporary error writing the message, try again later"};
 inline constexpr Reply kNotHttp{554, {5, 5, 1}, "This is an SMTP server"};

@@ -36,15 +36,48 @@ void Server::feed(std::span<const char> bytes) {
 bool Server::needs_input() const {
   return input_.empty() && held_.empty() && body_.empty() && header_.needs_input() &&
          !data_complete_ && !hello_due_ && !line_due_ && !awaits_answer() &&
-         !(state_ == State::kChunk && chunk_.left == 0);
+         !(state_ == State::kChunk && chunk_left_ == 0);
 }
 
 bool Server::awaits_answer() const { return question_ != Event::Kind::kNeedInput; }
 bool Server::in_data() const { return state_ == State::kData || state_ == State::kChunk; }
 
-bool Server::idle() const {
-  return (state_ == State::kNew || state_ == State::kReady) && needs_input() &&
-         lines_.at_line_start() && skip_ == nullptr;
+bool Server::idle() const { return stands() && needs_input() && lines_.at_line_start(); }
+
+bool Server::stands() const {
+  return (state_ == State::kNew || state_ == State::kReady) && !awaits_answer() && !hello_due_ &&
+         !line_due_ && !lines_.discards() && skip_ == nullptr;
+}
+
+Standing Server::standing() const {
+  ASSERT(stands());
+  Standing standing{.hello = hello_,
+                    .unread = std::string(lines_.begun()),
+                    .said_hello = state_ == State::kReady,
+                    .esmtp = esmtp_,
+                    .tls = tls_,
+                    .authenticated = authenticated_,
+                    .secret_expected = secret_expected_,
+                    .takes_xclient = takes_xclient_,
+                    .logon_failures = logon_failures_,
+                    .errors = errors_,
+                    .excused = excused_};
+  standing.unread += input_;
+  return standing;
+}
+
+void Server::resume(const Standing& standing) {
+  ASSERT(state_ == State::kNew && needs_input() && output_.empty());
+  hello_ = standing.hello;
+  esmtp_ = standing.esmtp;
+  tls_ = standing.tls;
+  authenticated_ = standing.authenticated;
+  secret_expected_ = standing.secret_expected;
+  takes_xclient_ = standing.takes_xclient;
+  logon_failures_ = standing.logon_failures;
+  errors_ = standing.errors;
+  excused_ = standing.excused;
+  if (standing.said_hello) state_ = State::kReady;
 }
 
 void Server::output_consumed(size_t octets) {
@@ -54,6 +87,7 @@ void Server::output_consumed(size_t octets) {
 
 Event Server::next() {
   ASSERT(!awaits_answer());
+  refused_.reset();
   if (hello_due_) {
     hello_due_ = false;
     return {.kind = Event::Kind::kHello};

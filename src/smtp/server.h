@@ -85,10 +85,11 @@ struct Event {
     kBody,       // `bytes` of content in wire form (dot-stuffed, CRLF), without the final dot line
                  // and what the header rules remove. Of BODY=BINARYMIME dot-stuffed and no more
     kDataEnd,    // question: content is complete and legal; Transaction is still there
-    kDataRefused,  // content was illegal (reply already queued, in `reply`): drop what was stored
+    kDataRefused,  // content was illegal (reply already queued, in `reply`): drop what was stored.
+                   // `bytes` = the verb it came with, `refused` = what it was content of
     kReset,        // RSET, HELO/EHLO inside a transaction: drop what was stored, if anything
     kRefused,   // the dialogue itself refused a command: `reply`, `bytes` = the verb (for the log;
-                // printable, empty when it was not)
+                // printable, empty when it was not), `path` of MAIL or RCPT if it was read
     kAnswered,  // a command was answered that asks nobody (NOOP, VRFY ...)
     kStartTls,  // question: may TLS begin? Yes (the 220 is queued): send what is in output(), then
                 // give all later bytes to TLS, and say tls_started() when its handshake is done
@@ -100,16 +101,33 @@ struct Event {
     kClose,    // send what is in output(), then close; nothing follows. `reply` says why
   };
   Kind kind = Kind::kNeedInput;
-  Path path{};               // kMail, kRecipient: valid until answer()
+  Path path{};               // kMail, kRecipient: valid until answer(); kRefused: as `bytes`
   std::string_view bytes{};  // kBody, kRefused, kCommand, kXclient: valid until next() or feed()
-  uint64_t size = 0;         // kMail: SIZE=, 0 if not given
-  BodyType body{};           // kMail: BODY=
-  Reply reply{};             // kDataRefused, kRefused, kClose: text valid as long as the Server
+  const Transaction* refused = nullptr;  // kDataRefused: valid until next()
+  uint64_t size = 0;                     // kMail: SIZE=, 0 if not given
+  BodyType body{};                       // kMail: BODY=
+  Reply reply{};  // kDataRefused, kRefused, kClose: text valid as long as the Server
   [[nodiscard]] bool is_question() const {
     return kind == Kind::kCommand || kind == Kind::kStartTls || kind == Kind::kAuth ||
            kind == Kind::kXclient || kind == Kind::kMail || kind == Kind::kRecipient ||
            kind == Kind::kData || kind == Kind::kDataEnd;
   }
+};
+
+// What a session has come to between two commands, outside a transaction and an AUTH: enough for
+// another Server to go on with it.
+struct Standing {
+  std::string hello;
+  std::string unread;       // octets that were fed and are in no command yet
+  bool said_hello = false;  // `hello` may be empty all the same
+  bool esmtp = false;
+  bool tls = false;
+  bool authenticated = false;
+  bool secret_expected = false;
+  bool takes_xclient = false;
+  uint8_t logon_failures = 0;
+  uint32_t errors = 0;
+  uint32_t excused = 0;
 };
 
 // `reply.positive()` accepts. For kData a positive answer always sends 354, whatever its text.
@@ -141,6 +159,8 @@ class Server {
 
   // ... was called, or the session has ended by itself: kClose comes.
   [[nodiscard]] bool is_shut() const { return state_ == State::kClosed; }
+  // At kClose: by QUIT, and no octet came behind it.
+  [[nodiscard]] bool has_quit() const { return has_quit_; }
 
   // Lends input; it must stay valid until next() has returned kNeedInput or kClose. Only when all
   // of the last input has been used up (needs_input()). Behind kClose it is ignored.
@@ -154,6 +174,8 @@ class Server {
   void use(const ServerOptions& options);
   // At kAuth, until it is answered; the caller may move them away.
   [[nodiscard]] Credentials& credentials();
+  // At kAuth: why they are nobody's, in words of ours alone; empty: they may be somebody's.
+  [[nodiscard]] std::string_view credentials_flaw() const;
   // Somebody has; and not been forgotten since, by STARTTLS.
   [[nodiscard]] bool is_authenticated() const { return authenticated_; }
   // The next line is part of an AUTH: a secret, no command.
@@ -163,8 +185,10 @@ class Server {
   [[nodiscard]] Event next();
   [[nodiscard]] bool awaits_answer() const;
   // Of the MAIL that waits for its answer; it is in the transaction only once it is accepted.
-  [[nodiscard]] std::string_view asked_sender() const {
-    return question_ == Event::Kind::kMail ? command_.path.address : std::string_view{};
+  // nullopt: none waits.
+  [[nodiscard]] std::optional<std::string_view> asked_sender() const {
+    if (question_ != Event::Kind::kMail) return std::nullopt;
+    return command_.path.address;
   }
   // Of the MAIL or RCPT that waits for its answer.
   [[nodiscard]] const Path& asked_path() const { return command_.path; }
@@ -190,12 +214,25 @@ class Server {
   [[nodiscard]] uint32_t errors() const { return errors_; }
 
   [[nodiscard]] bool in_data() const;
+  // How the content comes, from kData on.
+  [[nodiscard]] std::string_view content_verb() const { return chunked_ ? "BDAT" : "DATA"; }
+  // kDataEnd waits for its answer.
+  [[nodiscard]] bool at_data_end() const { return question_ == Event::Kind::kDataEnd; }
   // Octets of the last content so far, as RFC 1870 counts; until the next one begins.
   [[nodiscard]] uint64_t content_size() const { return message_size_; }
   // False: no kBody of this content so far had a dot that stuffing has put in front of a line.
-  [[nodiscard]] bool has_stuffed_dots() const { return has_stuffed_dots_; }
+  // (Where line ends are repaired that is not known.)
+  [[nodiscard]] bool has_stuffed_dots() const { return has_stuffed_dots_ || repairs(); }
+  // At kDataEnd: no octet of it is above 127.
+  [[nodiscard]] bool is_seven_bit() const { return !scanner_.eight_bit(); }
   // At a command boundary outside a transaction: the moment for a polite 421.
   [[nodiscard]] bool idle() const;
+  // ... or with octets of later commands in hand: standing() says all that there is to know. What
+  // is in output() is not part of it.
+  [[nodiscard]] bool stands() const;
+  [[nodiscard]] Standing standing() const;
+  // In a new Server in place of greet(): goes on there. `unread` is the caller's to feed first.
+  void resume(const Standing& standing);
 
   // Asserts what must hold between calls. Called by tests after each step.
   void invariants() const;
@@ -222,10 +259,6 @@ class Server {
     Path path;
     MailParameters parameters;
     RecipientDsn dsn;
-  };
-  struct Chunk {
-    uint64_t left = 0;  // octets
-    bool last = false;
   };
   // Octets that go by unread, and what is said behind them: `refusal`, or `reply` with `text`.
   struct Skip {
@@ -261,6 +294,7 @@ class Server {
   const Reply* check_rcpt(Command& command) const;
   const Reply* check_data(Command& command) const;
   const Reply* check_auth(Command& command) const;
+  const Reply* check_vrfy(Command& command) const;
   const Reply* check_nothing(Command& command) const;
   Event proceed_helo(const Command& command);
   Event proceed_ehlo(const Command& command);
@@ -318,6 +352,7 @@ class Server {
   std::string output_;
   std::string hello_;
   Transaction transaction_;
+  std::unique_ptr<const Transaction> refused_;  // rarely there: Event::refused
   Command command_;
   State state_ = State::kNew;
   Event::Kind question_ = Event::Kind::kNeedInput;  // waits for its answer; kNeedInput: none
@@ -346,8 +381,10 @@ class Server {
   bool data_complete_ = false;  // the terminator was seen, or all of the last chunk
   bool chunked_ = false;        // it comes with BDAT
   bool has_stuffed_dots_ = false;
-  Chunk chunk_;
-  uint64_t chunk_octets_ = 0;  // all of chunk_
+  bool has_quit_ = false;
+  bool last_chunk_ = false;
+  uint64_t chunk_left_ = 0;    // octets of the chunk in work
+  uint64_t chunk_octets_ = 0;  // all of it
   uint64_t message_size_ = 0;  // octets of content without stuffing, as RFC 1870 counts
 
   Reply closing_;  // why, once kClosed; its text is closing_text_

@@ -28,6 +28,11 @@ Credentials& Server::credentials() {
   return auth_->credentials();
 }
 
+std::string_view Server::credentials_flaw() const {
+  ASSERT(question_ == Event::Kind::kAuth);
+  return auth_->flaw();
+}
+
 // None in the clear where TLS is needed; none behind a success (RFC 4954 section 4).
 bool Server::offers_auth() const {
   return options_->auth && (tls_ || !options_->auth_needs_tls) && !authenticated_;
@@ -37,7 +42,7 @@ const Reply* Server::check_auth(Command& command) const {
   if (authenticated_) return &replies::kAlreadyAuthenticated;
   if (!options_->auth) return &replies::kUnknownMechanism;
   if (!offers_auth()) return &replies::kAuthNeedsTls;
-  if (!esmtp_) return &replies::kSendHello;
+  if (!esmtp_) return &replies::kSendEhlo;  // an extension: not behind HELO
   std::string_view rest = command.arguments;
   if (!AuthExchange::mechanism_from(take_word(rest))) return &replies::kUnknownMechanism;
   skip_blanks(rest);

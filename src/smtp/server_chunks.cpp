@@ -30,14 +30,14 @@ bool parse_chunk(std::string_view arguments, uint64_t& octets, bool& last) {
 }  // namespace
 
 Event Server::run_bdat(std::string_view arguments, bool clean) {
-  Chunk chunk;
-  if (!clean || !parse_chunk(arguments, chunk.left, chunk.last))
-    return close_with(replies::kBadArguments);
+  uint64_t octets = 0;
+  bool last = false;
+  if (!clean || !parse_chunk(arguments, octets, last)) return close_with(replies::kBadArguments);
   if (const Reply* refusal = chunk_refusal()) {
-    return skip_over({.octets = chunk.left, .verb = "BDAT", .refusal = refusal});
+    return skip_over({.octets = octets, .verb = "BDAT", .refusal = refusal});
   }
-  chunk_ = chunk;
-  chunk_octets_ = chunk.left;
+  chunk_left_ = chunk_octets_ = octets;
+  last_chunk_ = last;
   if (state_ == State::kRecipients) {
     chunked_ = true;
     return {.kind = Event::Kind::kData};
@@ -69,7 +69,7 @@ void Server::skip_first_chunk(const Reply& reply) {
   excused_ = kPipelinedGroup;
   chunked_ = false;
   skip_over(
-      {.octets = chunk_.left, .verb = "BDAT", .text = std::string(reply.text), .reply = reply});
+      {.octets = chunk_left_, .verb = "BDAT", .text = std::string(reply.text), .reply = reply});
 }
 
 Event Server::skip_over(Skip skip) {
@@ -94,14 +94,14 @@ Event Server::end_skip() {
 }
 
 void Server::scan_chunk() {
-  std::string_view raw = input_.substr(0, std::min<uint64_t>(chunk_.left, input_.size()));
+  std::string_view raw = input_.substr(0, std::min<uint64_t>(chunk_left_, input_.size()));
   if (scanner_.at_line_start() && raw.front() == '.') scan_content(".");
   ASSERT(held_.empty() && body_.empty());
   raw = raw.substr(0, next_dotted_line(raw, scanner_.behind_cr()));
   const DataScanner::Result result = scan_content(raw);
   ASSERT(!result.end && result.content == raw.size());
   input_.remove_prefix(raw.size());
-  chunk_.left -= raw.size();
+  chunk_left_ -= raw.size();
 }
 
 Event Server::end_chunk() {

@@ -33,8 +33,8 @@ Event Server::next_in_data() {
       header_.finish();
       continue;
     }
-    if (state_ == State::kChunk && chunk_.left == 0) {
-      if (!chunk_.last) return end_chunk();
+    if (state_ == State::kChunk && chunk_left_ == 0) {
+      if (!last_chunk_) return end_chunk();
       end_last_chunk();
       continue;
     }
@@ -100,11 +100,15 @@ Event Server::finish_data() {
 }
 
 Event Server::refuse_content(const Reply& refusal) {
-  transaction_.clear();
+  const std::string_view verb = content_verb();
+  refused_ = std::make_unique<const Transaction>(std::exchange(transaction_, {}));
   state_ = State::kReady;
   chunked_ = false;
   queue(refusal);
-  return {.kind = Event::Kind::kDataRefused, .reply = refusal};
+  return {.kind = Event::Kind::kDataRefused,
+          .bytes = verb,
+          .refused = refused_.get(),
+          .reply = refusal};
 }
 
 }  // namespace relais::smtp

@@ -76,7 +76,8 @@ constexpr Server::Verb Server::kVerbs[] = {
     {"RSET", &Server::check_nothing, &Server::proceed_rset, Verb::kAlways, Verb::kNone},
     {"NOOP", &Server::check_nothing, &Server::proceed_noop, Verb::kAlways, Verb::kAny},
     {"QUIT", &Server::check_nothing, &Server::proceed_quit, Verb::kAlways, Verb::kNone},
-    {"VRFY", &Server::check_nothing, &Server::proceed_vrfy, Verb::kAlways, Verb::kSome},
+    {"VRFY", &Server::check_vrfy, &Server::proceed_vrfy, Verb::kAlways, Verb::kSome,
+     Event::Kind::kNeedInput, true},
     {"HELP", &Server::check_nothing, &Server::proceed_help, Verb::kAlways, Verb::kAny},
 };
 
@@ -119,7 +120,9 @@ Event Server::run(std::string_view line) {
   command_ = {.arguments = parts.arguments, .path = {}, .parameters = {}, .dsn = {}};
   if (const Reply* refusal = check(*verb)) {
     excuse_followers_of(verb->question);
-    return refuse(*refusal, verb->name);
+    Event event = refuse(*refusal, verb->name);
+    event.path = command_.path;
+    return event;
   }
   return (this->*verb->proceed)(command_);
 }
@@ -156,6 +159,14 @@ const Reply* Server::check(const Verb& verb) {
 }
 
 const Reply* Server::check_nothing(Command& /*command*/) const { return nullptr; }
+
+// RFC 6531 section 3.7.4.2: what is more than ASCII has the parameter SMTPUTF8 behind it.
+const Reply* Server::check_vrfy(Command& command) const {
+  constexpr std::string_view kUtf8 = " SMTPUTF8";
+  const std::string_view text = command.arguments;
+  const std::string_view end = text.substr(text.size() - std::min(text.size(), kUtf8.size()));
+  return is_ascii(text) || equals_ignoring_case(end, kUtf8) ? nullptr : &replies::kNeedsUtf8;
+}
 
 // RFC 3030 section 3: binary content has no lines, and so no line to end it.
 const Reply* Server::check_data(Command& /*command*/) const {
@@ -312,7 +323,10 @@ Event Server::proceed_noop(const Command& /*command*/) {
   return {};
 }
 
-Event Server::proceed_quit(const Command& /*command*/) { return close_with(replies::kClosing); }
+Event Server::proceed_quit(const Command& /*command*/) {
+  has_quit_ = input_.empty();
+  return close_with(replies::kClosing);
+}
 
 Event Server::proceed_vrfy(const Command& /*command*/) {
   queue(replies::kCannotVerify);

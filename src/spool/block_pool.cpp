@@ -1,22 +1,23 @@
 #include "spool/block_pool.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 
 #include "base/assert.h"
 
 namespace relais::spool {
+namespace {
 
-BlockPool::BlockPool(uint32_t count) : count_(count), references_(count), connectors_(count) {
-  void* at = mmap(nullptr, size_t{count} * kBlockOctets, PROT_READ | PROT_WRITE,
-                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  memory_ = at == MAP_FAILED ? nullptr : static_cast<std::byte*>(at);
+// Little mail stays in so much, and touches no more of it than it uses.
+constexpr size_t kSmallPages = 2 << 20;
+
+}  // namespace
+
+BlockPool::BlockPool(uint32_t count)
+    : count_(count),
+      memory_(size_t{count} * kBlockOctets, kSmallPages),
+      references_(count),
+      connectors_(count) {
   free_.reserve(count);
-}
-
-BlockPool::~BlockPool() {
-  if (memory_ != nullptr) munmap(memory_, size_t{count_} * kBlockOctets);
 }
 
 bool BlockPool::scarce(uint32_t part) const {
@@ -69,7 +70,7 @@ void BlockPool::release(BlockId block) {
 
 std::span<std::byte> BlockPool::bytes(BlockId block) {
   ASSERT(block < touched_);
-  return {memory_ + size_t{block} * kBlockOctets, kBlockOctets};
+  return {static_cast<std::byte*>(memory_.get()) + size_t{block} * kBlockOctets, kBlockOctets};
 }
 
 }  // namespace relais::spool

@@ -12,6 +12,7 @@
 #include <span>
 #include <vector>
 
+#include "base/zero_pages.h"
 #include "spool/record.h"
 #include "spool/shares.h"
 
@@ -30,11 +31,10 @@ class BlockPool {
   };
 
   explicit BlockPool(uint32_t count);
-  ~BlockPool();
   BlockPool(const BlockPool&) = delete;
   BlockPool& operator=(const BlockPool&) = delete;
 
-  [[nodiscard]] bool usable() const { return memory_ != nullptr; }
+  [[nodiscard]] bool usable() const { return memory_.get() != nullptr; }
   // So many more. Within its reservation a connector need not leave any but for other connectors.
   [[nodiscard]] bool may_take(Purpose purpose, ConnectorNumber connector, uint32_t blocks) const;
   // One reference.
@@ -56,7 +56,7 @@ class BlockPool {
  private:
   uint32_t count_;
   uint32_t touched_ = 0;
-  std::byte* memory_;
+  ZeroPages memory_;
   std::vector<BlockId> free_;  // most recently used last: warm in the cache
   std::vector<uint32_t> references_;
   std::vector<ConnectorNumber> connectors_;  // whose block it is

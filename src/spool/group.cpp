@@ -31,13 +31,18 @@ void Group::begin(SegmentIndex segment, uint64_t offset, uint64_t room, uint64_t
   records_.clear();
 }
 
-bool Group::add(RecordHeader header, std::span<std::byte> block) {
+bool Group::add(RecordHeader header, std::span<std::byte> block,
+                std::optional<uint32_t> payload_crc) {
   const uint32_t octets = disk_octets(header.payload_octets);
   if (octets_ + octets > room_) return false;
   header.epoch = epoch_;
   header.sequence = sequence_;
   header.tail_epoch = tail_epoch_;
-  seal_record(header, block);
+  if (payload_crc) {
+    seal_full_record(header, block, *payload_crc);
+  } else {
+    seal_record(header, block);
+  }
   vectors_.push_back({block.data(), octets});
   octets_ += octets;
   return true;
@@ -67,7 +72,7 @@ bool Group::add_chunk(const PendingChunk& pending, RecordHeader header,
                       std::span<std::byte> block) {
   if (records_.size() == kRecordsMax) return false;
   const auto page = static_cast<uint32_t>((offset_ + octets_) / kAlignment);
-  if (!add(header, block)) return false;
+  if (!add(header, block, pending.payload_crc)) return false;
   records_.push_back({pending, page, disk_octets(header.payload_octets)});
   ++sequence_;
   return true;

@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,7 @@ struct PendingChunk {
   uint32_t chunk = 0;
   BlockId block = kNoBlock;
   bool relocation = false;  // a copy of a durable chunk, on its way out of an old segment
+  std::optional<uint32_t> payload_crc{};  // of a full chunk, where it is known
 };
 
 class Group {
@@ -65,7 +67,8 @@ class Group {
   bool wrote(uint64_t octets);
 
  private:
-  bool add(RecordHeader header, std::span<std::byte> block);
+  bool add(RecordHeader header, std::span<std::byte> block,
+           std::optional<uint32_t> payload_crc = {});
 
   SegmentIndex segment_ = kNoSegment;
   uint64_t offset_ = 0;

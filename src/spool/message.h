@@ -36,6 +36,7 @@ struct Message {
   WallTime received;  // as in the envelope
   Handle owner;       // who is told about commit and failure (a session)
   Stage stage = Stage::kWriting;
+  ContentTraits traits;
   bool waits_for_space = false;
   bool has_turn = false;                // it may take its next block though others wait
   uint32_t promised = 0;                // blocks that begin() left for what comes first

@@ -9,6 +9,7 @@ namespace relais::spool {
 namespace {
 
 constexpr uint32_t kMagic = 0x31524c52;  // "RLR1"
+constexpr uint32_t kCrcEnd = 8;
 
 template <class T>
 void put(std::byte*& at, T value) {
@@ -24,13 +25,14 @@ T get(const std::byte*& at) {
   return value;
 }
 
-}  // namespace
-
-void seal_record(const RecordHeader& header, std::span<std::byte> block) {
+// All but the CRC.
+void put_header(const RecordHeader& header, std::span<std::byte> block) {
   const uint32_t used = kHeaderOctets + header.payload_octets;
   const uint32_t padded = disk_octets(header.payload_octets);
   ASSERT(block.size() >= padded);
-  std::byte* at = block.data() + 8;
+  std::byte* at = block.data();
+  put(at, kMagic);
+  at = block.data() + kCrcEnd;
   put(at, header.epoch);
   put(at, header.sequence);
   put(at, header.tail_epoch);
@@ -44,9 +46,28 @@ void seal_record(const RecordHeader& header, std::span<std::byte> block) {
   put(at, header.content_octets);
   ASSERT(at == block.data() + kHeaderOctets);
   std::memset(block.data() + used, 0, padded - used);
-  at = block.data();
-  put(at, kMagic);
-  put(at, crc32c(block.subspan(8, used - 8)));
+}
+
+void put_crc(std::span<std::byte> block, uint32_t crc) {
+  std::byte* at = block.data() + sizeof kMagic;
+  put(at, crc);
+}
+
+}  // namespace
+
+void seal_record(const RecordHeader& header, std::span<std::byte> block) {
+  put_header(header, block);
+  const uint32_t used = kHeaderOctets + header.payload_octets;
+  put_crc(block, crc32c(block.subspan(kCrcEnd, used - kCrcEnd)));
+}
+
+void seal_full_record(const RecordHeader& header, std::span<std::byte> block,
+                      uint32_t payload_crc) {
+  static const Crc32cShift kOverPayload(kPayloadMax);
+  ASSERT(header.payload_octets == kPayloadMax);
+  put_header(header, block);
+  const uint32_t header_crc = crc32c(block.subspan(kCrcEnd, kHeaderOctets - kCrcEnd));
+  put_crc(block, kOverPayload(header_crc) ^ payload_crc);
 }
 
 std::optional<RecordHeader> read_record(std::span<const std::byte> bytes) {
@@ -70,8 +91,8 @@ std::optional<RecordHeader> read_record(std::span<const std::byte> bytes) {
   header.kind = static_cast<RecordKind>(kind);
   if (header.payload_octets > kPayloadMax) return std::nullopt;
   if (bytes.size() < kHeaderOctets + header.payload_octets) return std::nullopt;
-  const uint32_t covered = kHeaderOctets + header.payload_octets - 8;
-  if (crc32c(bytes.subspan(8, covered)) != crc) return std::nullopt;
+  const uint32_t covered = kHeaderOctets + header.payload_octets - kCrcEnd;
+  if (crc32c(bytes.subspan(kCrcEnd, covered)) != crc) return std::nullopt;
   return header;
 }
 

@@ -32,8 +32,18 @@ inline constexpr uint32_t kPayloadMax = kBlockOctets - kHeaderOctets;
 
 enum class RecordKind : uint8_t { kSegment = 1, kChunk = 2, kJournal = 3 };
 
+// What is known of a whole content; false: it may be otherwise.
+struct ContentTraits {
+  bool seven_bit = false;  // no octet is above 127
+  bool undotted = false;   // no line begins with a dot: its wire form is what was given
+  friend bool operator==(const ContentTraits&, const ContentTraits&) = default;
+};
+
 struct RecordHeader {
   static constexpr uint8_t kLast = 1;
+  // With kLast: see ContentTraits.
+  static constexpr uint8_t kSevenBit = 2;
+  static constexpr uint8_t kUndotted = 4;
 
   uint64_t epoch = 0;
   uint64_t sequence = 0;  // kSegment: of the first record that follows
@@ -47,6 +57,9 @@ struct RecordHeader {
   uint64_t content_octets = 0;   // kChunk with kLast: of the whole content
 
   [[nodiscard]] bool is_last() const { return (flags & kLast) != 0; }
+  [[nodiscard]] ContentTraits traits() const {
+    return {.seven_bit = (flags & kSevenBit) != 0, .undotted = (flags & kUndotted) != 0};
+  }
 };
 
 // Octets that a record takes on disk.
@@ -57,6 +70,8 @@ constexpr uint32_t disk_octets(uint32_t payload_octets) {
 // Writes the header in front of the payload that stands at block[64..], zeroes the padding. `block`
 // holds at least disk_octets(payload).
 void seal_record(const RecordHeader& header, std::span<std::byte> block);
+// The same of a payload of kPayloadMax octets whose CRC is known.
+void seal_full_record(const RecordHeader& header, std::span<std::byte> block, uint32_t payload_crc);
 
 // The record at the front of `bytes`, or nothing: wrong magic, cut off, or damaged. Its payload is
 // at bytes[64..].

@@ -254,6 +254,7 @@ void add_chunk(Partial& partial, const Found& found, SegmentIndex segment,
   if (header.is_last()) {
     partial.complete = true;
     message.content_octets = header.content_octets;
+    message.traits = header.traits();
   }
 }
 

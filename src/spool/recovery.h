@@ -26,6 +26,7 @@ struct RecoveredMessage {
   WallTime received;
   uint64_t flow = 0;
   ConnectorNumber connector = kNobody;
+  ContentTraits traits;
   bool is_scattered = false;  // there are later entries in other segments, or none is all
   MessageState state;
   std::vector<Chunk> chunks;  // Chunk::segment indexes Recovered::segments
@@ -33,9 +34,8 @@ struct RecoveredMessage {
 
 struct Recovered {
   struct Report {
-    uint64_t messages = 0;  // alive: acknowledged and not settled
-    uint64_t untried =
-        0;  // of these, with no recorded attempt: they may have been sent in the last moments
+    uint64_t messages = 0;        // alive: acknowledged and not settled
+    uint64_t untried = 0;         // of these, with no recorded attempt
     uint64_t unacknowledged = 0;  // incomplete messages that were dropped: nobody was told 250
     uint64_t lost_records = 0;  // records that must have existed and cannot be read: a damaged disk
     uint32_t segments = 0;

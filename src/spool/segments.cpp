@@ -53,6 +53,9 @@ SegmentIndex Segments::new_index() {
 Result<void> Segments::open_folder() {
   auto& kernel = loop_.kernel();
   if (auto made = kernel.make_directories(options_.folder); !made) return made;
+  // A life that was killed may have made a file and not flushed its name; what is written there
+  // must be found behind a power cut.
+  if (auto synced = kernel.sync_directory(options_.folder); !synced) return synced;
   const auto fd = kernel.open(options_.folder, ring::OpenMode::kDirectory);
   if (!fd) return std::unexpected(fd.error());
   folder_fd_ = *fd;
@@ -128,20 +131,24 @@ SegmentIndex Segments::find(uint32_t low_epoch) const {
   return found != log_.end() && distance(*found) == low_epoch - base ? *found : kNoSegment;
 }
 
+// In the log, or on the way out of it: its records can still be read back.
+template <class Predicate>
+bool Segments::any_in_use(const Predicate& predicate) const {
+  return std::ranges::any_of(log_, predicate) || std::ranges::any_of(cooling_, predicate);
+}
+
 bool Segments::any_between(uint64_t older, uint64_t newer) const {
-  const auto is_between = [&](SegmentIndex index) {
+  return any_in_use([&](SegmentIndex index) {
     return segments_[index].epoch > older && segments_[index].epoch < newer;
-  };
-  return std::ranges::any_of(log_, is_between) || std::ranges::any_of(cooling_, is_between);
+  });
 }
 
 bool Segments::holds(uint64_t oldest, uint64_t newest, SegmentIndex but) const {
   // What was copied into a later segment still stands in the earlier one.
-  const auto may = [&](SegmentIndex index) {
+  return any_in_use([&](SegmentIndex index) {
     const Segment& segment = segments_[index];
     return index != but && segment.epoch <= newest && (segment.epoch >= oldest || segment.copied);
-  };
-  return std::ranges::any_of(log_, may) || std::ranges::any_of(cooling_, may);
+  });
 }
 
 bool Segments::advance_head(uint64_t epoch, uint64_t sequence) {

@@ -132,6 +132,8 @@ class Segments {
   [[nodiscard]] uint32_t count() const { return existing_; }
 
  private:
+  template <class Predicate>
+  [[nodiscard]] bool any_in_use(const Predicate& predicate) const;
   void set_free(SegmentIndex index);
   void make_step();
   void give_up(Error error);

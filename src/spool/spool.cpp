@@ -7,6 +7,7 @@
 #include <ranges>
 
 #include "base/assert.h"
+#include "base/crc32c.h"
 
 namespace relais::spool {
 namespace {
@@ -67,6 +68,7 @@ bool Spool::adopt(Recovered& recovered) {
     message->flow = old.flow;
     message->stream_octets = old.envelope_octets + old.content_octets;
     message->envelope_octets = old.envelope_octets;
+    message->traits = old.traits;
     message->recipients = UINT32_MAX;  // known when the envelope is read: see relay
     message->stage = Message::Stage::kLive;
     message->state = std::move(old.state);
@@ -147,7 +149,10 @@ size_t Spool::append(Handle handle, std::span<const char> bytes) {
         if (!message->waits_for_space) wait_for_space(*message);
         break;
       }
+      // Its octets are in the cache now, and may no longer be when its group is written.
+      const auto full = blocks_.bytes(message->chunk(message->chunk_count() - 1).block);
       enqueue(*message, message->chunk_count() - 1, false);
+      queue_.back().payload_crc = crc32c(full.subspan(kHeaderOctets, kPayloadMax));
       message->add_chunk({.block = *block});
       capacity += kPayloadMax;
     }
@@ -182,10 +187,11 @@ void Spool::wait_for_space(Message& message) {
                 messages_.handle_of(&message));
 }
 
-void Spool::commit(Handle handle) {
+void Spool::commit(Handle handle, ContentTraits traits) {
   Message* message = messages_.get(handle);
   ASSERT(message != nullptr && message->stage == Message::Stage::kWriting);
   message->stage = Message::Stage::kCommitting;
+  message->traits = traits;
   --writing_of(message->flow);
   enqueue(*message, message->chunk_count() - 1, false);
 }
@@ -296,6 +302,7 @@ bool Spool::at_rest() const {
 Spool::Figures Spool::figures() const {
   Figures figures = figures_;
   figures.messages = messages_.size();
+  figures.blocks = static_cast<uint32_t>(options_.memory_octets / kBlockOctets);
   figures.free_blocks = blocks_.free();
   figures.segments = segments_.count();
   return figures;

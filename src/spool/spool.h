@@ -13,6 +13,8 @@
 // hops (relay.h).
 #pragma once
 
+#include <sys/uio.h>
+
 #include <array>
 #include <cstdint>
 #include <deque>
@@ -87,8 +89,9 @@ class Spool {
   // Octets of `bytes` that were taken. Fewer than given: no block is free; an Event::kSpace
   // follows.
   [[nodiscard]] size_t append(Handle message, std::span<const char> bytes);
-  void commit(Handle message);  // then kCommitted or kFailed
-  void abort(Handle message);   // before its commit; no event follows
+  // Then kCommitted or kFailed.
+  void commit(Handle message, ContentTraits traits = {});
+  void abort(Handle message);  // before its commit; no event follows
 
   // ---- handing out. A null handle or a message that has gone is answered with false / nullptr.
   [[nodiscard]] const Message* find(Handle message) const;
@@ -102,6 +105,9 @@ class Spool {
   // True: the chunk is in memory now. False: it is being read; kLoaded or kUnreadable follows for
   // `reader`.
   [[nodiscard]] bool load(Handle message, uint32_t chunk, Handle reader);
+  // From `chunk` on, of `most` that are neither in memory nor being read, as many as stand behind
+  // each other on disk, with one read. How many: at least one; each has its kLoaded or kUnreadable.
+  [[nodiscard]] uint32_t load_run(Handle message, uint32_t chunk, uint32_t most, Handle reader);
   [[nodiscard]] bool has(Handle message, uint32_t chunk) const;  // in memory
   // There is memory for what is not needed yet.
   [[nodiscard]] bool may_read_ahead() const;
@@ -134,6 +140,7 @@ class Spool {
     uint64_t records = 0;  // message chunks made durable
     uint64_t moved = 0;    // chunks copied out of old segments
     uint64_t dropped = 0;  // segments used again though older ones are in use
+    uint32_t blocks = 0;   // memory_octets
     uint32_t free_blocks = 0;
     uint32_t segments = 0;
   };
@@ -151,11 +158,14 @@ class Spool {
   void invariants() const;
 
  private:
-  // A block on its way from disk.
+  static constexpr uint32_t kRunMax = 8;
+  // Chunks on their way from disk, where they stand behind each other; all but the last are full.
   struct Read {
     Handle message;
-    uint32_t chunk = 0;
-    BlockId block = kNoBlock;
+    uint32_t chunk = 0;  // the first
+    uint32_t count = 0;
+    std::array<BlockId, kRunMax> blocks{};
+    std::array<iovec, kRunMax> vectors{};
     Handle reader;
     bool relocation = false;
     SegmentIndex segment = kNoSegment;
@@ -206,10 +216,15 @@ class Spool {
   [[nodiscard]] uint32_t& writing_of(uint64_t flow) { return writing_[flow % writing_.size()]; }
 
   // reading and moving (spool_read.cpp)
-  [[nodiscard]] bool start_read(Handle message, uint32_t chunk, Handle reader, bool relocation);
+  [[nodiscard]] uint32_t start_read(Handle message, uint32_t chunk, uint32_t most, Handle reader,
+                                    bool relocation);
+  [[nodiscard]] bool add_to_run(Read& read, const Message& message);
   void issue_read(Handle read);
   void on_read(const ring::Completion& completion);
-  void finish_read(Read& read, bool good, Error error);
+  void give_up_read(Read& read, Error error);
+  void read_again(const Read& done, uint32_t chunk);
+  void finish_read(Read& read);
+  void finish_chunk(const Read& done, uint32_t place, bool good, Error error);
   void serve_wanted_reads();
   [[nodiscard]] bool cleaning_pays() const;
   void clean();

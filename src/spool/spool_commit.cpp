@@ -11,6 +11,13 @@ namespace {
 
 constexpr Duration kRetryMakingSegment = seconds(1);
 
+uint8_t flags_of_last(const Message& message) {
+  uint8_t flags = RecordHeader::kLast;
+  if (message.traits.seven_bit) flags |= RecordHeader::kSevenBit;
+  if (message.traits.undotted) flags |= RecordHeader::kUndotted;
+  return flags;
+}
+
 }  // namespace
 
 void Spool::enqueue(Message& message, uint32_t chunk, bool relocation) {
@@ -25,7 +32,7 @@ RecordHeader Spool::header_of(const Message& message, uint32_t chunk) const {
           .chunk = chunk,
           .payload_octets = message.payload_octets(chunk),
           .kind = RecordKind::kChunk,
-          .flags = last ? RecordHeader::kLast : uint8_t{0},
+          .flags = last ? flags_of_last(message) : uint8_t{0},
           .envelope_octets = message.envelope_octets,
           .content_octets = last ? message.content_octets() : 0};
 }

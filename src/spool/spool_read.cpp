@@ -18,8 +18,16 @@ bool Spool::load(Handle handle, uint32_t index, Handle reader) {
   if (message == nullptr) return false;
   ASSERT(index < message->chunk_count());
   if (message->chunk(index).block != kNoBlock) return true;
-  if (!start_read(handle, index, reader, false)) wanted_reads_.push_back({handle, index, reader});
+  static_cast<void>(load_run(handle, index, 1, reader));
   return false;
+}
+
+uint32_t Spool::load_run(Handle handle, uint32_t index, uint32_t most, Handle reader) {
+  ASSERT(most > 0 && !has(handle, index));
+  if (const uint32_t count = start_read(handle, index, most, reader, false); count > 0)
+    return count;
+  wanted_reads_.push_back({handle, index, reader});
+  return 1;
 }
 
 bool Spool::has(Handle handle, uint32_t index) const {
@@ -40,88 +48,135 @@ std::span<const char> Spool::pin(Handle handle, uint32_t index, BlockId& block) 
   return {reinterpret_cast<const char*>(payload.data()), payload.size()};
 }
 
-// False: no block or slot is free now.
-bool Spool::start_read(Handle handle, uint32_t index, Handle reader, bool relocation) {
+// How many chunks; 0: no block or slot is free now.
+uint32_t Spool::start_read(Handle handle, uint32_t index, uint32_t most, Handle reader,
+                           bool relocation) {
   const Message& message = *messages_.get(handle);
   const Chunk& chunk = message.chunk(index);
   ASSERT(chunk.segment != kNoSegment);
-  if (reads_.full()) return false;
+  if (reads_.full()) return 0;
   const auto block = blocks_.take(BlockPool::Purpose::kLog, message.connector);
-  if (!block) return false;
+  if (!block) return 0;
   Read* read = reads_.acquire();
   ASSERT(read != nullptr);
   *read = {.message = handle,
            .chunk = index,
-           .block = *block,
+           .count = 1,
+           .blocks = {*block},
            .reader = reader,
            .relocation = relocation,
            .segment = chunk.segment,
            .octets = disk_octets(message.payload_octets(index)),
            .offset = uint64_t{chunk.page} * kAlignment};
+  while (read->count < std::min(most, kRunMax) && add_to_run(*read, message)) {
+  }
   issue_read(reads_.handle_of(read));
+  return read->count;
+}
+
+// The next chunk, if it stands behind the last one and there is memory for what is not needed yet.
+bool Spool::add_to_run(Read& read, const Message& message) {
+  const Chunk& next = message.chunk(read.chunk + read.count);
+  ASSERT(next.block == kNoBlock);
+  if (next.segment != read.segment || uint64_t{next.page} * kAlignment != read.offset + read.octets)
+    return false;
+  if (blocks_.scarce(4)) return false;
+  const auto block = blocks_.take(BlockPool::Purpose::kLog, message.connector);
+  if (!block) return false;
+  read.octets += disk_octets(message.payload_octets(read.chunk + read.count));
+  read.blocks[read.count++] = *block;
   return true;
 }
 
 void Spool::issue_read(Handle handle) {
-  const Read& read = *reads_.get(handle);
-  const auto bytes = blocks_.bytes(read.block).subspan(read.done, read.octets - read.done);
-  loop_.read(segments_.at(read.segment).fd, bytes, read.offset + read.done,
-             {ring::Operation::kSpoolRead, handle});
+  Read& read = *reads_.get(handle);
+  size_t vectors = 0;
+  for (uint32_t i = read.done / kBlockOctets; i < read.count; ++i) {
+    const uint32_t end = std::min(read.octets, (i + 1) * kBlockOctets);
+    const uint32_t begin = std::max(read.done, i * kBlockOctets);
+    const auto bytes = blocks_.bytes(read.blocks[i]).subspan(begin - i * kBlockOctets, end - begin);
+    read.vectors[vectors++] = {bytes.data(), bytes.size()};
+  }
+  loop_.read_vector(segments_.at(read.segment).fd, std::span(read.vectors).first(vectors),
+                    read.offset + read.done, {ring::Operation::kSpoolRead, handle});
 }
 
 void Spool::on_read(const ring::Completion& completion) {
   Read* read = reads_.get(completion.token.handle);
   ASSERT(read != nullptr);
-  if (!completion.ok()) return finish_read(*read, false, completion.error());
+  if (!completion.ok()) return give_up_read(*read, completion.error());
   // Unbuffered reads go on from a whole page.
   read->done += static_cast<uint32_t>(completion.result) / kAlignment * kAlignment;
   if (completion.result < static_cast<int32_t>(kAlignment))
-    return finish_read(*read, false, Error::kCorrupt);
+    return give_up_read(*read, Error::kCorrupt);
   if (read->done < read->octets) return issue_read(completion.token.handle);
-  const auto header = read_record(blocks_.bytes(read->block).first(read->octets));
-  const Message* message = messages_.get(read->message);
-  const bool good = header && message != nullptr && header->kind == RecordKind::kChunk &&
-                    header->message == message->number && header->chunk == read->chunk;
-  finish_read(*read, good, Error::kCorrupt);
+  finish_read(*read);
 }
 
-void Spool::finish_read(Read& read, bool good, Error error) {
+// One chunk that the disk does not give must not take others with it: they are read one by one.
+void Spool::give_up_read(Read& read, Error error) {
   const Read done = read;
   reads_.release(&read);
+  if (done.count == 1) return finish_chunk(done, 0, false, error);
+  for (uint32_t i = 0; i < done.count; ++i) {
+    release(done.blocks[i]);
+    read_again(done, done.chunk + i);
+  }
+}
+
+void Spool::read_again(const Read& done, uint32_t index) {
+  if (messages_.get(done.message) == nullptr) return;
+  if (start_read(done.message, index, 1, done.reader, false) == 0)
+    wanted_reads_.push_back({done.message, index, done.reader});
+}
+
+void Spool::finish_read(Read& read) {
+  const Read done = read;
+  reads_.release(&read);
+  for (uint32_t i = 0; i < done.count; ++i) {
+    const uint32_t octets = std::min(done.octets - i * kBlockOctets, kBlockOctets);
+    const auto header = read_record(blocks_.bytes(done.blocks[i]).first(octets));
+    const Message* message = messages_.get(done.message);
+    const bool good = header && message != nullptr && header->kind == RecordKind::kChunk &&
+                      header->message == message->number && header->chunk == done.chunk + i;
+    finish_chunk(done, i, good, Error::kCorrupt);
+  }
+}
+
+void Spool::finish_chunk(const Read& done, uint32_t place, bool good, Error error) {
+  const uint32_t index = done.chunk + place;
+  const BlockId block = done.blocks[place];
   Message* message = messages_.get(done.message);
   if (message == nullptr) {
     if (done.relocation) --moving_;
-    return release(done.block);
+    return release(block);
   }
-  Chunk& chunk = message->chunk(done.chunk);
-  const bool moved =
-      chunk.segment != done.segment || uint64_t{chunk.page} * kAlignment != done.offset;
+  Chunk& chunk = message->chunk(index);
+  const uint64_t offset = done.offset + uint64_t{place} * kBlockOctets;
+  const bool moved = chunk.segment != done.segment || uint64_t{chunk.page} * kAlignment != offset;
   if (done.relocation) {
     if (good && !moved && chunk.segment == cleaning_) {
-      queue_.push_back({done.message, done.chunk, done.block, true});  // takes over the reference
+      queue_.push_back({done.message, index, block, true});  // takes over the reference
       return;
     }
     // Unreadable: it stays where it is and keeps its segment; delivery will report it.
     --moving_;
-    return release(done.block);
+    return release(block);
   }
   if (!good && moved) {
     // The chunk was moved while it was read, and the old place reused.
-    release(done.block);
-    if (!start_read(done.message, done.chunk, done.reader, false)) {
-      wanted_reads_.push_back({done.message, done.chunk, done.reader});
-    }
-    return;
+    release(block);
+    return read_again(done, index);
   }
   if (good && chunk.block == kNoBlock) {
-    chunk.block = done.block;
+    chunk.block = block;
   } else {
-    release(done.block);
+    release(block);
   }
   events_.push_back({.kind = good ? Event::Kind::kLoaded : Event::Kind::kUnreadable,
                      .message = done.message,
                      .owner = done.reader,
-                     .chunk = done.chunk,
+                     .chunk = index,
                      .error = error});
 }
 
@@ -135,7 +190,7 @@ void Spool::serve_wanted_reads() {
                          .owner = wanted.reader,
                          .chunk = wanted.chunk});
     } else if (message != nullptr &&
-               !start_read(wanted.message, wanted.chunk, wanted.reader, false)) {
+               start_read(wanted.message, wanted.chunk, 1, wanted.reader, false) == 0) {
       return;
     }
     wanted_reads_.pop_front();
@@ -211,7 +266,7 @@ void Spool::move_chunk(Message& message, uint32_t chunk) {
   if (message.chunk(chunk).block != kNoBlock) {
     ++moving_;
     enqueue(message, chunk, true);
-  } else if (start_read(messages_.handle_of(&message), chunk, {}, true)) {
+  } else if (start_read(messages_.handle_of(&message), chunk, 1, {}, true) > 0) {
     ++moving_;
   }
 }

@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "tls/certificate.h"
 #include "tls/openssl.h"
+#include "tls/stream.h"
 #include "tls/trust_store.h"
 
 namespace relais::tls {
@@ -81,6 +82,7 @@ class ServerContextLoader {
                       WallTime now)
       : settings_(settings), now_(now), made_(new ServerContext) {
     made_->keys_ = std::move(keys);
+    made_->kernel_records_ = settings_.kernel_records;
   }
 
   ServerContext::Loaded load() {
@@ -178,6 +180,7 @@ class ServerContextLoader {
     SSL_CTX_set_tlsext_ticket_key_evp_cb(context, on_ticket);
     SSL_CTX_set_tlsext_servername_callback(context, on_server_name);
     SSL_CTX_set_tlsext_servername_arg(context, made_.get());
+    if (!settings_.kernel_records.empty()) SSL_CTX_set_keylog_callback(context, Stream::on_key_log);
     const std::string id = session_group();
     SSL_CTX_set_session_id_context(context, reinterpret_cast<const unsigned char*>(id.data()),
                                    static_cast<unsigned>(id.size()));

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/tls_record.h"
 #include "tls/finding.h"
 #include "tls/name_table.h"
 #include "tls/ticket_keys.h"
@@ -40,6 +41,9 @@ struct ServerSettings {
   };
   ClientCertificate client_certificate = ClientCertificate::kIgnored;
   std::string client_authorities;  // PEM file; empty: the system's
+
+  // That the kernel makes and opens: streams with such ones can be handed over. Else OpenSSL does.
+  RecordKinds kernel_records = {};
 };
 
 // One certificate that is in use, for metrics and for a person.
@@ -67,6 +71,8 @@ class ServerContext {
 
   [[nodiscard]] std::span<const CertificateInUse> certificates() const { return in_use_; }
 
+  [[nodiscard]] RecordKinds kernel_records() const { return kernel_records_; }
+
   // For Stream. A new session; nullptr: no memory.
   [[nodiscard]] ssl_st* open() const;
   // For the handshake: whose certificate a client gets that asks for `name`.
@@ -80,6 +86,7 @@ class ServerContext {
   friend class ServerContextLoader;
 
   std::shared_ptr<TicketKeys> keys_;
+  RecordKinds kernel_records_;
   std::vector<std::unique_ptr<ssl_ctx_st, Free>> contexts_;  // [0] is the default
   NameTable names_;                                          // index into contexts_
   std::vector<CertificateInUse> in_use_;

@@ -22,6 +22,7 @@ Stream::Stream(std::shared_ptr<const ServerContext> context)
     : server_(std::move(context)), ssl_(server_->open()) {
   attach();
   if (ssl_ != nullptr) SSL_set_accept_state(ssl_.get());
+  if (ssl_ != nullptr && !server_->kernel_records().empty()) keep_secrets();
   wire_.starved = true;  // the client speaks first
 }
 
@@ -87,6 +88,10 @@ Event Stream::shake_hands() {
   const int result = SSL_do_handshake(ssl_.get());
   if (result != 1) return stopped(result);
   state_ = State::kOpen;
+  TlsRecordKind kind;
+  if (secrets_ != nullptr &&
+      !(record_kind_of(ssl_.get(), kind) && server_->kernel_records().has(kind)))
+    drop_secrets();
   if (client_ != nullptr && SSL_version(ssl_.get()) < TLS1_3_VERSION) {
     // Of a renewed ticket of TLS 1.2 the callback does not hear.
     (void)on_new_session(ssl_.get(), SSL_get1_session(ssl_.get()));
@@ -231,6 +236,57 @@ Session Stream::take_session() {
   session.context = client_;
   session.host = host_;
   return session;
+}
+
+void Stream::keep_secrets() {
+  secrets_ = std::make_unique<RecordSecrets>();
+  wire_.secrets = secrets_.get();
+  SSL_set_msg_callback(ssl_.get(), [](int sent, int version, int type, const void* bytes,
+                                      size_t octets, SSL*, void* secrets) {
+    static_cast<RecordSecrets*>(secrets)->on_message(sent != 0, version, type,
+                                                     {static_cast<const char*>(bytes), octets});
+  });
+  SSL_set_msg_callback_arg(ssl_.get(), secrets_.get());
+}
+
+void Stream::drop_secrets() {
+  SSL_set_msg_callback(ssl_.get(), nullptr);
+  wire_.secrets = nullptr;
+  secrets_.reset();
+}
+
+void Stream::on_key_log(const ssl_st* ssl, const char* line) {
+  const auto& stream = *static_cast<const Stream*>(SSL_get_app_data(ssl));
+  if (stream.secrets_ != nullptr) stream.secrets_->on_key_log(line);
+}
+
+bool Stream::can_be_handed_over() const {
+  return secrets_ != nullptr && state_ == State::kOpen && needs_input() &&
+         SSL_pending(ssl_.get()) == 0 && secrets_->is_between_records();
+}
+
+Stream::HandedOver Stream::hand_over() {
+  ASSERT(can_be_handed_over());
+  HandedOver out;
+  TlsRecordKind kind;
+  if (record_kind_of(ssl_.get(), kind) &&
+      secrets_->keys_of(ssl_.get(), kind, out.receive, out.send)) {
+    std::array<std::string, 2> secrets;
+    if (kind.version == TlsVersion::kTls13)
+      secrets = {secrets_->secret(RecordDirection::kReceive),
+                 secrets_->secret(RecordDirection::kSend)};
+    out.traffic = std::make_unique<Traffic>(kind, version(), cipher(), std::move(secrets));
+  }
+  drop_secrets();
+  return out;
+}
+
+void Stream::renew_send_key() {
+  if (!writable()) return;
+  ERR_clear_error();
+  if (SSL_key_update(ssl_.get(), SSL_KEY_UPDATE_NOT_REQUESTED) != 1 ||
+      SSL_do_handshake(ssl_.get()) != 1)
+    fail("new key: " + take_error());
 }
 
 void Stream::invariants() const {

@@ -31,7 +31,9 @@
 #include <string_view>
 
 #include "tls/peer_certificate.h"
+#include "tls/record_secrets.h"
 #include "tls/session.h"
+#include "tls/traffic.h"
 #include "tls/wire.h"
 
 struct ssl_st;
@@ -117,11 +119,27 @@ class Stream {
   // Empty: none since the last call. One ticket may serve many connections.
   [[nodiscard]] Session take_session();
 
+  // ---- records by the kernel. A server's, where its context says so.
+  // Nothing is half through in either direction, as far as the stream has seen it: with its output
+  // sent, and no other input read from the socket, the kernel may go on from here.
+  [[nodiscard]] bool can_be_handed_over() const;
+  struct HandedOver {
+    RecordKey receive;
+    RecordKey send;
+    std::unique_ptr<Traffic> traffic;  // null: it cannot be
+  };
+  // Where it can_be_handed_over(); once. The stream must receive nothing any more where the kernel
+  // does; it may go on sending.
+  [[nodiscard]] HandedOver hand_over();
+  // Of a stream that only sends, TLS 1.3: says KeyUpdate and goes on with another key.
+  void renew_send_key();
+
   // Asserts what must hold between calls. Called by tests after each step.
   void invariants() const;
 
-  // OpenSSL's callback; of ClientContext.
+  // OpenSSL's callbacks; of ClientContext, and of ServerContext.
   static int on_new_session(ssl_st* ssl, ssl_session_st* session);
+  static void on_key_log(const ssl_st* ssl, const char* line);
 
  private:
   struct Free {
@@ -132,8 +150,11 @@ class Stream {
   Event read(std::span<char> memory);
   [[nodiscard]] Event stopped(int result);
   void fail(std::string why);
+  void keep_secrets();
+  void drop_secrets();
 
-  Wire wire_;  // before ssl_, whose BIO points to it
+  Wire wire_;                               // before ssl_, whose BIO points to it
+  std::unique_ptr<RecordSecrets> secrets_;  // null: OpenSSL does it all
   std::shared_ptr<const ServerContext> server_;
   std::shared_ptr<const ClientContext> client_;
   std::unique_ptr<ssl_st, Free> ssl_;

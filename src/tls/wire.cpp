@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "tls/openssl.h"
+#include "tls/record_secrets.h"
 
 namespace relais::tls {
 namespace {
@@ -20,6 +21,7 @@ int read_wire(BIO* bio, char* into, size_t size, size_t* read) {
     return 0;
   }
   std::memcpy(into, wire.input.data(), octets);
+  if (wire.secrets != nullptr) wire.secrets->on_input(wire.input.substr(0, octets));
   wire.input.remove_prefix(octets);
   return 1;
 }
@@ -34,6 +36,7 @@ int write_wire(BIO* bio, const char* bytes, size_t size, size_t* written) {
     if (wire.unasked > Wire::kUnaskedMax) return 0;
   }
   wire.output.append(bytes, size);
+  if (wire.secrets != nullptr) wire.secrets->on_output({bytes, size});
   *written = size;
   return 1;
 }

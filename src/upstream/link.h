@@ -76,6 +76,8 @@ struct Talk {
   std::string trouble;  // why no upstream has it any more; empty: one has, or may get it
   Instant due;          // while it waits for a connection
   ring::TimerId timer;
+
+  bool without_dsn = false;  // the upstream does not offer DSN
 };
 
 // TLS of a connection, from the answer to STARTTLS on, or from the first octet.

@@ -124,6 +124,7 @@ void Upstreams::introduce(Link& link, Talk& talk) {
     return place(talk, false);
   }
   talk.begun = true;
+  talk.without_dsn = !offered.dsn;
   link.client.begin(mail);
   for (const Talk::Recipient& recipient : talk.unanswered)
     link.client.recipient(recipient.address, {recipient.notify, recipient.orcpt});
@@ -204,6 +205,11 @@ std::string_view Upstreams::host_of(Handle handle) const {
   const Talk* talk = talks_.get(handle);
   return talk == nullptr ? std::string_view{}
                          : std::string_view(pools_[talk->pool].hosts[talk->host].name);
+}
+
+bool Upstreams::without_dsn(Handle handle) const {
+  const Talk* talk = talks_.get(handle);
+  return talk != nullptr && talk->without_dsn;
 }
 
 // An answer of the upstream to what its message asked.

@@ -85,6 +85,8 @@ class Upstreams {
   [[nodiscard]] bool full(Handle talk);
   // The upstream that has the message, or had it last: "10.0.0.20:25". Valid until end_of_turn.
   [[nodiscard]] std::string_view host_of(Handle talk) const;
+  // It does not offer DSN, so what the client said about notifications went no further.
+  [[nodiscard]] bool without_dsn(Handle talk) const;
 
   [[nodiscard]] bool next_event(Event& event);
   void on_completion(const ring::Completion& completion);

@@ -205,20 +205,103 @@ TEST(Explanation, OfSizes) {
   }
 }
 
-TEST(Explanation, OfAnAuthenticatedUser) {
-  config::Folder folder;
-  site(folder);
+// "Users" serves 10.9.0.0/24 and lets ExchangeUsers in. `main`: sections before those of site().
+config::Folder& users(config::Folder& folder, const std::string& mechanism,
+                      const std::string& main = "[auth]\ndovecot_socket = \"/run/dovecot\"\n") {
+  site(folder).write("relais.toml", main + std::string(config::kGoodMain));
   folder.write("connectors/b.toml",
                "name = \"Users\"\nbindings = [\"0.0.0.0:25\"]\nremote_ip_ranges = [\"10.9.0.0/24\"]"
-               "\npermission_groups = [\"ExchangeUsers\"]\n");
+               "\npermission_groups = [\"ExchangeUsers\"]\nauth_mechanism = [" +
+                   mechanism + "]\n");
+  return folder;
+}
+
+constexpr auto kTlsAndAuth =
+    "[tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n[auth]\ndovecot_socket = \"/run/dovecot\"\n";
+
+TEST(Explanation, OfAnAuthenticatedUser) {
+  config::Folder folder;
+  users(folder, "\"BasicAuth\"");
   auto question = from("10.9.0.1", "a@example.org", "kate@fabrikam.com");
   EXPECT_EQ(explain(folder.load(), question).steps.back().reply,
             "530 5.7.1 Client was not authenticated");
   question.user = "chris";
   const Explanation e = explain(folder.load(), question);
   EXPECT_EQ(e.principal, "NT AUTHORITY\\Authenticated Users");
+  EXPECT_EQ(e.notes, Texts{"this is what 'chris' may do, once it has authenticated"});
+  ASSERT_GT(e.steps.size(), 3U);
+  EXPECT_NE(e.steps[1].reply.find("250-AUTH PLAIN LOGIN"), std::string::npos);
+  EXPECT_EQ(
+      dialogue(e)[2],
+      "AUTH PLAIN (the name 'chris' and its password) => 235 2.7.0 Authentication successful");
   EXPECT_EQ(e.steps.back().reply,
             "550 5.7.1 Client does not have permission to send as this sender");
+}
+
+TEST(Explanation, OfAuthThatIsNotOffered) {
+  config::Folder folder;
+  auto question = from("10.9.0.1", "a@example.org", "kate@fabrikam.com");
+  question.user = "chris";
+  const Explanation e = explain(users(folder, "\"Tls\"").load(), question);
+  EXPECT_FALSE(e.accepted);
+  EXPECT_EQ(e.steps.back().reply, "504 5.7.4 Unrecognized authentication type");
+  const std::string place = folder.path() + "/connectors/b.toml:5";
+  EXPECT_EQ(e.steps.back().reason,
+            "AUTH is not offered: no BasicAuth in auth_mechanism at " + place);
+  EXPECT_EQ(e.steps.back().cure, "write \"BasicAuth\" into auth_mechanism at " + place);
+  EXPECT_EQ(e.principal, "NT AUTHORITY\\ANONYMOUS LOGON");
+  EXPECT_EQ(e.notes,
+            Texts{"'chris' has not authenticated: this is what its client may do without"});
+  const Explanation nobody = explain(users(folder, "\"BasicAuth\"", "").load(), question);
+  EXPECT_EQ(nobody.steps.back().reply, "504 5.7.4 Unrecognized authentication type");
+  EXPECT_EQ(nobody.steps.back().reason, "AUTH is not offered: nobody knows passwords");
+  EXPECT_EQ(nobody.steps.back().cure,
+            "write password_file or dovecot_socket under [auth] in relais.toml");
+}
+
+TEST(Explanation, OfAuthThatNeedsTls) {
+  config::Folder folder;
+  auto question = from("10.9.0.1");
+  question.user = "chris";
+  const std::string all = "\"Tls\", \"BasicAuth\", \"BasicAuthRequireTLS\"";
+  const Explanation clear = explain(users(folder, all, kTlsAndAuth).load(), question);
+  EXPECT_FALSE(clear.accepted);
+  EXPECT_EQ(clear.steps.back().reply,
+            "538 5.7.11 Encryption required for requested authentication mechanism");
+  EXPECT_EQ(clear.steps.back().reason,
+            "BasicAuthRequireTLS in auth_mechanism at " + folder.path() + "/connectors/b.toml:5");
+  EXPECT_EQ(clear.steps.back().cure, "begin TLS (--tls)");
+  const Explanation no_certificate = explain(users(folder, all).load(), question);
+  EXPECT_EQ(no_certificate.steps.back().reply.substr(0, 3), "538");
+  EXPECT_TRUE(no_certificate.steps.back().cure.starts_with("write certificate and key"));
+  const Explanation offered =
+      explain(users(folder, "\"Tls\", \"BasicAuth\"", kTlsAndAuth).load(), question);
+  EXPECT_EQ(offered.steps.back().reply.substr(0, 3), "538");
+  EXPECT_EQ(offered.steps.back().reason, "where TLS is offered, no password crosses in the clear");
+  question.tls = true;
+  const Explanation in_tls = explain(users(folder, all, kTlsAndAuth).load(), question);
+  EXPECT_TRUE(in_tls.accepted);
+  EXPECT_EQ(in_tls.steps.back().reply, "235 2.7.0 Authentication successful");
+}
+
+TEST(Explanation, OfUsersWhoMayNotSubmitOrCannotBe) {
+  config::Folder folder;
+  users(folder, "\"BasicAuth\"");
+  auto question = from("10.9.0.1");
+  question.user = "chris\n";
+  const Explanation e = explain(folder.load(), question);
+  EXPECT_EQ(e.steps.back().reply, "535 5.7.3 Authentication unsuccessful");
+  EXPECT_TRUE(e.steps.back().reason.starts_with("nobody can have this name"));
+  folder.write("connectors/b.toml",
+               "name = \"Users\"\nbindings = [\"0.0.0.0:25\"]\nremote_ip_ranges = [\"10.9.0.0/24\"]"
+               "\npermission_groups = [\"AnonymousUsers\"]\nauth_mechanism = [\"BasicAuth\"]\n");
+  question.user = "chris";
+  const Explanation none = explain(folder.load(), question);
+  EXPECT_EQ(none.steps.back().reply, "535 5.7.3 Authentication unsuccessful");
+  EXPECT_EQ(none.steps.back().reason,
+            "NT AUTHORITY\\Authenticated Users has no ms-Exch-SMTP-Submit");
+  EXPECT_TRUE(none.steps.back().cure.starts_with("write \"ExchangeUsers\" into permission_groups"))
+      << none.steps.back().cure;
 }
 
 // "Partners" serves 10.9.0.0/24 and asks for certificates of example.org.
@@ -232,7 +315,8 @@ config::Folder& partners(config::Folder& folder) {
                "permission_groups = [\"AnonymousUsers\", \"Partners\"]\n"
                "domain_secure_enabled = true\ndomain_secure_domains = [\"example.org\"]\n"
                "require_tls = true\n[[permission]]\nuser = 'MS Exchange\\Partner Servers'\n"
-               "extended_rights = [\"ms-Exch-SMTP-Accept-Any-Sender\"]\n");
+               "extended_rights = [\"ms-Exch-SMTP-Accept-Authoritative-Domain-Sender\"]\n"
+               "deny = true\n");
   return folder;
 }
 
@@ -262,6 +346,25 @@ TEST(Explanation, OfTls) {
   EXPECT_TRUE(none.steps.back().cure.starts_with("write a certificate into [tls]"));
 }
 
+TEST(Explanation, OfTlsWithACertificateOfItsOwn) {
+  config::Folder folder;
+  site(folder).write("relais.toml", std::string(config::kGoodMain) +
+                                        "tls_auth_level = \"DomainValidation\"\n"
+                                        "tls_domain = \"hop.contoso.com\"\n");
+  folder.write("connectors/b.toml", std::string(config::kGoodConnector) +
+                                        "auth_mechanism = [\"Tls\"]\n"
+                                        "tls_certificate_name = \"c.pem\"\n");
+  folder.remove("connectors/a.toml");
+  const auto loaded = folder.load();
+  ASSERT_TRUE(loaded.ok) << config::to_string(loaded.findings.front());
+  auto question = from("192.168.5.10", "a@contoso.com");
+  question.tls = true;
+  const Explanation e = explain(loaded, question);
+  ASSERT_EQ(e.steps.size(), 5U);
+  EXPECT_NE(e.steps[1].reply.find("250-STARTTLS"), std::string::npos) << e.steps[1].reply;
+  EXPECT_NE(e.steps[3].reply.find("REQUIRETLS"), std::string::npos) << e.steps[3].reply;
+}
+
 TEST(Explanation, OfAPartnersCertificate) {
   config::Folder folder;
   const auto loaded = partners(folder).load();
@@ -279,6 +382,19 @@ TEST(Explanation, OfAPartnersCertificate) {
   EXPECT_TRUE(with.accepted);
   EXPECT_EQ(with.notes, Texts{"a trusted certificate of mx.example.org makes it a partner's "
                               "session, for example.org"});
+  const auto right = [](const Explanation& e, const std::string& name) {
+    for (const Explanation::Right& entry : e.rights)
+      if (entry.name == name) return (entry.held ? "yes " : "no ") + entry.from;
+    return std::string();
+  };
+  EXPECT_EQ(right(with, "ms-Exch-SMTP-Submit"), "yes Partners, AnonymousUsers");
+  EXPECT_EQ(right(with, "ms-Exch-SMTP-Accept-Any-Sender"), "yes AnonymousUsers");
+  EXPECT_EQ(right(with, "ms-Exch-SMTP-Accept-Any-Recipient"), "no ");
+  EXPECT_EQ(right(with, "ms-Exch-SMTP-Accept-Authoritative-Domain-Sender"),
+            "no denied by [[permission]] " + folder.path() + "/connectors/b.toml" +
+                ":9; a denial beats AnonymousUsers");
+  EXPECT_EQ(right(without, "ms-Exch-SMTP-Accept-Authoritative-Domain-Sender"),
+            "yes AnonymousUsers");
   question.certificate_name = "mx.example.net";
   const Explanation other = explain(loaded, question);
   EXPECT_EQ(other.principal, "NT AUTHORITY\\ANONYMOUS LOGON");
@@ -315,6 +431,7 @@ TEST(Explanation, BehindXclient) {
   EXPECT_TRUE(dialogue(of_user)[2].starts_with(
       "XCLIENT ADDR=192.168.5.10 LOGIN=chris+2Bsales@contoso.com => 220 "))
       << dialogue(of_user)[2];
+  for (const auto& step : of_user.steps) EXPECT_FALSE(step.command.starts_with("AUTH"));
   question.user.clear();
   question.remote = *IpAddress::parse("10.5.0.2");
   const Explanation untrusted = explain(loaded, question);

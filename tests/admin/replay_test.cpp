@@ -152,6 +152,20 @@ TEST_F(ReplayTest, WhatTheOldLimitsDidIsHeldAgainstIt) {
   EXPECT_TRUE(limit_named(result, "recipients/connector").terms.empty());
 }
 
+TEST_F(ReplayTest, WhatWasRefusedAtItsEndWasAMessageHoweverItCame) {
+  message(0);
+  for (const char* verb : {"DATA", "BDAT"}) {
+    refused(1000, verb, "451 4.7.1 octets", "limit bytes/source: 5/5, retry in 3 s (id 1)",
+            R"(,"from":"chris@contoso.com","to":["kate@fabrikam.com","joe@fabrikam.com"])");
+  }
+  const Replay result = run(kRate);
+  const ReplayConnector& in = result.connectors.front();
+  EXPECT_EQ(in.was.messages, 3U);
+  EXPECT_EQ(in.was.deferred, 2U);
+  EXPECT_EQ(in.would.accepted, 3U);
+  EXPECT_EQ(limit_named(result, "bytes/source").was.deferred, 2U);
+}
+
 TEST_F(ReplayTest, RecipientsAndOctets) {
   message(0, "192.168.5.1:1", 0, R"(["a@x.com","b@x.com","c@y.com"])", 70000);
   message(10, "192.168.5.1:1", 0, R"(["a@x.com"])", 70000);

@@ -54,6 +54,18 @@ TEST(Crc32c, hardware_and_table_agree_on_every_length_and_alignment) {
   }
 }
 
+TEST(Crc32c, of_two_parts_is_the_front_shifted_over_the_back) {
+  Prng prng(3);
+  std::vector<std::byte> memory(20'000);
+  for (std::byte& b : memory) b = static_cast<std::byte>(prng.below(256));
+  const std::span<const std::byte> all(memory);
+  for (const size_t back : {0, 1, 7, 16'320, 20'000}) {
+    const Crc32cShift shift(back);
+    const size_t front = all.size() - back;
+    EXPECT_EQ(crc32c(all), shift(crc32c(all.first(front))) ^ crc32c(all.subspan(front))) << back;
+  }
+}
+
 TEST(Crc32c, goes_on_where_an_earlier_call_stopped) {
   Prng prng(2);
   std::vector<std::byte> memory(10'000);

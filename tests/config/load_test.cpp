@@ -246,6 +246,22 @@ deny = true
   EXPECT_FALSE(has(c.session_rights(), Right::kAcceptAnySender));
 }
 
+TEST(Load, PostmasterWithoutADomainIsOfTheFirstDomainOfOurOwn) {
+  const auto domain = [](const std::string& domains) {
+    Folder folder;
+    folder.write("relais.toml", std::string(kGoodMain) + domains);
+    folder.write("connectors/in.toml", kGoodConnector);
+    return postmaster_domain(folder.load().model);
+  };
+  const std::string pattern = "[[accepted_domain]]\nname = \"*.a.com\"\n";
+  const std::string relayed = "[[accepted_domain]]\nname = \"b.com\"\ntype = \"ExternalRelay\"\n";
+  const std::string own = "[[accepted_domain]]\nname = \"c.com\"\n";
+  EXPECT_EQ(domain(""), "");
+  EXPECT_EQ(domain(pattern), "");
+  EXPECT_EQ(domain(pattern + relayed), "b.com");
+  EXPECT_EQ(domain(pattern + relayed + own), "c.com");
+}
+
 TEST(Load, UsageInternetIsAPreset) {
   Folder folder;
   folder.write("relais.toml", kGoodMain);

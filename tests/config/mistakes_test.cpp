@@ -12,7 +12,7 @@ struct Mistake {
 };
 
 constexpr const char* kServerKeys =
-    "fqdn, cores, data_dir, log_file, audit_log, drain_timeout, watch_config, "
+    "fqdn, cores, gather_sessions, data_dir, log_file, audit_log, drain_timeout, watch_config, "
     "max_connection_rate_per_minute, max_sessions, receive_buffers, message_memory";
 
 const std::string kPartnersMaySend =
@@ -307,6 +307,12 @@ TEST(Mistakes, InNamesBindingsAndRanges) {
     return Change{"bindings", "bindings = [\"" + text + "\"]",
                   "2: bindings[0]: '" + text + "': " + what + '.' + bindings};
   };
+  const auto option = [&](const std::string& text) {
+    return Change{"bindings", "bindings = [\"0.0.0.0:465;" + text + "\"]",
+                  "2: bindings[0]: '0.0.0.0:465;" + text + "': '" + text +
+                      "' is no word that a binding knows. Write \"0.0.0.0:465;tls=implicit\" where "
+                      "TLS begins at once, or the address and port alone."};
+  };
   const auto range = [&](const std::string& text, const std::string& what) {
     return Change{"remote", "remote_ip_ranges = [\"10.0.0.1\", \"" + text + "\"]",
                   "3: remote_ip_ranges[1]: '" + text + "': " + what + '.' + ranges};
@@ -334,6 +340,10 @@ TEST(Mistakes, InNamesBindingsAndRanges) {
       binding("0.0.0.0:smtp", "the port is no number from 1 to 65535"),
       binding("mail.contoso.com:25", "not a local IP address"),
       binding("[::g]:25", "not a local IP address"),
+      option("tls=bogus"),
+      option("implicit"),
+      option("tls=implicit;x"),
+      option(""),
       {"bindings", "bindings = [\"0.0.0.0:25\", \"0.0.0.0:25\"]",
        "2: bindings[1]: '0.0.0.0:25' is listed twice. Remove one of the two."},
       {"remote", "",

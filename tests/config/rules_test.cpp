@@ -15,6 +15,12 @@ constexpr const char* kRelayRight =
     "[[permission]]\nuser = 'NT AUTHORITY\\ANONYMOUS LOGON'\n"
     "extended_rights = [\"ms-Exch-SMTP-Accept-Any-Recipient\"]\n";
 
+constexpr const char* kUsersSubmit =
+    "[[permission]]\nuser = 'NT AUTHORITY\\Authenticated Users'\n"
+    "extended_rights = [\"ms-Exch-SMTP-Submit\"]\n";
+constexpr const char* kBasicAuth =
+    "auth_mechanism = [\"Tls\", \"BasicAuth\", \"BasicAuthRequireTLS\"]\n";
+
 std::string connector(const std::string& ranges, const std::string& more = {},
                       const std::string& name = "In", const std::string& binding = "0.0.0.0:25") {
   return "name = \"" + name + "\"\nbindings = [\"" + binding + "\"]\nremote_ip_ranges = [" +
@@ -165,7 +171,10 @@ std::vector<Example> examples() {
       {Rule::kLogon, true, "[auth]\npassword_file = \"users\"\ndovecot_socket = \"/run/auth\"",
        good},
       {Rule::kPasswordInClear, false, "[auth]\ndovecot_socket = \"/run/auth\"",
-       connector(kLan, "auth_mechanism = [\"BasicAuth\"]\n")},
+       connector(kLan, "auth_mechanism = [\"BasicAuth\"]\n") + kUsersSubmit},
+      {Rule::kNobodyLogsOn, false,
+       "[tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n[auth]\ndovecot_socket = \"/run/auth\"",
+       connector(kLan, kBasicAuth)},
       {Rule::kNextHopTls, true, hop_with("require_tls = true\nignore_starttls = true\n"), good},
       {Rule::kNextHopTls, false, hop_with("tls_domain = \"mx.contoso.com\"\n"), good},
       {Rule::kNextHopLogon, true,
@@ -241,6 +250,36 @@ TEST(Rules, WhoMaySubmitNowhereIsToldWhy) {
             Texts{"DIR/connectors/a.toml:5: warning: permission[0]: nobody may submit mail here: "
                   "anonymous clients have no ms-Exch-SMTP-Submit: this entry denies it. Take the "
                   "denying [[permission]] entry away, or ms-Exch-SMTP-Submit out of it."});
+}
+
+TEST(Rules, WhereNobodyCanLogOnIsToldWhy) {
+  const auto told = [](const std::string& more) {
+    Folder folder;
+    folder.write("relais.toml",
+                 "[tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n[auth]\n"
+                 "dovecot_socket = \"/run/auth\"\n" +
+                     std::string(kGoodMain));
+    folder.write("connectors/a.toml", kBare + kBasicAuth + more);
+    return folder.findings();
+  };
+  const std::string anonymous = "permission_groups = [\"AnonymousUsers\"]\n";
+  const std::string refused =
+      "DIR/connectors/a.toml:4: warning: auth_mechanism: AUTH is offered, and every password is "
+      "refused (535): Authenticated Users have no ms-Exch-SMTP-Submit. ";
+  EXPECT_EQ(told(anonymous), Texts{refused + "Add ExchangeUsers to permission_groups, or take "
+                                             "BasicAuth away from here."});
+  const std::string denied = std::string(kUsersSubmit) + "deny = true\n";
+  EXPECT_EQ(told("permission_groups = [\"AnonymousUsers\", \"ExchangeUsers\"]\n" + denied),
+            Texts{refused + "Take the [[permission]] entry away that denies it, or BasicAuth from "
+                            "here."});
+  EXPECT_EQ(told(anonymous + kUsersSubmit), Texts{});
+  EXPECT_EQ(told("permission_groups = [\"ExchangeUsers\"]\n"), Texts{});
+  EXPECT_EQ(
+      told("permission_groups = [\"Partners\"]\n"),
+      Texts{"DIR/connectors/a.toml:5: warning: permission_groups: nobody may submit mail here: "
+            "anonymous clients have no ms-Exch-SMTP-Submit; they would have to authenticate, "
+            "and Authenticated Users have none either. Add ExchangeUsers to the groups, or "
+            "write enabled = false."});
 }
 
 TEST(Rules, OfMissingFilesAndOfNoSendConnector) {

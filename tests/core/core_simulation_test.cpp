@@ -27,10 +27,10 @@ const Endpoint kListen{IpAddress::v4(0x7f000001), 25};
 const Endpoint kHopA{IpAddress::v4(0x0a000001), 25};
 const Endpoint kHopB{IpAddress::v4(0x0a000002), 25};
 
-config::Model small_model() {
+config::Model small_model(uint32_t cores = 1) {
   config::Model model;
   model.server.fqdn = "relay.example";
-  model.server.cores = {0};
+  model.server.cores.resize(cores);
   model.server.data_dir = "/data";
   model.server.log_file = "/data/log";
   model.server.drain_timeout = seconds(5);
@@ -87,73 +87,130 @@ Secured secured(Security security, config::Model& model) {
   return all;
 }
 
-// One run of the program on a world that outlives it.
+// One run of the program on a world that outlives it: as many cores as the model has, in turn.
 class Life {
  public:
   // With `step_events` so small that nearly every session is interrupted, if not said otherwise.
   Life(SimWorld& world, const config::Model& model, const relay::HopSecurities& hops,
-       uint32_t step_events = 0)
+       uint32_t step_events = 0, std::optional<RecordKinds> tls = {})
       : world_(world),
+        prng_(world.seed()),
         kernel_(world),
         model_(model),
         hops_(hops),
+        tls_(tls),
         step_events_(step_events > 0 ? step_events : static_cast<uint32_t>(1 + world.seed() % 5)) {
-    neighbours_.cores.push_back(std::make_unique<front::Neighbours::Core>());
+    for (size_t i = 0; i < model.server.cores.size(); ++i)
+      neighbours_.cores.push_back(std::make_unique<front::Neighbours::Core>());
+    neighbours_.gathers = model.server.gather_sessions && neighbours_.cores.size() > 1;
+    neighbours_.sessions_max = model.server.max_sessions;
+    neighbours_.window = milliseconds(5);
+    if (tls_) kernel_.set_record_kinds(*tls_);
+    // Any core may have been busy or not, and be opened or closed: sessions go to and fro.
+    kernel_.set_busy_time([this] {
+      busy_ = busy_ + milliseconds(static_cast<int64_t>(prng_.below(8)));
+      return busy_;
+    });
   }
 
   bool start() {
-    std::string problem;
     if (!kernel_.make_directories("/data")) return false;
-    auto core = Core::create(
-        kernel_, model_, neighbours_,
-        {.index = 0,
-         .guid_salt = kernel_.wall_now().ns < 0 ? 1U : static_cast<uint64_t>(kernel_.wall_now().ns),
-         .hop_security = hops_,
-         .step_events = step_events_},
-        problem);
-    if (!core) problem_ = problem + ": " + std::string(describe(core.error()));
-    if (!core) return false;
-    core_ = std::move(*core);
-    const spool::Recovered::Report& report = core_->spool().report();
-    world_.note("recovered %lu messages of %u segments, %lu unfinished, %lu records lost",
-                static_cast<unsigned long>(report.messages), report.segments,
-                static_cast<unsigned long>(report.unacknowledged),
-                static_cast<unsigned long>(report.lost_records));
-    const auto fd = kernel_.listen(kListen);
-    if (!fd) return false;
-    core_->apply({std::make_shared<const front::ServingPolicy>(
-                      model_.receive_connectors, policy::AcceptedDomains{}, "relay.example"),
-                  {{kListen, *fd}}});
+    for (uint16_t i = 0; i < neighbours_.cores.size(); ++i) {
+      if (!create_core(i)) return false;
+    }
+    front::Services services;
+    if (tls_) services.tls[{"", false}] = tls_server_for("relay.example", *tls_);
+    const auto policy = std::make_shared<const front::ServingPolicy>(
+        model_.receive_connectors, policy::AcceptedDomains{}, "relay.example", services);
+    for (const auto& core : cores_) {
+      const auto fd = kernel_.listen(kListen);
+      if (!fd) return false;
+      core->apply({policy, {{kListen, *fd}}});
+    }
     return true;
   }
 
-  Core& core() { return *core_; }
+  // Each core has one. False: all have ended. One that has is asked again, so that nothing waits in
+  // its ring.
+  bool turn() {
+    bool goes_on = false;
+    if (prng_.one_in(20)) neighbours_.open = 1 + static_cast<uint32_t>(prng_.below(cores_.size()));
+    for (const auto& core : cores_) goes_on |= core->turn();
+    return goes_on;
+  }
+  void drain() {
+    neighbours_.draining = true;
+    for (const auto& core : cores_) core->drain();
+  }
+  [[nodiscard]] const std::vector<std::unique_ptr<Core>>& cores() const { return cores_; }
+  [[nodiscard]] uint64_t sessions_moved() const {
+    uint64_t sum = 0;
+    for (const auto& core : cores_) sum += core->front().sessions_given_away();
+    return sum;
+  }
+  void refuse_send_keys() { kernel_.refuse_send_keys(); }
+  [[nodiscard]] uint64_t sessions_given_to_kernel() const {
+    uint64_t sum = 0;
+    for (const auto& core : cores_) sum += core->front().sessions_given_to_kernel();
+    return sum;
+  }
   // Ends it in order; what it has counted.
   std::vector<std::unique_ptr<admin::UsageTable>> end() {
-    const auto tray = core_->usage_tray();
-    core_.reset();
-    return tray->take();
+    std::vector<std::unique_ptr<admin::UsageTable>> tables;
+    for (auto& core : cores_) {
+      const auto tray = core->usage_tray();
+      core.reset();
+      std::ranges::move(tray->take().tables, std::back_inserter(tables));
+    }
+    cores_.clear();
+    return tables;
   }
   [[nodiscard]] const std::string& problem() const { return problem_; }
 
  private:
+  bool create_core(uint16_t index) {
+    std::string problem;
+    const int64_t now = kernel_.wall_now().ns;
+    auto core = Core::create(kernel_, model_, neighbours_,
+                             {.index = index,
+                              .guid_salt = now < 0 ? 1U : static_cast<uint64_t>(now),
+                              .hop_security = hops_,
+                              .step_events = step_events_},
+                             problem);
+    if (!core) problem_ = problem + ": " + std::string(describe(core.error()));
+    if (!core) return false;
+    neighbours_.cores[index]->mailbox = &(*core)->mailbox();
+    cores_.push_back(std::move(*core));
+    const spool::Recovered::Report& report = cores_.back()->spool().report();
+    world_.note("recovered %lu messages of %u segments, %lu unfinished, %lu records lost",
+                static_cast<unsigned long>(report.messages), report.segments,
+                static_cast<unsigned long>(report.unacknowledged),
+                static_cast<unsigned long>(report.lost_records));
+    return true;
+  }
+
   SimWorld& world_;
+  Prng prng_;
   SimKernel kernel_;
   const config::Model& model_;
   const relay::HopSecurities& hops_;
+  std::optional<RecordKinds> tls_;  // of clients; null: none
   uint32_t step_events_;
+  Duration busy_{};
   front::Neighbours neighbours_;
-  std::unique_ptr<Core> core_;
+  std::vector<std::unique_ptr<Core>> cores_;
   std::string problem_;
 };
 
 class Story {
  public:
-  Story(uint64_t seed, Security security)
+  // `tls`: clients are in TLS, and the kernel makes such records.
+  Story(uint64_t seed, Security security, uint32_t cores = 1, std::optional<RecordKinds> tls = {})
       : world_(seed),
         prng_(seed * 2 + 1),
-        model_(small_model()),
+        model_(small_model(cores)),
         security_(security),
+        tls_(tls),
         secured_(secured(security, model_)) {
     model_.notifications.enabled = seed % 3 != 0;
     for (const Endpoint& hop : {kHopA, kHopB}) {
@@ -169,7 +226,7 @@ class Story {
 
   // A life with clients that come and go, ended by a power cut, a kill, or in order.
   void troubled_life() {
-    Life life(world_, model_, secured_.hops);
+    Life life(world_, model_, secured_.hops, 0, tls_);
     if (!life.start()) {
       world_.note("could not start");
       world_.kill();
@@ -181,7 +238,9 @@ class Story {
     }
     const Instant end = world_.now() + milliseconds(static_cast<int64_t>(prng_.below(15'000)));
     world_.after(end - world_.now(), [] {});  // an idle program would wait for ever
-    while (world_.now() < end && life.core().turn()) check(life.core());
+    while (world_.now() < end && life.turn()) check(life);
+    moved_ += life.sessions_moved();
+    given_to_kernel_ += life.sessions_given_to_kernel();
     switch (prng_.below(3)) {
       case 0:
         world_.note("power cut");
@@ -192,8 +251,8 @@ class Story {
         killed_ = true;
         return world_.kill();
       default:
-        life.core().drain();
-        for (int turns = 0; turns < 200'000 && life.core().turn(); ++turns) check(life.core());
+        life.drain();
+        for (int turns = 0; turns < 200'000 && life.turn(); ++turns) check(life);
         killed_ = true;  // the end of a drain may cut a delivery short
         return world_.kill();
     }
@@ -205,29 +264,32 @@ class Story {
     manner_ = {};
     for (const Endpoint& hop : {kHopA, kHopB})
       world_.network().set_manner(hop, SimNetwork::Manner::kAccept);
-    Life life(world_, model_, secured_.hops);
+    Life life(world_, model_, secured_.hops, 0, tls_);
     ASSERT_TRUE(life.start()) << life.problem();
     const uint32_t acknowledged_before = ledger_.acknowledged;
     for (int i = 0; i < 3; ++i) submit();
     const Instant end = world_.now() + hours(2);
     world_.after(hours(2), [] {});
     while (world_.now() < end) {
-      ASSERT_TRUE(life.core().turn());
-      check(life.core());
-      if (at_rest(life.core())) break;
+      ASSERT_TRUE(life.turn());
+      check(life);
+      if (at_rest(life)) break;
     }
-    const Core& core = life.core();
     const uint32_t acknowledged = ledger_.acknowledged - acknowledged_before;
-    EXPECT_TRUE(at_rest(core)) << core.spool().figures().messages
-                               << " messages are left in the spool, "
-                               << core.front().session_count() << " sessions, "
-                               << core.relay().figures().in_work << " in work";
-    EXPECT_EQ(core.front().lent_buffers(), 0U);
-    EXPECT_EQ(core.spool().figures().free_blocks, 64U);
+    EXPECT_TRUE(at_rest(life));
+    for (const auto& core : life.cores()) {
+      EXPECT_EQ(core->spool().figures().messages, 0U);
+      EXPECT_EQ(core->front().session_count(), 0U);
+      EXPECT_EQ(core->relay().figures().in_work, 0U);
+      EXPECT_EQ(core->front().lent_buffers(), 0U);
+      EXPECT_EQ(core->spool().figures().free_blocks, 64U);
+    }
     verify();
-    life.core().drain();
+    moved_ += life.sessions_moved();
+    given_to_kernel_ += life.sessions_given_to_kernel();
+    life.drain();
     int turns = 0;
-    while (turns < 10'000 && life.core().turn()) ++turns;
+    while (turns < 10'000 && life.turn()) ++turns;
     EXPECT_LT(turns, 10'000) << "the drain does not end";
     verify_counts(life.end(), acknowledged);
     world_.kill();
@@ -238,7 +300,7 @@ class Story {
     using enum SimNetwork::Manner;
     world_.network().set_manner(kHopA, kRefuse);
     world_.network().set_manner(kHopB, kRefuse);
-    Life life(world_, model_, secured_.hops);
+    Life life(world_, model_, secured_.hops, 0, tls_);
     ASSERT_TRUE(life.start()) << life.problem();
     submit();
     run(life, milliseconds(500));
@@ -246,12 +308,15 @@ class Story {
     run(life, seconds(20));
     world_.network().set_manner(kHopB, kAccept);
     run(life, minutes(10));
-    EXPECT_TRUE(at_rest(life.core())) << "the other one is never tried again";
+    EXPECT_TRUE(at_rest(life)) << "the other one is never tried again";
     world_.kill();
   }
 
   void set_faults(const Faults& faults) { world_.set_faults(faults); }
   SimWorld& world() { return world_; }
+  // From core to core, over all lives.
+  [[nodiscard]] uint64_t sessions_moved() const { return moved_; }
+  [[nodiscard]] uint64_t sessions_given_to_kernel() const { return given_to_kernel_; }
 
  private:
   void draw_manner() {
@@ -277,29 +342,34 @@ class Story {
   }
 
   void submit() {
-    auto client = std::make_shared<Submitter>(
-        ledger_, prng_, static_cast<uint32_t>(prng_.between(1, 8)), prng_.one_in(2));
+    auto client =
+        std::make_shared<Submitter>(ledger_, prng_, static_cast<uint32_t>(prng_.between(1, 8)),
+                                    prng_.one_in(2), tls_.has_value());
     clients_.push_back(client);
     world_.network().connect(client, {IpAddress::v4(0x7f000002), 0}, kListen);
   }
 
-  void check(const Core& core) {
-    if (++checks_ % 64 == 0) core.spool().invariants();
+  void check(const Life& life) {
+    if (++checks_ % 64 == 0) {
+      for (const auto& core : life.cores()) core->spool().invariants();
+    }
     ASSERT_TRUE(ledger_.complaint.empty()) << ledger_.complaint;
   }
 
   void run(Life& life, Duration duration) {
     const Instant end = world_.now() + duration;
     world_.after(duration, [] {});
-    while (world_.now() < end && life.core().turn()) check(life.core());
+    while (world_.now() < end && life.turn()) check(life);
   }
 
-  [[nodiscard]] bool at_rest(const Core& core) const {
+  [[nodiscard]] bool at_rest(const Life& life) const {
     for (const auto& client : clients_) {
       if (!client->done()) return false;
     }
-    return core.spool().figures().messages == 0 && core.front().session_count() == 0 &&
-           core.spool().at_rest();
+    return std::ranges::all_of(life.cores(), [](const auto& core) {
+      return core->spool().figures().messages == 0 && core->front().session_count() == 0 &&
+             core->spool().at_rest();
+    });
   }
 
   // What lies in a Maildir's new folder, by id.
@@ -371,6 +441,7 @@ class Story {
   Prng prng_;
   config::Model model_;
   Security security_;
+  std::optional<RecordKinds> tls_;
   Secured secured_;
   Ledger ledger_;
   SinkManner manner_;
@@ -378,18 +449,27 @@ class Story {
   bool killed_ = false;
   bool uncertain_ = false;
   uint64_t checks_ = 0;
+  uint64_t moved_ = 0;
+  uint64_t given_to_kernel_ = 0;
 };
 
-void tell(uint64_t seed, Security security) {
-  Story story(seed, security);
+struct Told {
+  uint64_t moved = 0;      // sessions, from core to core
+  uint64_t in_kernel = 0;  // sessions in TLS
+};
+
+Told tell(uint64_t seed, Security security, uint32_t cores = 1,
+          std::optional<RecordKinds> tls = {}) {
+  Story story(seed, security, cores, tls);
   draw_tls_from(seed);
   const uint64_t lives = seed % 4;
   for (uint64_t life = 0; life < lives; ++life) {
     story.misbehave();
     story.troubled_life();
-    if (::testing::Test::HasFailure()) return;
+    if (::testing::Test::HasFailure()) return {};
   }
   story.last_life();
+  return {story.sessions_moved(), story.sessions_given_to_kernel()};
 }
 
 TEST(core_simulation, nothing_acknowledged_is_lost_whatever_happens) {
@@ -407,6 +487,44 @@ TEST(core_simulation, nor_over_tls) {
   for_each_seed(300, [](uint64_t seed) {
     tell(seed, seed % 3 == 0 ? Security::kOpportunistic : Security::kRequired);
   });
+}
+
+TEST(core_simulation, nor_by_sessions_that_move_from_core_to_core) {
+  uint64_t moved = 0;
+  uint64_t seeds = 0;
+  for_each_seed(500, [&](uint64_t seed) {
+    moved += tell(seed, seed % 4 == 0 ? Security::kRequired : Security::kNone,
+                  static_cast<uint32_t>(2 + seed % 2))
+                 .moved;
+    ++seeds;
+  });
+  EXPECT_GT(moved, seeds / 4) << "too few for this to say something";
+}
+
+// Which records of TLS a kernel makes: all, as before Linux 6.14, or any.
+RecordKinds kinds_of(uint64_t seed) {
+  RecordKinds kinds;
+  for (const TlsRecordKind kind : kRecordKinds) {
+    if (seed % 4 == 1 ? kind.version == TlsVersion::kTls12 : seed % 4 != 2 || seed / 4 % 3 != 0)
+      kinds.add(kind);
+  }
+  return kinds;
+}
+
+TEST(core_simulation, nor_by_clients_in_tls_whether_the_kernel_makes_their_records_or_not) {
+  Told told;
+  uint64_t seeds = 0;
+  ClientTls::keys_renewed = 0;
+  for_each_seed(500, [&](uint64_t seed) {
+    const Told one = tell(seed, Security::kNone, static_cast<uint32_t>(1 + seed % 3),
+                          seed % 8 == 0 ? RecordKinds{} : kinds_of(seed));
+    told.moved += one.moved;
+    told.in_kernel += one.in_kernel;
+    ++seeds;
+  });
+  EXPECT_GT(told.in_kernel, 3 * seeds) << "too few for this to say something";
+  EXPECT_GT(told.moved, seeds / 4);
+  EXPECT_GT(ClientTls::keys_renewed, 3 * seeds);
 }
 
 // Sends so many commands in one go.
@@ -441,12 +559,203 @@ TEST(core_simulation, a_flood_of_commands_is_shared_out_over_turns) {
     const auto flooder = std::make_shared<Flooder>(kCommands);
     world.network().connect(flooder, {IpAddress::v4(0x7f000002), 0}, kListen);
     uint32_t turns = 0;
-    while (flooder->replies() != kCommands && turns < 10 * kCommands && life.core().turn()) ++turns;
+    while (flooder->replies() != kCommands && turns < 10 * kCommands && life.turn()) ++turns;
     EXPECT_EQ(flooder->replies(), kCommands);
     // A step of its own and one at the end of the turn.
     EXPECT_GE(turns, kCommands / (2 * kShare));
     world.kill();
   });
+}
+
+// A client in TLS that says what a test tells it to, once its handshake is done.
+class Guest final : public SimPeer {
+ public:
+  using Manner = std::function<void(Guest&)>;
+  // `manner` is called for each reply line, from that to EHLO in TLS on.
+  explicit Guest(ClientTls::Choice choice, Manner manner)
+      : tls(choice), manner_(std::move(manner)) {}
+
+  void on_bytes(std::string_view bytes) override {
+    if (!begun_) {
+      plain_ += bytes;
+      if (plain_.ends_with("220 2.0.0 SMTP server ready\r\n") &&
+          plain_.find("250 ") != plain_.npos) {
+        begun_ = true;
+        plain_.clear();
+        return write(tls.begin());
+      }
+      if (plain_.ends_with('\n') && !std::exchange(greeted_, true))
+        write("EHLO guest.example\r\nSTARTTLS\r\n");
+      return;
+    }
+    const bool was_open = tls.is_open();
+    is_tls = tls.hear(bytes, plain_) && is_tls;
+    write(tls.take());
+    if (!was_open && tls.is_open()) write(tls.seal("EHLO guest.example\r\n"));
+    for (size_t end = 0; (end = plain_.find('\n')) != plain_.npos;) {
+      const std::string line = plain_.substr(0, end + 1);
+      plain_.erase(0, end + 1);
+      heard += line;
+      if (line[3] == ' ') manner_(*this);
+    }
+  }
+  void on_timer(uint64_t) override { resume(); }
+  void on_closed(bool) override {
+    closed = true;
+    close();
+  }
+  [[nodiscard]] size_t times(std::string_view text) const {
+    size_t count = 0;
+    for (size_t at = heard.find(text); at != heard.npos; at = heard.find(text, at + 1)) ++count;
+    return count;
+  }
+
+  ClientTls tls;
+  std::string heard;  // in TLS
+  bool is_tls = true;
+  bool closed = false;
+  int step = 0;
+
+ private:
+  Manner manner_;
+  std::string plain_;
+  bool greeted_ = false;
+  bool begun_ = false;
+};
+
+// Every kind of records, on connections without trouble, and where the kernel lets OpenSSL send;
+// the client's end is awaited.
+template <class Make, class Check>
+void for_each_guest(Make make, Check check, bool only_13 = false) {
+  config::Model model = small_model();
+  const relay::HopSecurities hops(model.send_connectors.size());
+  RecordKinds all;
+  for (const TlsRecordKind kind : kRecordKinds) all.add(kind);
+  uint64_t guests = 0;
+  uint64_t in_kernel = 0;
+  for_each_seed(60, [&](uint64_t seed) {
+    const TlsRecordKind kind = kRecordKinds[seed % std::size(kRecordKinds)];
+    if (only_13 && kind.version != TlsVersion::kTls13) return;
+    draw_tls_from(seed);
+    SimWorld world(seed);
+    Life life(world, model, hops, 0, all);
+    ASSERT_TRUE(life.start()) << life.problem();
+    const bool half = seed % 5 == 0;
+    if (half) life.refuse_send_keys();
+    const std::shared_ptr<Guest> guest = make(kind);
+    world.network().connect(guest, {IpAddress::v4(0x7f000002), 0}, kListen);
+    world.after(minutes(1), [] {});
+    const Instant end = world.now() + minutes(1);
+    while (!guest->closed && world.now() < end && life.turn()) {
+    }
+    EXPECT_TRUE(guest->closed);
+    ++guests;
+    in_kernel += life.sessions_given_to_kernel();
+    check(*guest, kind, half);
+    world.kill();
+  });
+  // But for who has said all together with its Finished.
+  EXPECT_GT(in_kernel, guests / 2);
+}
+
+TEST(records_by_the_kernel, who_says_all_and_its_end_at_once_hears_all_answers) {
+  for_each_guest(
+      [](TlsRecordKind kind) {
+        return std::make_shared<Guest>(kind, [](Guest& guest) {
+          if (guest.step++ > 0) return;
+          std::string all;
+          for (int i = 0; i < 20; ++i) all += "NOOP\r\n";
+          std::string words = guest.tls.seal(all);
+          words += guest.tls.end();
+          guest.write(words);
+        });
+      },
+      [](Guest& guest, TlsRecordKind, bool) {
+        EXPECT_EQ(guest.times("250 2.0.0 OK\r\n"), 20U) << guest.heard;
+        EXPECT_TRUE(guest.tls.has_ended());
+        EXPECT_TRUE(guest.is_tls);
+      });
+}
+
+TEST(records_by_the_kernel, many_new_keys_are_followed) {
+  for_each_guest(
+      [](TlsRecordKind kind) {
+        return std::make_shared<Guest>(kind, [](Guest& guest) {
+          if (guest.step++ == 60) return guest.write(guest.tls.seal("QUIT\r\n"));
+          if (guest.step > 60) return;
+          guest.tls.renew_key(guest.step % 3 != 0);
+          guest.write(guest.tls.seal("NOOP\r\n"));
+        });
+      },
+      [](Guest& guest, TlsRecordKind, bool) {
+        EXPECT_EQ(guest.times("250 2.0.0 OK\r\n"), 60U) << guest.heard;
+        EXPECT_EQ(guest.times("221 "), 1U);
+        EXPECT_EQ(guest.tls.keys_heard(), 40U);
+        EXPECT_TRUE(guest.tls.has_ended());
+        EXPECT_TRUE(guest.is_tls);
+      },
+      true);
+}
+
+// There is no room for the answer to the first, and then there is.
+TEST(records_by_the_kernel, new_keys_are_told_once_the_client_reads) {
+  for_each_guest(
+      [](TlsRecordKind kind) {
+        return std::make_shared<Guest>(kind, [](Guest& guest) {
+          if (guest.step++ == 0) {
+            guest.pause();
+            std::string all;
+            for (int i = 0; i < 1000; ++i) all += "HELP\r\n";
+            guest.write(guest.tls.seal(all));
+            guest.tls.renew_key(true);
+            guest.write(guest.tls.seal("NOOP\r\n"));
+            guest.set_timer(seconds(5));
+          }
+          if (guest.times("250 2.0.0 OK\r\n") == 1 && guest.step++ > 0)
+            guest.write(guest.tls.seal("QUIT\r\n"));
+        });
+      },
+      [](Guest& guest, TlsRecordKind, bool) {
+        EXPECT_EQ(guest.times("214 "), 1000U);
+        EXPECT_EQ(guest.tls.keys_heard(), 1U);
+        EXPECT_TRUE(guest.tls.has_ended());
+      },
+      true);
+}
+
+TEST(records_by_the_kernel, a_forged_record_ends_the_session_with_an_alert) {
+  for_each_guest(
+      [](TlsRecordKind kind) {
+        return std::make_shared<Guest>(kind, [](Guest& guest) {
+          if (guest.step++ > 0) return;
+          std::string record = guest.tls.seal("NOOP\r\n");
+          record.back() = static_cast<char>(record.back() ^ 1);
+          guest.write(record);
+        });
+      },
+      [](Guest& guest, TlsRecordKind, bool half) {
+        EXPECT_EQ(guest.times("250 2.0.0 OK\r\n"), 0U);
+        if (half) return;  // nobody can say why
+        EXPECT_FALSE(guest.is_tls);
+        EXPECT_EQ(guest.tls.failure(), "sslv3 alert bad record mac");
+      });
+}
+
+TEST(records_by_the_kernel, renegotiation_is_refused_and_the_session_goes_on) {
+  for_each_guest(
+      [](TlsRecordKind kind) {
+        return std::make_shared<Guest>(kind, [kind](Guest& guest) {
+          if (guest.step++ > 0) return;
+          if (kind.version == TlsVersion::kTls13) return guest.write(guest.tls.seal("QUIT\r\n"));
+          std::string words = guest.tls.ask_for_another_handshake();
+          guest.write(words);
+        });
+      },
+      [](Guest& guest, TlsRecordKind kind, bool half) {
+        if (kind.version == TlsVersion::kTls13 || half) return;
+        // OpenSSL's client takes the refusal for a failure; ours is what it was told.
+        EXPECT_EQ(guest.tls.failure(), "no renegotiation");
+      });
 }
 
 }  // namespace

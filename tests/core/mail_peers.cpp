@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "core/mail_text.h"
 
@@ -96,6 +97,8 @@ void Ledger::arrive(std::string_view recipient, std::string_view received) {
   }
   Mail& mail = found->second;
   if (recipient == kSender) return note_notification(found->first, mail, received);
+  if (!mail.tls.empty() && received.substr(0, 1000).find(mail.tls) == std::string_view::npos)
+    complaint = "message " + std::to_string(found->first) + " was not received with " + mail.tls;
   if (!received.starts_with("Received: ") || without_first_field(received) != mail.content) {
     const std::string_view rest = without_first_field(received);
     const auto where = std::ranges::mismatch(rest, mail.content).in1 - rest.begin();
@@ -215,7 +218,11 @@ void Sink::on_end_of_data() {
 // ---- the client
 
 void Submitter::on_bytes(std::string_view bytes) {
-  buffer_ += bytes;
+  if (tls_ != nullptr) {
+    hear_tls(bytes);
+  } else {
+    buffer_ += bytes;
+  }
   std::string line;
   while (!done_ && take_line(buffer_, line)) {
     if (line.size() < 3) continue;
@@ -225,40 +232,83 @@ void Submitter::on_bytes(std::string_view bytes) {
   }
 }
 
-void Submitter::on_closed(bool) {
+void Submitter::hear_tls(std::string_view bytes) {
+  const bool was_open = tls_->is_open();
+  if (!tls_->hear(bytes, buffer_)) {
+    ledger_.complaint = "what came to a client was not its TLS";
+    return leave();
+  }
+  std::string answer = tls_->take();
+  if (!was_open && tls_->is_open()) {
+    step_ = Step::kHello;
+    // Often in one piece with the Finished.
+    const std::string hello = tls_->seal("EHLO client.example\r\n");
+    if (prng_.one_in(2)) write(std::exchange(answer, {}));
+    answer += hello;
+  }
+  write(answer);
+}
+
+void Submitter::say(std::string_view text) {
+  if (tls_ == nullptr) return write(text);
+  write(tls_->seal(text));
+}
+
+// Some do not say so.
+void Submitter::leave() {
+  done_ = true;
+  if (tls_ != nullptr && tls_->is_open() && prng_.one_in(2)) write(tls_->end());
+  close();
+}
+
+void Submitter::on_closed(bool reset) {
+  // A send may have failed, and that of the end is not tried twice.
+  if (step_ == Step::kEnd && !reset && tls_ != nullptr && !tls_->has_ended() &&
+      world().count(simulation::Fault::kNoMemory) == 0)
+    ledger_.complaint = "TLS ended without close_notify";
   done_ = true;
   close();
 }
 
 void Submitter::on_reply(uint16_t code) {
   const Mail* mail = id_ != 0 ? &ledger_.at(id_) : nullptr;
-  if (code == 421) {
-    done_ = true;
-    return close();
-  }
+  if (code == 421) return leave();
   switch (step_) {
     case Step::kGreeting:
       step_ = Step::kHello;
-      return write("EHLO client.example\r\n");
+      return say("EHLO client.example\r\n");
     case Step::kHello:
-      return next_message();
+      if (!secured_ || tls_ != nullptr) return next_message();
+      step_ = Step::kStartTls;
+      return say("STARTTLS\r\n");
+    case Step::kStartTls:
+      if (code != 220) {
+        ledger_.complaint = "STARTTLS was answered " + std::to_string(code);
+        return leave();
+      }
+      step_ = Step::kHandshake;
+      tls_ = std::make_unique<ClientTls>(prng_);
+      return write(tls_->begin());
+    case Step::kHandshake:
+      ledger_.complaint = "a reply in the clear, in the handshake: " + std::to_string(code);
+      return leave();
     case Step::kMail:
       step_ = Step::kRecipient;
-      if (!pipelined_) write("RCPT TO:<" + mail->recipients[0] + ">\r\n");
+      if (!pipelined_) say("RCPT TO:<" + mail->recipients[0] + ">\r\n");
       return;
     case Step::kRecipient:
       if (code == 250) ++accepted_;
       if (++recipient_ < mail->recipients.size()) {
-        if (!pipelined_) write("RCPT TO:<" + mail->recipients[recipient_] + ">\r\n");
+        if (!pipelined_) say("RCPT TO:<" + mail->recipients[recipient_] + ">\r\n");
         return;
       }
       step_ = Step::kData;
-      if (!pipelined_) write("DATA\r\n");
+      if (!pipelined_) say("DATA\r\n");
       return;
     case Step::kData:
       if (code == 354) return send_content();
       step_ = Step::kReset;  // 452, or 503 behind a refused MAIL
-      return write("RSET\r\n");
+      return say("RSET\r\n");
     case Step::kReset:
       return next_message();
     case Step::kContent:
@@ -269,35 +319,50 @@ void Submitter::on_reply(uint16_t code) {
         ++ledger_.acknowledged;
         world().note("message %lu is acknowledged", static_cast<unsigned long>(id_));
       }
-      return next_message();
+      if (noops_ == 0) return next_message();
+      step_ = Step::kNoops;
+      return;
+    case Step::kNoops:
+      if (code != 250) ledger_.complaint = "a NOOP was answered " + std::to_string(code);
+      if (--noops_ == 0) next_message();
+      return;
     case Step::kQuit:
-      done_ = true;
-      return close();
+      // Who is in TLS waits for its end, too.
+      step_ = Step::kEnd;
+      if (tls_ == nullptr || prng_.one_in(4)) leave();
+      return;
+    case Step::kEnd:
+      ledger_.complaint = "a reply behind 221";
+      return leave();
   }
 }
 
 void Submitter::next_message() {
   if (left_ == 0) {
     step_ = Step::kQuit;
-    return write("QUIT\r\n");
+    return say("QUIT\r\n");
   }
   --left_;
   id_ = ledger_.create(prng_);
+  if (tls_ != nullptr) ledger_.at(id_).tls = tls_->description();
   recipient_ = 0;
   accepted_ = 0;
   step_ = Step::kMail;
-  write("MAIL FROM:<" + std::string(kSender) + ">\r\n");
+  say("MAIL FROM:<" + std::string(kSender) + ">\r\n");
   if (!pipelined_) return;
   std::string text;
   for (const std::string& recipient : ledger_.at(id_).recipients)
     text += "RCPT TO:<" + recipient + ">\r\n";
   text += "DATA\r\n";
-  write(text);
+  say(text);
 }
 
 void Submitter::send_content() {
   step_ = Step::kContent;
-  write(stuffed(ledger_.at(id_).content) + ".\r\n");
+  std::string text = stuffed(ledger_.at(id_).content) + ".\r\n";
+  noops_ = pipelined_ ? prng_.below(4) : 0;
+  for (uint64_t i = 0; i < noops_; ++i) text += "NOOP\r\n";
+  say(text);
 }
 
 }  // namespace relais::test

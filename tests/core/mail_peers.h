@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/prng.h"
+#include "core/client_tls.h"
 #include "core/peer_tls.h"
 #include "simulation/sim_peer.h"
 #include "simulation/sim_world.h"
@@ -20,6 +21,7 @@ namespace relais::test {
 struct Mail {
   std::vector<std::string> recipients;
   std::string content;                      // as submitted, not dot-stuffed
+  std::string tls;                          // how it was submitted; empty: in the clear
   bool acknowledged = false;                // a client saw 250 for it
   std::map<std::string, uint32_t> arrived;  // at the sink, by recipient
   std::map<std::string, uint32_t> told;     // notifications to the sender, by failed recipient
@@ -104,9 +106,10 @@ class Sink final : public simulation::SimPeer {
 
 class Submitter final : public simulation::SimPeer {
  public:
-  // Submits `count` new messages over one connection, then QUIT.
-  Submitter(Ledger& ledger, Prng& prng, uint32_t count, bool pipelined)
-      : ledger_(ledger), prng_(prng), left_(count), pipelined_(pipelined) {}
+  // Submits `count` new messages over one connection, then QUIT. `pipelined`: envelopes in one go,
+  // and NOOPs right behind the content. `secured`: in TLS.
+  Submitter(Ledger& ledger, Prng& prng, uint32_t count, bool pipelined, bool secured = false)
+      : ledger_(ledger), prng_(prng), left_(count), pipelined_(pipelined), secured_(secured) {}
   void on_bytes(std::string_view bytes) override;
   void on_closed(bool reset) override;
   void on_refused(Error) override { done_ = true; }
@@ -114,29 +117,40 @@ class Submitter final : public simulation::SimPeer {
 
  private:
   void on_reply(uint16_t code);
+  // In TLS, where that has begun.
+  void say(std::string_view text);
+  void hear_tls(std::string_view bytes);
+  void leave();
   void next_message();
   void send_content();
 
   enum class Step : uint8_t {
     kGreeting,
     kHello,
+    kStartTls,
+    kHandshake,
     kMail,
     kRecipient,
     kData,
     kReset,
     kContent,
-    kQuit
+    kNoops,
+    kQuit,
+    kEnd
   };
   Ledger& ledger_;
   Prng& prng_;
   uint32_t left_;
   bool pipelined_;
+  bool secured_;
+  std::unique_ptr<ClientTls> tls_;
   bool done_ = false;
   std::string buffer_;
   Step step_ = Step::kGreeting;
   uint64_t id_ = 0;
   size_t recipient_ = 0;
   size_t accepted_ = 0;
+  uint64_t noops_ = 0;  // sent behind the content, and not answered yet
 };
 
 }  // namespace relais::test

@@ -35,13 +35,20 @@ void draw_from(const Prng& prng) {
   RAND_set_rand_method(&method);
 }
 
+// What is made once in a process is the same in every run, and the octets of a seed stay where they
+// were.
+template <class Make>
+auto make_alike(const std::string& what, Make make) {
+  const Prng before = random_octets;
+  draw_from(Prng(std::hash<std::string>{}(what)));
+  auto made = make();
+  draw_from(before);
+  return made;
+}
+
 // The same key in every run: how often a signature draws depends on it.
 tls::test::Issued issue_alike(const tls::test::Request& request, const tls::test::Issued* issuer) {
-  const Prng before = random_octets;
-  draw_from(Prng(std::hash<std::string>{}(request.common_name)));
-  tls::test::Issued issued = tls::test::issue(request, issuer);
-  draw_from(before);
-  return issued;
+  return make_alike(request.common_name, [&] { return tls::test::issue(request, issuer); });
 }
 
 // RSA also here: other signatures are not all of one length.
@@ -84,17 +91,27 @@ std::string PeerTls::seal(std::string_view plaintext) {
   return std::exchange(stream_->output_buffer(), {});
 }
 
-std::shared_ptr<const tls::ServerContext> tls_server_for(const std::string& host) {
-  static std::map<std::string, std::shared_ptr<const tls::ServerContext>> made;
-  auto& context = made[host];
+std::shared_ptr<tls::TicketKeys> ticket_keys_for(const std::string& host) {
+  return make_alike("ticket keys of " + host,
+                    [] { return std::make_shared<tls::TicketKeys>(Instant{}); });
+}
+
+std::shared_ptr<const tls::ServerContext> tls_server_for(const std::string& host,
+                                                         RecordKinds kernel_records) {
+  static std::map<std::pair<std::string, uint32_t>, std::shared_ptr<const tls::ServerContext>> made;
+  uint32_t kinds = 0;
+  for (const TlsRecordKind kind : kRecordKinds)
+    kinds = kinds * 2 + (kernel_records.has(kind) ? 1 : 0);
+  auto& context = made[{host, kinds}];
   if (context != nullptr) return context;
   const auto issued =
       issue_alike({.common_name = host, .names = {"DNS:" + host}, .key = kKey}, &authority());
   tls::test::Files files;
   context = tls::ServerContext::load(
                 {.certificates = {{files.write("c.pem", issued.pem + issued.key_pem), ""}},
-                 .client_authorities = {}},
-                std::make_shared<tls::TicketKeys>(Instant{}), tls::test::now())
+                 .client_authorities = {},
+                 .kernel_records = kernel_records},
+                ticket_keys_for(host), tls::test::now())
                 .context;
   return context;
 }

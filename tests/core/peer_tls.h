@@ -9,6 +9,7 @@
 #include "tls/client_context.h"
 #include "tls/server_context.h"
 #include "tls/stream.h"
+#include "tls/ticket_keys.h"
 
 namespace relais::test {
 
@@ -31,8 +32,11 @@ class PeerTls {
   std::unique_ptr<tls::Stream> stream_;
 };
 
+// The host's own, whatever the seed: a ticket of one host opens nothing at another.
+[[nodiscard]] std::shared_ptr<tls::TicketKeys> ticket_keys_for(const std::string& host);
 // With a certificate for this host, of one authority; made once for each.
-[[nodiscard]] std::shared_ptr<const tls::ServerContext> tls_server_for(const std::string& host);
+[[nodiscard]] std::shared_ptr<const tls::ServerContext> tls_server_for(
+    const std::string& host, RecordKinds kernel_records = {});
 // `verifies`: the server must have such a certificate for the name that it is asked for.
 [[nodiscard]] std::shared_ptr<const tls::ClientContext> tls_client(bool verifies);
 

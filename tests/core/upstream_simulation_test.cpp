@@ -269,6 +269,15 @@ void tell(uint64_t count, const std::function<Security(uint64_t seed)>& security
               static_cast<unsigned long>(refused));
 }
 
+TEST(upstream_simulation, each_host_has_ticket_keys_of_its_own_whatever_the_seed) {
+  const auto name_of_keys = [](const std::string& host) {
+    test::draw_tls_from(31);
+    return test::ticket_keys_for(host)->newest().name;
+  };
+  EXPECT_NE(name_of_keys(kHost), name_of_keys("other.example"));
+  EXPECT_EQ(name_of_keys(kHost), name_of_keys(kHost));
+}
+
 TEST(upstream_simulation, a_client_is_told_250_only_for_what_an_upstream_has_stored) {
   tell(1000, [](uint64_t) { return Security::kNone; });
 }

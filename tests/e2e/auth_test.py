@@ -161,6 +161,9 @@ class Auth(harness.EndToEnd):
         self.assertNotIn("AUTH", client.command("EHLO client.example"))
         reply = client.command("AUTH PLAIN " + plain("kate", PASSWORD))
         self.assertTrue(reply.startswith("538 5.7.11"), reply)
+        event = self.relais.wait_event("refused", command="AUTH")
+        self.assertEqual(event["reason"], "AUTH is offered in TLS only")
+        self.assertNotIn(plain("kate", PASSWORD), str(event))
 
     def test_one_reply_for_all_failures_and_the_log_knows_why(self):
         self.serve_in_the_clear(max_logon_failures=0)
@@ -172,6 +175,14 @@ class Auth(harness.EndToEnd):
         client.expect("AUTH PLAIN " + plain("kate", PASSWORD), 235)
         event = self.relais.wait_event("refused", command="AUTH", user="nobody")
         self.assertEqual(event["reason"], "unknown user or wrong password")
+        for password in ("", PASSWORD + "\0x"):
+            self.assertIn("malformed credentials: " + ("a control character in the password"
+                                                       if password else "no password"),
+                          [e["reason"] for e in self.relais.events("refused")])
+        client = self.client()
+        client.expect("AUTH XOAUTH2 " + plain("kate", PASSWORD), 504)
+        client.expect("AUTH gue55", 504)
+        self.relais.wait_event("refused", command="AUTH", reason="neither PLAIN nor LOGIN")
         log = "\n".join(map(str, self.relais.events()))
         for secret in (PASSWORD, "gue55", plain("kate", "gue55"), plain("kate", PASSWORD)):
             self.assertNotIn(secret, log)
@@ -186,6 +197,19 @@ class Auth(harness.EndToEnd):
                         .startswith("421 4.7.0 Too many errors"))
         self.assertGreater(time.monotonic() - began, 1.3)
         self.assertEqual(client.socket.recv(10), b"")
+        first, last = self.relais.events("refused")
+        self.assertEqual(first["reply"], "535 5.7.3 Authentication unsuccessful")
+        self.assertTrue(last["reply"].startswith("421 4.7.0 Too many errors"), last)
+        self.assertEqual(last["reason"], "unknown user or wrong password")
+
+    def test_auth_that_is_not_offered(self):
+        self.configure(tls=False, auth_mechanism=["Tls"], permission_groups=["AnonymousUsers"])
+        self.users.write_text("")
+        self.users.chmod(0o600)
+        self.relais.start()
+        self.client().expect("AUTH PLAIN " + plain("kate", PASSWORD), 504)
+        event = self.relais.wait_event("refused", command="AUTH")
+        self.assertEqual(event["reason"], "AUTH is not offered")
 
     def test_a_failed_logon_waits_for_its_own_time_alone(self):
         self.serve_in_the_clear(max_logon_failures=0, auth_tarpit_interval="0s", tarpit_interval="60s")

@@ -134,6 +134,21 @@ class CutThrough(harness.EndToEnd):
         self.assertIn("MAIL FROM:<chris@contoso.com> BODY=BINARYMIME RET=HDRS ENVID=abc", commands)
         self.assertIn("RCPT TO:<kate@fabrikam.com> NOTIFY=FAILURE ORCPT=rfc822;k@x.example",
                       commands)
+        self.assertNotIn("dsn", self.relais.wait_event("message"))
+
+    def test_the_log_says_that_an_upstream_without_dsn_was_not_asked_for_notifications(self):
+        self.serve(extensions=("PIPELINING",))
+        client = self.client()
+        cases = ((" ENVID=1", "", True), (" RET=HDRS", "", True), ("", "", False),
+                 ("", " NOTIFY=SUCCESS ORCPT=rfc822;k@x.example", True))
+        for count, (mail, rcpt, said) in enumerate(cases, 1):
+            client.expect("MAIL FROM:<chris@contoso.com>" + mail, 250)
+            client.expect("RCPT TO:<kate@fabrikam.com>" + rcpt, 250)
+            self.assertEqual(client.content(BODY), "250 2.0.0 kept")
+            harness.wait_until(lambda: len(self.relais.events("message")) == count, 10, "its line")
+            self.assertEqual("dsn" in self.relais.events("message")[-1], said, mail + rcpt)
+        self.assertIn("RCPT TO:<kate@fabrikam.com>", [line for _, line in self.hop.commands])
+        self.assertFalse([line for _, line in self.hop.commands if "NOTIFY" in line])
 
     def test_what_the_upstream_does_not_offer_is_refused_at_mail(self):
         self.serve(extensions=("PIPELINING", "SIZE 100000"))

@@ -10,6 +10,7 @@ from harness import Client
 from next_hop import NextHop
 
 NAME = "relay.contoso.com"
+PARTNERS = "MS Exchange\\Partner Servers"
 BODY = b"Subject: secured\r\n\r\ntext\r\n"
 
 
@@ -44,9 +45,7 @@ class DomainSecure(harness.EndToEnd):
 
     def start(self, **more):
         settings = {"domain_secure_enabled": True, "domain_secure_domains": ["partner.com"],
-                    "auth_mechanism": ["Tls"], "permission_groups": ["AnonymousUsers", "Partners"],
-                    "permission": [{"user": "MS Exchange\\Partner Servers", "extended_rights": [
-                        "ms-Exch-SMTP-Accept-Any-Sender", "ms-Exch-SMTP-Accept-Any-Recipient"]}]}
+                    "auth_mechanism": ["Tls"], "permission_groups": ["AnonymousUsers", "Partners"]}
         self.relais.configure(
             receive=[harness.default_connector(self.port, **{**settings, **more})],
             send=[harness.smart_host(self.hop.port)],
@@ -72,11 +71,24 @@ class DomainSecure(harness.EndToEnd):
         self.start()
         for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
             client = self.client(certificate, version)
-            client.message("a@partner.com", ["kate@fabrikam.com"], BODY)
-            client.message("a@sub.partner.com", ["kate@fabrikam.com"], BODY)
+            client.message("a@partner.com", ["kate@contoso.com"], BODY)
+            client.message("a@sub.partner.com", ["kate@contoso.com"], BODY)
+            client.message("a@example.org", ["kate@contoso.com"], BODY)  # as without a certificate
+            client.expect("MAIL FROM:<a@partner.com>", 250)
+            client.expect("RCPT TO:<kate@fabrikam.com>", 550)
             client.quit()
         event = self.relais.wait_event("message")
         self.assertEqual(event["partner"], "partner.com")
+
+    def test_what_entries_give_to_partners_and_take_from_them(self):
+        self.start(permission=[
+            {"user": PARTNERS, "extended_rights": ["ms-Exch-SMTP-Accept-Any-Recipient"]},
+            {"user": PARTNERS, "extended_rights": ["ms-Exch-SMTP-Accept-Authoritative-Domain-Sender"],
+             "deny": True}])
+        client = self.client(self.issue("mx.partner.com"))
+        client.message("a@partner.com", ["kate@fabrikam.com"], BODY)
+        client.expect("MAIL FROM:<a@contoso.com>", 550)
+        self.refused(self.client())
 
     def refused(self, client):
         self.assertEqual(client.command("MAIL FROM:<a@partner.com>"),

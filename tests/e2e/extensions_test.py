@@ -53,6 +53,56 @@ class Extensions(harness.EndToEnd):
             self.assertEqual(client.reply(), f"250 2.6.0 CHUNK received OK, {len(part)} octets")
         self.assertTrue(client.command("BDAT 0 LAST").startswith("250 2.6.0"))
 
+    def test_a_refusal_says_who_sent_it_to_whom_and_how(self):
+        self.serve()
+        client = self.client()
+        def refused(count):
+            harness.wait_until(lambda: len(self.relais.events("refused")) == count, 10, "its line")
+            return self.relais.events("refused")[-1]
+        def begin():
+            client.expect("MAIL FROM:<chris@contoso.com>", 250)
+            client.expect("RCPT TO:<kate@fabrikam.com>", 250)
+            client.expect("RCPT TO:<joe@fabrikam.com>", 250)
+        bare = b"Subject: bare\r\n\r\na\nb\r\n"
+        envelope = {"from": "chris@contoso.com", "to": ["kate@fabrikam.com", "joe@fabrikam.com"]}
+        begin()
+        client.expect("DATA", 354)
+        client.send(bare + b".\r\n")
+        self.assertTrue(client.reply().startswith("550 5.6.11"))
+        line = refused(1)
+        self.assertEqual({**line, **envelope, "command": "DATA", "reason": "content"}, line)
+        for count, last in ((2, " LAST"), (3, "")):
+            begin()
+            client.send(f"BDAT {len(bare)}{last}\r\n".encode() + bare)
+            self.assertTrue(client.reply().startswith("550 5.6.11"))
+            line = refused(count)
+            self.assertEqual({**line, **envelope, "command": "BDAT", "reason": "content"}, line)
+        for count, (command, sender) in enumerate((
+                ("MAIL FROM:<chris@contoso.com> ENVID=a=b", "chris@contoso.com"),
+                ("MAIL FROM:<> NONSENSE=1", ""),
+                ("MAIL FROM:chris@@contoso.com", None),
+                ("MAIL", None)), 4):
+            client.expect(command, 501 if "NONSENSE" not in command else 555)
+            line = refused(count)
+            self.assertEqual(line["command"], "MAIL")
+            self.assertEqual(line.get("from"), sender, command)
+            self.assertNotIn("to", line)
+
+    def test_what_is_refused_between_chunks_takes_nothing_away(self):
+        self.serve()
+        client = self.client()
+        client.expect("MAIL FROM:<chris@contoso.com>", 250)
+        client.expect("RCPT TO:<kate@fabrikam.com>", 250)
+        for part in (b"Subject: in", b" parts\r\n\r\none\r\n."):
+            client.send(f"BDAT {len(part)}\r\n".encode() + part)
+            self.assertTrue(client.reply().startswith("250 2.6.0"))
+            client.expect("DATA", 503)
+            client.expect("NONSENSE", 500)
+        self.assertTrue(client.command("BDAT 0 LAST").startswith("250 2.6.0"))
+        message = self.arrived()
+        self.assertEqual(self.body_of(message), b"Subject: in parts\r\n\r\none\r\n.\r\n")
+        self.assertEqual(message.recipients, ["kate@fabrikam.com"])
+
     def test_a_pipelined_chunk_is_answered_at_once(self):
         """Not when the client's delayed acknowledgement of the replies before it has come: 40 ms."""
         self.serve()
@@ -149,6 +199,29 @@ class Extensions(harness.EndToEnd):
         self.assertIn("for <用户@例子.广告>;".encode(), message.content)
         self.assertEqual(self.relais.wait_event("message")["from"], "käthe@contoso.com")
 
+    def test_what_was_declared_and_is_not_needed_goes_without(self):
+        """Also behind a restart, and to a next hop that offers nothing at all."""
+        for extensions in (("PIPELINING",), ()):
+            with self.subTest(extensions=extensions):
+                self.serve(extensions)
+                self.send(TEXT, 16384, mail=" BODY=8BITMIME SMTPUTF8")
+                message = self.arrived()
+                self.assertEqual((self.body_of(message), message.sender_parameters), (TEXT, ""))
+                self.hop.stop()
+                self.send(TEXT, 0, mail=" BODY=8BITMIME SMTPUTF8")
+                self.relais.stop()
+                self.hop.start()
+                self.relais.start()
+                message = self.arrived(2)
+                self.assertEqual((self.body_of(message), message.sender_parameters), (TEXT, ""))
+                client = self.client()
+                client.expect("MAIL FROM:<chris@contoso.com> SMTPUTF8", 250)
+                client.expect("RCPT TO:<käthe@fabrikam.com>", 250)
+                client.content(b"Subject: x\r\n\r\nx\r\n")
+                self.assertIn("554 5.6.7", str(self.relais.wait_event("failed")))
+                self.relais.stop()
+                self.hop.stop()
+
     def test_what_the_next_hop_does_not_take_fails_and_is_kept(self):
         for extensions, mail, status in [(("PIPELINING", "8BITMIME"), " SMTPUTF8", "5.6.7"),
                                          (("8BITMIME", "CHUNKING"), " BODY=BINARYMIME", "5.6.3"),
@@ -156,10 +229,11 @@ class Extensions(harness.EndToEnd):
             with self.subTest(extensions=extensions, mail=mail):
                 self.serve(extensions)
                 before = len(self.relais.events("failed"))
-                self.send(b"Subject: x\r\n\r\nx\r\n", 100, mail=mail)
+                self.send(b"Subject: x\r\n\r\n\xe4\r\n", 100, mail=mail)
                 harness.wait_until(lambda: len(self.relais.events("failed")) > before, 10, "it fails")
                 event = self.relais.events("failed")[-1]
                 self.assertIn(f"554 {status}", str(event))
+                self.assertEqual(event["host"], f"127.0.0.1:{self.hop.port}")
                 self.send(b"Subject: y\r\n\r\ny\r\n", 0)
                 self.arrived()
                 self.relais.stop()

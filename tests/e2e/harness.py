@@ -28,6 +28,17 @@ ANONYMOUS = r"NT AUTHORITY\ANONYMOUS LOGON"
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:")
 
 
+def read_screen(screen):
+    """All that is written to the other end of a pseudo-terminal, until that is closed."""
+    seen = b""
+    try:
+        while piece := os.read(screen, 10_000):
+            seen += piece
+    except OSError:
+        pass  # the end, as Linux says it
+    return seen
+
+
 def wait_until(condition, seconds, what):
     """The first true value of condition(); an AssertionError after `seconds` (times PATIENCE)."""
     end = time.monotonic() + seconds * PATIENCE
@@ -168,7 +179,9 @@ class Relais:
         receive = [{**UNLIMITED, **r} for r in receive or [relay_connector(self.port)]]
         main = {
             **(top or {}),
-            "server": {"fqdn": "relay.contoso.com", "cores": 2, "data_dir": str(self.data_dir),
+            "server": {"fqdn": "relay.contoso.com", "cores": 2,
+                       "gather_sessions": os.environ.get("RELAIS_SPREAD") is None,
+                       "data_dir": str(self.data_dir),
                        "log_file": str(self.log_file), "drain_timeout": "5s",
                        "max_connection_rate_per_minute": "unlimited",
                        **(server or {})},

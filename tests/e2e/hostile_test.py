@@ -260,6 +260,21 @@ class Hostile(harness.EndToEnd):
         self.only_good_mail()
         self.assertEqual(len(self.hop.messages), 1)
 
+    def test_what_comes_behind_quit_does_not_cost_the_last_replies(self):
+        """Closing a socket that has unread octets would reset the connection, and the client might
+        never see that its message was taken."""
+        for behind in (1, 20_000, 300_000):
+            with socket.create_connection(("127.0.0.1", self.port), 10) as client:
+                client.sendall(b"EHLO x\r\nMAIL FROM:<a@contoso.com>\r\n"
+                               b"RCPT TO:<b@fabrikam.com>\r\nDATA\r\n" + BODY + b".\r\nQUIT\r\n" +
+                               b"x" * behind)
+                time.sleep(0.3)
+                replies = b""
+                while octets := client.recv(65536):
+                    replies += octets
+            self.assertIn(b"\r\n250 2.6.0 ", replies)
+            self.assertTrue(replies.split(b"\r\n")[-2].startswith(b"221 "), replies)
+
     def test_half_closed_after_quit_in_one_go(self):
         """printf ... | nc: all at once, then FIN. Replies still come, and the message is kept."""
         with Client(self.port) as client:

@@ -47,6 +47,73 @@ class ImplicitTls(harness.EndToEnd):
         client.socket = context.wrap_socket(client.socket, server_hostname=name)
         return client
 
+    def test_the_command_to_try_the_server_with_works(self):
+        """It names a binding that speaks in the clear, or says that it is TLS."""
+        harness.need("swaks")
+        self.secure_port, self.port = sorted((self.secure_port, self.port))  # it comes first
+        secure = f"127.0.0.1:{self.secure_port};tls=implicit"
+        for bindings, server in (
+                ([secure, f"127.0.0.1:{self.port}"], f"127.0.0.1:{self.port}"),
+                ([secure], f"127.0.0.1:{self.secure_port} --tls-on-connect")):
+            with self.subTest(bindings=bindings):
+                self.configure(bindings=bindings)
+                self.relais.start()
+                command = self.relais.said("swaks")[-1].split("try", 1)[1].split()
+                self.assertEqual(" ".join(command[:command.index("--from")]),
+                                 "swaks --server " + server)
+                done = harness.run([*command, "--timeout", "10", "--body", "x"])
+                self.assertEqual(done.returncode, 0, done.stdout)
+                self.relais.stop()
+
+    def test_the_command_to_try_the_server_with_works_on_every_kind_of_binding(self):
+        """In the clear and without a PROXY header if it can be so; else with what it takes; and none
+        where swaks could do nothing."""
+        harness.need("swaks")
+        self.secure_port, self.port = sorted((self.secure_port, self.port))
+        first, second = f"127.0.0.1:{self.secure_port}", f"127.0.0.1:{self.port}"
+        def connector(name, binding, **more):
+            return harness.relay_connector(self.port, **{
+                "name": name, "bindings": [binding], "remote_ip_ranges": ["127.0.0.0/8"], **more})
+        balanced = {"proxy_protocol": "required", "trusted_proxies": ["127.0.0.1"]}
+        header = (" --proxy-family TCP4 --proxy-source 127.0.0.1 --proxy-source-port 50000"
+                  f" --proxy-dest 127.0.0.1 --proxy-dest-port {self.secure_port}")
+        a, b = connector("a", first), connector("b", second)
+        proxied = connector("a", first, **balanced)
+        cases = {
+            "a header": ([proxied, b], second),
+            "only a header": ([proxied], first + header),
+            "a header of others only": (
+                [connector("a", first, **{**balanced, "trusted_proxies": ["127.0.0.9"]})], None),
+            "TLS is required": ([connector("a", first, require_tls=True), b], second),
+            "TLS is required everywhere": ([connector("a", first, require_tls=True)],
+                                           first + " --tls"),
+            "TLS from the first octet, behind a header": (
+                [connector("a", first + ";tls=implicit", **balanced)],
+                first + " --tls-on-connect" + header),
+            "STARTTLS before the first octet": (
+                [connector("a", first + ";tls=implicit"), connector("b", second, require_tls=True)],
+                second + " --tls"),
+            "clients from elsewhere": ([connector("a", first, remote_ip_ranges=["10.1.1.0/24"]), b],
+                                       second),
+            "only clients from elsewhere": ([{**a, "remote_ip_ranges": ["10.1.1.0/24"]}], None),
+            "no relaying": ([harness.default_connector(self.port)], second),
+        }
+        for what, (receive, server) in cases.items():
+            with self.subTest(what):
+                self.relais.configure(receive=receive, send=[harness.smart_host(self.hop.port)],
+                                      tls=self.tls)
+                self.relais.start()
+                said = self.relais.said("swaks")
+                if server is None:
+                    self.assertEqual(said, [])
+                else:
+                    command = said[-1].split("try", 1)[1].split()
+                    self.assertEqual(" ".join(command[:command.index("--from")]),
+                                     "swaks --server " + server)
+                    done = harness.run([*command, "--timeout", "10", "--body", "x"])
+                    self.assertEqual(done.returncode, 0, done.stdout)
+                self.relais.stop()
+
     def test_smtplib_and_curl(self):
         self.configure()
         self.relais.start()
@@ -151,7 +218,7 @@ class ImplicitTls(harness.EndToEnd):
                 ({"address": address, "tls": "starttls"}, "'starttls'. Write \"implicit\""),
                 ({"address": address, "ssl": "implicit"}, "Known here: address, tls"),
                 ({"tls": "implicit"}, "the port is missing"),
-                (address + ";tls=no", "the port is no number")):
+                (address + ";tls=no", "no word that a binding knows")):
             self.configure(bindings=[binding])
             self.assertIn(words, check().stdout + check().stderr)
         self.configure(tls_certificate_name="missing.pem")

@@ -226,6 +226,20 @@ class Metrics(harness.Counted, harness.EndToEnd):
         self.assertLess(abs(page.get("relais_figures_timestamp_seconds") - time.time()),
                         5 * harness.PATIENCE)
 
+    def test_a_page_has_all_that_happened_before_its_timestamp(self):
+        self.relais.start()
+        kept = []
+        for number in range(1, 4):
+            kept += [Client(self.port, source=f"127.0.1.{10 * number + i}") for i in range(3)]
+            opened = time.time()
+            page = self.wait_page(
+                lambda page: page.get("relais_figures_timestamp_seconds") > opened,
+                "a page of later than that")
+            self.assertEqual(page.get("relais_sessions", connector=NAME), len(kept))
+            time.sleep(0.37)  # so that the next ones come at another part of a second
+        for client in kept:
+            client.close()
+
     def test_the_queue_is_told_without_another_client(self):
         self.hop.stop()
         self.relais.start()
@@ -408,6 +422,16 @@ class Metrics(harness.Counted, harness.EndToEnd):
     def test_hostile_web_clients_do_not_disturb_mail(self):
         """Slow, silent, huge and nonsensical ones, more than the server has threads for them."""
         self.relais.start()
+
+        def slowest_of(count):
+            slowest = 0
+            for _ in range(count):
+                began = time.monotonic()
+                self.send("127.0.0.11")
+                slowest = max(slowest, time.monotonic() - began)
+            return slowest
+
+        undisturbed = slowest_of(100)  # other tests use the machine, too
         before = self.scrape().get("process_open_fds")
         address = ("127.0.0.1", self.admin)
         held = []
@@ -449,12 +473,7 @@ class Metrics(harness.Counted, harness.EndToEnd):
                     pass
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
                 client.close()
-            slowest = 0
-            for _ in range(100):
-                began = time.monotonic()
-                self.send("127.0.0.11")
-                slowest = max(slowest, time.monotonic() - began)
-            self.assertLess(slowest, 1 * harness.PATIENCE)
+            self.assertLess(slowest_of(100), max(1 * harness.PATIENCE, 5 * undisturbed))
             fds = len(list(pathlib.Path(f"/proc/{self.relais.pid}/fd").iterdir()))
             self.assertLess(fds, before + 60, "waiting connections are not taken without bound")
         finally:
@@ -462,7 +481,7 @@ class Metrics(harness.Counted, harness.EndToEnd):
             thread.join()
             for client in held:
                 client.close()
-        self.wait_value(100, "relais_messages_accepted_total", connector=NAME)
+        self.wait_value(200, "relais_messages_accepted_total", connector=NAME)
         self.assertEqual(self.fetch("/healthz"), (200, "ok\n"))
 
 

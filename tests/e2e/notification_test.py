@@ -217,7 +217,7 @@ class Notification(harness.EndToEnd):
     def test_our_own_verdict_is_nobody_else_s(self):
         self.hop.extensions = ["PIPELINING", "DSN"]
         self.start()
-        self.send(["a@fabrikam.com"], mail=" BODY=8BITMIME")
+        self.send(["a@fabrikam.com"], mail=" BODY=8BITMIME", body=b"Subject: x\r\n\r\n\xe4\r\n")
         [report] = self.told()
         recipient = list(report.iter_parts())[1].get_payload()[1]
         self.assertEqual(recipient["Status"], "5.6.3")

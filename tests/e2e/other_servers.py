@@ -36,6 +36,8 @@ def family(first):
 class Process:
     """One that stays in the foreground. Its output goes into a file."""
 
+    own_session = False  # True: Ctrl-C in the terminal is not for it
+
     def __init__(self, test, name):
         self.said = test.folder / f"{name}.said"
         self.process = None
@@ -44,7 +46,8 @@ class Process:
     def run(self, command, **more):
         with open(self.said, "ab") as said:
             self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL,
-                                            stdout=said, stderr=said, **more)
+                                            stdout=said, stderr=said,
+                                            start_new_session=self.own_session, **more)
 
     def family(self):
         return family(self.process.pid)

@@ -65,12 +65,14 @@ class RequireTls(harness.EndToEnd):
     def fails(self, status, content):
         failed = self.relais.wait_event("failed")
         self.assertIn(status, failed["reply"])
+        self.assertEqual(failed["host"], f"127.0.0.1:{self.hop.port}")
         notified = self.relais.wait_event("notified")
         self.relais.wait_event("delivered", id=notified["notification"])
         harness.wait_until(lambda: self.hop.messages, 10, "the notification")
         [report] = self.hop.messages
         self.assertEqual(report.sender, "")
         self.assertIn(b"Status: 5.7.30", report.content)
+        self.assertNotIn(b"Remote-MTA", report.content)  # it has not said so
         self.assertNotIn(content, report.content)  # nothing of the message, also with RET=FULL
         self.assertNotIn("REQUIRETLS", report.sender_parameters)
 

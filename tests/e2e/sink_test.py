@@ -369,12 +369,7 @@ class Ending(harness.EndToEnd):
                               stdout=subprocess.PIPE, text=True) as process:
             table = process.stdout.read()
         os.close(terminal)
-        seen = b""
-        try:
-            while piece := os.read(screen, 10_000):
-                seen += piece
-        except OSError:
-            pass  # the end, as Linux says it
+        seen = harness.read_screen(screen)
         self.assertIn(b"\r0 messages, 0/s, 0 sessions open, 0 damaged, 0 duplicates\x1b[K", seen)
         self.assertRegex(table, r"(?m)^own CPU us/message +0\.0$")
 
@@ -393,6 +388,11 @@ class Ending(harness.EndToEnd):
                 (["--max-sessions", "many"], "--max-sessions"),
                 (["--for", "30"], "no time, as in"),
                 (["--refuse-by", "fire", "--refuse-for", "1s"], "closed or reset"),
+                (["--refuse-by", "reset"], "--refuse-by needs --refuse-for"),
+                (["--count", "0"], "--count: 0 is no whole number from 1 on"),
+                (["--seed", "-1"], "--seed: -1 is no whole number from 0 on"),
+                (["--tarpit", "0s"], "'0s' is no time"), (["--hide", "LIMITS"], "not offered"),
+                (["--ledger", self.folder], f"--ledger {self.folder}: is a directory"),
                 (["--tls-certificate", self.folder / "none.pem"], "none.pem"),
                 (["--ledger", self.folder / "none" / "ledger"], "no such file"),
                 (["--ledger", torn], "no whole ledger"),
@@ -417,7 +417,8 @@ class Ending(harness.EndToEnd):
         client.begin(SENDER, [KATE])
         client.content(marked(1, b"x\r\n"))
         self.assertEqual(sink.wait(status=1)["messages"], 1)
-        self.assertTrue(sink.said("could not be written, so it is not whole"), sink.lines)
+        self.assertTrue(sink.said(r"--ledger .*/ledger: it could not be written, so it is not whole: "
+                                  "no space left"), sink.lines)
 
 
 class Verifying(harness.EndToEnd):
@@ -507,6 +508,12 @@ class Verifying(harness.EndToEnd):
                       [received, received], [sent, received, "--bogus"]):
             done = harness.run([VERIFY, *map(str, words)])
             self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1), done.stderr)
+        sent.write_text("relais-ledger 1 sent\n")
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([VERIFY, sent, received], stdout=full, stderr=subprocess.PIPE, text=True,
+                                  check=False)
+        self.assertEqual((done.returncode, done.stderr),
+                         (1, "relais-verify: standard output could not be written\n"))
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ bool needs_no_quotes(std::string_view text) {
 size_t odd_character(std::string_view text) {
   const auto is_odd = [](char c) {
     const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    return !letter && c != ' ' && c != '.' && c != ',';
+    return !letter && c != ' ';
   };
   return static_cast<size_t>(std::ranges::find_if(text, is_odd) - text.begin());
 }
@@ -155,7 +155,7 @@ Material material() {
   add(kMain,
       connector + "max_message_size = \"10MB\"\nconnection_timeout = \"5m\"\nenabled = false\n");
   const std::string comment =
-      connector + "comment = \"The printers of the second floor, and what else is there\"\n";
+      connector + "comment = \"The printers of the second floor and what else is there\"\n";
   for (const char* more : {"", "enabled = false\n", "max_hop_count = 7\n", "usage = \"Custom\"\n"})
     add(kMain, comment + more);
   add(kMain, connector + "auth_mechanism = [\"Tls\", \"BasicAuth\", \"BasicAuthRequireTLS\"]\n");
@@ -190,27 +190,14 @@ Material material() {
   add_words(all, receive_connector_parameters(), "", false);
   add_words(all, permission_parameters(), "permission", true);
   add_words(all, limit_parameters(), "limit", true);
-  for (const char* word : {"true",
-                           "false",
-                           "\"unlimited\"",
-                           "\"36MB\"",
-                           "\"64KB\"",
-                           "\"10m\"",
-                           "[]",
-                           "[\"",
-                           "\", \"",
-                           "\"]",
-                           "'",
-                           "\"\"\"",
-                           "\\u0000",
-                           "1979-05-27",
-                           "0x7f",
-                           "\"0.0.0.0/0\"",
-                           "\"[::]:25\"",
-                           "\"None\"",
-                           "ExchangeServers",
-                           "#",
-                           "\n"})
+  for (const char* word : {"true",        "false",    "\"unlimited\"",
+                           "\"36MB\"",    "\"64KB\"", "\"10m\"",
+                           "\"a-b/c\"",   "-",        "[]",
+                           "[\"",         "\", \"",   "\"]",
+                           "'",           "\"\"\"",   "\\u0000",
+                           "1979-05-27",  "0x7f",     "\"0.0.0.0/0\"",
+                           "\"[::]:25\"", "\"None\"", "ExchangeServers",
+                           "#",           "\n"})
     all.dictionary.emplace_back(word);
   return all;
 }

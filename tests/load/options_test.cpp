@@ -80,10 +80,10 @@ TEST(Options, ComplainOfNumbersWithTheirCure) {
   expect_says(options, "--rate: a rate of 0 never sends");
   options = good();
   options.sizes = "0";
-  expect_says(options, "--sizes: a message of size 0 cannot be sent");
+  expect_says(options, "--size: a message of size 0 cannot be sent");
   options = good();
   options.sizes = "gauss:10k";
-  expect_says(options, "--sizes: 'gauss' is no size");
+  expect_says(options, "--size: 'gauss' is no size");
   options = good();
   options.run_for = "soon";
   expect_says(options, "--for soon: write a time");

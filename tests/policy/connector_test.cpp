@@ -45,6 +45,26 @@ TEST(Connector, EntriesOfOtherPrincipalsDoNotCount) {
   EXPECT_EQ(connector.session_rights(), 0U);
 }
 
+TEST(Connector, APartnersCertificateTakesNothingAway) {
+  ReceiveConnector connector;
+  connector.domain_secure = true;
+  connector.permission_groups = {PermissionGroup::kAnonymousUsers, PermissionGroup::kPartners};
+  const auto partner = [&] { return connector.rights_of(Principal::kPartnerServers); };
+  EXPECT_EQ(partner(), connector.session_rights());
+  connector.permission_groups = {PermissionGroup::kAnonymousUsers};
+  EXPECT_EQ(partner(), connector.session_rights());
+  // Entries of its own add to that and take from it; what is denied to others it may be given.
+  connector.permissions = {{Principal::kPartnerServers, bit(Right::kAcceptAnyRecipient)},
+                           {Principal::kPartnerServers, bit(Right::kAcceptAnySender), true},
+                           {Principal::kAnonymous, bit(Right::kAcceptAuthoritativeSender), true},
+                           {Principal::kAnonymous, bit(Right::kSubmit), true}};
+  EXPECT_EQ(partner(), bit(Right::kAcceptAnyRecipient) | bit(Right::kAcceptHeadersRouting));
+  connector.permission_groups.add(PermissionGroup::kPartners);
+  EXPECT_TRUE(has(partner(), Right::kSubmit));
+  EXPECT_FALSE(has(connector.session_rights(), Right::kSubmit));
+  EXPECT_FALSE(has(connector.session_rights(), Right::kAcceptAnyRecipient));
+}
+
 TEST(Connector, EveryRightHasANameThatIsReadInAnyCase) {
   for (const Right right : all_rights()) {
     EXPECT_EQ(right_from_name(name_of(right)), right);

@@ -26,7 +26,7 @@ TEST(routing, the_most_specific_address_space_wins_then_cost_then_name) {
       connector("b name", {{"tie.com", 1}}),
       connector("a name", {{"tie.com", 1}}),
   };
-  const Routing routing(connectors);
+  const Routing routing(connectors, {});
   const auto name = [&](std::string_view domain) {
     return connectors[routing.route_of(domain)].name;
   };
@@ -47,7 +47,7 @@ TEST(routing, the_order_of_the_connectors_does_not_matter) {
       connector("three", {{"*.com", 9}}), connector("four", {{"*.com", 3}})};
   std::ranges::sort(connectors, {}, &config::SendConnector::name);
   do {
-    const Routing routing(connectors);
+    const Routing routing(connectors, {});
     ASSERT_EQ(connectors[routing.route_of("a.org")].name, "one");
     ASSERT_EQ(connectors[routing.route_of("a.com")].name, "four");
   } while (std::next_permutation(connectors.begin(), connectors.end(),
@@ -55,9 +55,18 @@ TEST(routing, the_order_of_the_connectors_does_not_matter) {
 }
 
 TEST(routing, without_a_matching_space_there_is_no_route) {
-  const Routing routing({connector("contoso", {{"contoso.com", 1}, {"*.contoso.com", 1}})});
+  const Routing routing({connector("contoso", {{"contoso.com", 1}, {"*.contoso.com", 1}})}, {});
   EXPECT_EQ(routing.route_of("fabrikam.com"), kNoRoute);
   EXPECT_EQ(routing.route_of(""), kNoRoute);
+}
+
+TEST(routing, postmaster_without_a_domain_is_the_one_of_our_own_domain) {
+  const std::vector<config::SendConnector> connectors = {connector("everything", {{"*", 1}}),
+                                                         connector("own", {{"contoso.com", 9}})};
+  EXPECT_EQ(Routing(connectors, "contoso.com").route_of(domain_of("Postmaster")), 1U);
+  EXPECT_EQ(Routing(connectors, "fabrikam.com").route_of(domain_of("Postmaster")), 0U);
+  EXPECT_EQ(Routing(connectors, {}).route_of(domain_of("Postmaster")), 0U);
+  EXPECT_EQ(Routing({connectors[1]}, "fabrikam.com").route_of(""), kNoRoute);
 }
 
 TEST(domain_of, is_what_stands_behind_the_last_at_outside_quotes) {

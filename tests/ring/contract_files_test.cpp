@@ -70,6 +70,26 @@ TEST_P(FileContract, a_durable_write_of_several_vectors_is_read_back) {
   EXPECT_EQ(back[3].bytes, Block().bytes);
 }
 
+TEST_P(FileContract, a_read_goes_to_several_places) {
+  const int fd = kernel().create_zeroed(path("log"), 4 * 4096).value_or(-1);
+  const Block a('a');
+  const Block b('b');
+  loop().write(fd, a.bytes, 0, token(Operation::kSpoolWrite));
+  EXPECT_EQ(take(token(Operation::kSpoolWrite)).result, 4096);
+  loop().write(fd, b.bytes, 4096, token(Operation::kSpoolWrite));
+  EXPECT_EQ(take(token(Operation::kSpoolWrite)).result, 4096);
+  Block first;
+  Block second;
+  const std::array<iovec, 2> vectors = {iovec{second.bytes.data(), second.bytes.size()},
+                                        iovec{first.bytes.data(), first.bytes.size()}};
+  loop().read_vector(fd, vectors, 0, token(Operation::kSpoolRead));
+  EXPECT_EQ(take(token(Operation::kSpoolRead)).result, 2 * 4096);
+  EXPECT_EQ(second.bytes, a.bytes);
+  EXPECT_EQ(first.bytes, b.bytes);
+  loop().read_vector(fd, vectors, 3 * 4096, token(Operation::kSpoolRead));
+  EXPECT_EQ(take(token(Operation::kSpoolRead)).result, 4096);
+}
+
 TEST_P(FileContract, a_read_stops_at_the_end_of_the_file) {
   const int fd = kernel().create_zeroed(path("log"), 2 * 4096).value_or(-1);
   std::array<Block, 2> back;

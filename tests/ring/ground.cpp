@@ -24,7 +24,11 @@ std::vector<Ground> all_grounds() {
 void RingTest::stand_on(const Ground& ground) {
   if (ground.seed) {
     world_ = std::make_unique<simulation::SimWorld>(*ground.seed);
-    kernel_ = std::make_unique<simulation::SimKernel>(*world_);
+    auto kernel = std::make_unique<simulation::SimKernel>(*world_);
+    RecordKinds kinds;
+    for (const TlsRecordKind kind : kRecordKinds) kinds.add(kind);
+    kernel->set_record_kinds(kinds);
+    kernel_ = std::move(kernel);
     folder_ = "/work";
     ASSERT_TRUE(kernel_->make_directories(folder_).has_value());
   } else {

@@ -73,7 +73,13 @@ void SimKernel::run_on_disk(const SimOperationPtr& operation,
 int SimKernel::issue_read(const SimOperationPtr& operation, const io_uring_sqe& sqe) {
   operation->file = find(sqe.fd);
   if (!operation->file) return -EBADF;
-  operation->out = {reinterpret_cast<std::byte*>(sqe.addr), sqe.len};
+  if (sqe.opcode == IORING_OP_READ) {
+    operation->out.push_back({reinterpret_cast<std::byte*>(sqe.addr), sqe.len});
+  } else {
+    if (sqe.len > 1024) return -EINVAL;  // IOV_MAX
+    for (const iovec& piece : std::span(reinterpret_cast<const iovec*>(sqe.addr), sqe.len))
+      operation->out.push_back({static_cast<std::byte*>(piece.iov_base), piece.iov_len});
+  }
   if (operation->file->kind == SimOpenFile::Kind::kEvent) {
     if (sqe.len < sizeof(uint64_t)) return -EINVAL;
     wait_on_file(operation);
@@ -83,7 +89,11 @@ int SimKernel::issue_read(const SimOperationPtr& operation, const io_uring_sqe& 
   if (operation->file->kind != SimOpenFile::Kind::kFile) return -EINVAL;  // sockets: receive
   if (!operation->file->readable) return -EBADF;
   operation->offset = sqe.off;
-  if (operation->file->direct && !aligned(sqe.off, operation->out.data(), sqe.len)) return -EINVAL;
+  if (operation->file->direct) {
+    for (const auto piece : operation->out) {
+      if (!aligned(sqe.off, piece.data(), piece.size())) return -EINVAL;
+    }
+  }
   run_on_disk(operation, &SimKernel::run_read);
   return 0;
 }
@@ -145,7 +155,8 @@ int SimKernel::run_read(SimOperation& operation) {
   SimOpenFile& file = *operation.file;
   const bool at_position = operation.offset == UINT64_MAX;
   const uint64_t offset = at_position ? file.position : operation.offset;
-  size_t octets = file.node->file.read(offset, operation.out);
+  size_t octets = 0;
+  for (const auto piece : operation.out) octets += file.node->file.read(offset + octets, piece);
   if (octets > 0 && world_.happens(Fault::kShortRead))
     octets = stop_early(world_.prng(), octets, file.direct);
   if (at_position) file.position += octets;

@@ -14,6 +14,8 @@ namespace {
 constexpr int kFirstDescriptor = 3;
 constexpr uint64_t kTurnsWithoutTime = 200'000;
 constexpr uint64_t kEndlessWaits = 1000;
+// How long a core waits at most before another one of the same program takes its turn.
+constexpr Duration kTurnOfOthers = milliseconds(5);
 
 uint32_t checksum(const SimOperation& operation) {
   uint32_t crc = 0;
@@ -223,15 +225,31 @@ uint32_t SimKernel::consume(const std::shared_ptr<SimRing>& ring, uint32_t to_su
   return limit;
 }
 
+// Cores of the same program take turns, in one thread: one that waits leaves the others theirs when
+// they have something to do, or may have a timer that is due.
+bool SimKernel::others_ready(const SimRing& ring) const {
+  return std::ranges::any_of(rings_, [&](const auto& entry) {
+    return entry.second.get() != &ring &&
+           (entry.second->ready() > 0 || io_uring_sq_ready(entry.first) > 0);
+  });
+}
+
 int SimKernel::wait(SimRing& ring, uint32_t min_complete, int64_t timeout_ns) {
   world_.run_until(world_.now());
   ring.flush_overflow();
   const Instant deadline = world_.now() + Duration{timeout_ns};
+  const Instant begun = world_.now();
   bool timed_out = false;
   while (ring.ready() < min_complete) {
     if (timed_out) return -ETIME;
-    if (world_.happens(Fault::kInterrupt) || world_.others_ready(*this)) return -EINTR;
-    const auto next = world_.next_event();
+    if (world_.happens(Fault::kInterrupt) || world_.others_ready(*this) || others_ready(ring))
+      return -EINTR;
+    auto next = world_.next_event();
+    if (rings_.size() > 1) {
+      if (world_.now() >= begun + kTurnOfOthers) return -EINTR;
+      const Instant at_most = begun + kTurnOfOthers;
+      next = next ? std::min(*next, at_most) : at_most;
+    }
     if (timeout_ns > 0 && (!next || *next > deadline)) {
       Instant wake_up = deadline;
       if (world_.happens(Fault::kLateWakeUp))
@@ -276,6 +294,7 @@ int SimKernel::issue(const SimOperationPtr& operation, const io_uring_sqe& sqe) 
     case IORING_OP_ASYNC_CANCEL:
       return issue_cancel(operation, sqe);
     case IORING_OP_READ:
+    case IORING_OP_READV:
       return issue_read(operation, sqe);
     case IORING_OP_WRITE:
     case IORING_OP_WRITEV:

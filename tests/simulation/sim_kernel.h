@@ -29,6 +29,12 @@ class SimKernel final : public ring::Kernel {
 
   // ---- for tests
   void set_descriptor_limit(size_t limit) { descriptor_limit_ = limit; }
+  // What records of TLS it makes and opens; none, otherwise.
+  void set_record_kinds(RecordKinds kinds) { record_kinds_ = kinds; }
+  // From then on no key is taken to send with, whatever it has said.
+  void refuse_send_keys() { refuses_send_keys_ = true; }
+  // What a core is told that it was busy; never, otherwise.
+  void set_busy_time(std::function<Duration()> time) { busy_time_ = std::move(time); }
   [[nodiscard]] size_t open_descriptors() const { return files_.size(); }
   [[nodiscard]] size_t operations() const { return operations_.size(); }
   [[nodiscard]] bool dead() const { return alive_ == nullptr; }
@@ -43,7 +49,9 @@ class SimKernel final : public ring::Kernel {
                        uint16_t group) override;
   Instant now() override { return world_.now(); }
   WallTime wall_now() override { return world_.wall_now(); }
+  ring::ThreadTime thread_time() override { return {busy_time_ ? busy_time_() : Duration{}, {}}; }
   Result<int> listen(const Endpoint& endpoint) override;
+  void steer(int listener, uint32_t count) override;
   Result<void> claim(const Endpoint& endpoint) override;
   Result<int> socket(IpAddress::Family family) override;
   Result<void> bind(int /*fd*/, const IpAddress& /*address*/) override {
@@ -55,6 +63,10 @@ class SimKernel final : public ring::Kernel {
   void shut_down_writes(int fd) override;
   void reset_on_close(int fd) override;
   void say_and_close(int fd, std::string_view text) override;
+  RecordKinds record_kinds() override { return record_kinds_; }
+  Result<void> set_record_key(int fd, RecordDirection direction, const RecordKey& key) override;
+  Result<ControlRecord> receive_control(int fd) override;
+  Result<void> send_control(int fd, const ControlRecord& record) override;
   Result<int> wake_up_fd() override;
   void wake(int fd) override;
   Result<int> open(const std::string& path, ring::OpenMode mode) override;
@@ -75,6 +87,7 @@ class SimKernel final : public ring::Kernel {
   // ---- the ring (sim_kernel.cpp)
   uint32_t consume(const std::shared_ptr<SimRing>& ring, uint32_t to_submit);
   int wait(SimRing& ring, uint32_t min_complete, int64_t timeout_ns);
+  [[nodiscard]] bool others_ready(const SimRing& ring) const;
   int issue(const SimOperationPtr& operation, const io_uring_sqe& sqe);
   void finish(const SimOperationPtr& operation, int result, uint32_t flags = 0);
   void post(SimOperation& operation, int result, uint32_t flags);
@@ -105,6 +118,11 @@ class SimKernel final : public ring::Kernel {
   bool try_event(const SimOperationPtr& operation);
   void cancel_now(const SimOperationPtr& operation);
 
+  // ---- records of TLS (sim_tls.cpp). As SimSocket's, with them where there are keys.
+  [[nodiscard]] static bool read_ready(SimOpenFile& file);
+  static int read(SimOpenFile& file, std::span<char> out);
+  static int write(SimOpenFile& file, std::string_view bytes);
+
   // ---- files (sim_file_operations.cpp)
   int issue_read(const SimOperationPtr& operation, const io_uring_sqe& sqe);
   int issue_write(const SimOperationPtr& operation, const io_uring_sqe& sqe);
@@ -130,6 +148,9 @@ class SimKernel final : public ring::Kernel {
   std::map<uint64_t, SimOperationPtr> operations_;
   uint64_t next_operation_ = 1;
   size_t descriptor_limit_ = 1 << 20;
+  RecordKinds record_kinds_;
+  bool refuses_send_keys_ = false;
+  std::function<Duration()> busy_time_;
   Instant last_enter_;
   uint64_t enters_at_this_time_ = 0;
   uint64_t endless_waits_ = 0;

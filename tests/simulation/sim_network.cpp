@@ -92,8 +92,10 @@ SimListener* SimNetwork::find_listener(const Endpoint& to) {
       return address.is_unspecified() && address.family() == to.address.family();
     });
   }
-  // SO_REUSEPORT: one of them, by a hash of the connection.
-  return found.empty() ? nullptr : found[static_cast<size_t>(world_.prng().below(found.size()))];
+  // SO_REUSEPORT: one of them, by a hash of the connection or by chance.
+  if (found.empty()) return nullptr;
+  return found[static_cast<size_t>(
+      world_.prng().below(std::min(found.size(), found.front()->steered_)))];
 }
 
 // The SYN is there.
@@ -149,6 +151,12 @@ bool SimNetwork::taken(const Endpoint& endpoint) const {
   return has_server(endpoint) || std::ranges::any_of(listeners_, [&](const SimListener* listener) {
            return listener->endpoint_ == endpoint;
          });
+}
+
+void SimListener::steer(size_t count) {
+  for (SimListener* listener : network_.listeners_) {
+    if (listener->endpoint_ == endpoint_) listener->steered_ = count;
+  }
 }
 
 std::unique_ptr<SimListener> SimNetwork::listen(Endpoint endpoint, SimSocket::Owner& owner) {

@@ -26,6 +26,8 @@ class SimListener {
 
   [[nodiscard]] const Endpoint& endpoint() const { return endpoint_; }
   [[nodiscard]] bool waiting() const { return !backlog_.empty(); }
+  // Connections come to the first `count` listeners of the endpoint.
+  void steer(size_t count);
   [[nodiscard]] std::shared_ptr<SimSocket> take();
 
  private:
@@ -34,6 +36,7 @@ class SimListener {
   Endpoint endpoint_;
   SimSocket::Owner& owner_;
   std::deque<std::shared_ptr<SimSocket>> backlog_;
+  size_t steered_ = SIZE_MAX;
 };
 
 class SimNetwork {

@@ -8,12 +8,14 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "simulation/sim_disk.h"
 #include "simulation/sim_network.h"
+#include "simulation/sim_records.h"
 #include "simulation/sim_socket.h"
 
 namespace relais::simulation {
@@ -53,6 +55,18 @@ struct SimRing {
   void flush_overflow();
 };
 
+// A socket with keys.
+struct SimTls {
+  std::optional<SimRecords> receive;
+  std::optional<SimRecords> send;
+  TlsRecordKind kind;
+  SimBytes sealed;  // has come, and is not opened
+  std::string plain;
+  std::optional<ControlRecord> control;  // the next record is no data
+  bool needs_key = false;                // it has seen a KeyUpdate
+  bool forged = false;
+};
+
 // An open file description: shared by the descriptor and by the operations under way on it, as in
 // Linux. The socket is closed when the last of them goes.
 struct SimOpenFile final : SimSocket::Owner {
@@ -65,6 +79,7 @@ struct SimOpenFile final : SimSocket::Owner {
   SimKernel& kernel;
   Kind kind;
   std::shared_ptr<SimSocket> socket;
+  std::unique_ptr<SimTls> tls;  // null: no keys
   std::unique_ptr<SimListener> listener;
   SimNodePtr node;
   bool readable = false;
@@ -86,6 +101,7 @@ struct SimOperation {
   bool multishot = false;
   bool can_cancel = false;
   bool cancelling = false;
+  bool polls_first = false;  // a receive: not before there is something
   SimOpenFilePtr file;
   uint16_t group = 0;
   uint32_t flags = 0;  // of the opcode
@@ -97,7 +113,7 @@ struct SimOperation {
   size_t limit = 0;  // where a short operation stops
   size_t done = 0;
 
-  std::span<std::byte> out;  // a read's
+  std::vector<std::span<std::byte>> out;  // a read's
   uint64_t offset = 0;
   uint64_t mark = 0;  // what a flush covers
   std::string path;

@@ -60,6 +60,7 @@ class SimSocket : public std::enable_shared_from_this<SimSocket> {
   [[nodiscard]] size_t readable() const { return receive_.size(); }
   // Octets that may be on their way to this end, at most.
   [[nodiscard]] size_t room_to_here() const;
+  [[nodiscard]] size_t room_to_send() const { return send_limit_ - send_.size(); }
   // A read would not wait: octets, the end, or an error.
   [[nodiscard]] bool read_ready() const;
   // Octets read, 0 at the end of the stream, or -errno; -EAGAIN when there is nothing yet.

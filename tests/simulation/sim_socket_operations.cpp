@@ -57,9 +57,11 @@ int SimKernel::issue_receive(const SimOperationPtr& operation, const io_uring_sq
   if (!operation->file) return -EBADF;
   if (operation->file->kind == SimOpenFile::Kind::kListener) return -ENOTCONN;
   if (!operation->file->socket) return -ENOTSOCK;
-  // The only form that the program uses.
-  if ((sqe.flags & IOSQE_BUFFER_SELECT) == 0 || sqe.ioprio != IORING_RECVSEND_POLL_FIRST)
+  // The only forms that the program uses.
+  if ((sqe.flags & IOSQE_BUFFER_SELECT) == 0 ||
+      (sqe.ioprio & ~uint32_t{IORING_RECVSEND_POLL_FIRST}) != 0)
     return -EINVAL;
+  operation->polls_first = sqe.ioprio != 0;
   operation->group = sqe.buf_group;
   const auto state = operation->file->socket->state();
   if (state == SimSocket::State::kIdle || state == SimSocket::State::kConnecting) return -ENOTCONN;
@@ -98,6 +100,9 @@ int SimKernel::issue_send(const SimOperationPtr& operation, const io_uring_sqe& 
   }
   if (world_.happens(Fault::kNoMemory)) return -ENOMEM;
   operation->limit = operation->total;
+  if ((sqe.msg_flags & MSG_WAITALL) != 0 && operation->file->tls != nullptr &&
+      operation->file->tls->send)
+    return -EOPNOTSUPP;
   // Without MSG_WAITALL a send is over when the socket has taken what it has room for.
   operation->flags = sqe.msg_flags & MSG_WAITALL;
   if (operation->total > 1 && world_.happens(Fault::kShortSend))
@@ -198,8 +203,7 @@ bool SimKernel::try_connect(const SimOperationPtr& operation) {
 }
 
 bool SimKernel::try_receive(const SimOperationPtr& operation) {
-  SimSocket& socket = *operation->file->socket;
-  if (!socket.read_ready()) return false;
+  if (std::exchange(operation->polls_first, true) && !read_ready(*operation->file)) return false;
   SimRing::Buffers& buffers = operation->ring->buffers.at(operation->group);
   const uint32_t room = next_buffer(buffers);
   if (room == 0 || world_.happens(Fault::kNoBuffers)) {
@@ -207,7 +211,8 @@ bool SimKernel::try_receive(const SimOperationPtr& operation) {
     return true;
   }
   const io_uring_buf& buffer = buffers.ring->bufs[buffers.head & (buffers.count - 1)];
-  const int octets = socket.read({reinterpret_cast<char*>(buffer.addr), room});
+  const int octets = read(*operation->file, {reinterpret_cast<char*>(buffer.addr), room});
+  if (octets == -EAGAIN) return false;
   if (octets <= 0) {
     finish(operation, octets);
     return true;
@@ -219,13 +224,13 @@ bool SimKernel::try_receive(const SimOperationPtr& operation) {
 }
 
 bool SimKernel::try_send(const SimOperationPtr& operation) {
-  SimSocket& socket = *operation->file->socket;
   size_t before = 0;  // octets of the pieces that are through
   for (const auto piece : operation->lent) {
     const size_t end = std::min(before + piece.size(), operation->limit);
     while (operation->done < end) {
       const std::string_view bytes(reinterpret_cast<const char*>(piece.data()), piece.size());
-      const int taken = socket.write(bytes.substr(operation->done - before, end - operation->done));
+      const int taken =
+          write(*operation->file, bytes.substr(operation->done - before, end - operation->done));
       if (taken == -EAGAIN && (operation->done == 0 || operation->flags != 0)) return false;
       if (taken < 0) {
         finish(operation, operation->done > 0 ? static_cast<int>(operation->done) : taken);
@@ -242,7 +247,7 @@ bool SimKernel::try_send(const SimOperationPtr& operation) {
 bool SimKernel::try_event(const SimOperationPtr& operation) {
   SimOpenFile& file = *operation->file;
   if (file.counter == 0) return false;
-  std::memcpy(operation->out.data(), &file.counter, sizeof file.counter);
+  std::memcpy(operation->out[0].data(), &file.counter, sizeof file.counter);
   file.counter = 0;
   finish(operation, sizeof file.counter);
   return true;
@@ -257,6 +262,12 @@ Result<int> SimKernel::listen(const Endpoint& endpoint) {
   const int fd = install(std::move(file));
   if (fd < 0) return failed(fd);
   return fd;
+}
+
+void SimKernel::steer(int listener, uint32_t count) {
+  const auto file = find(listener);
+  ASSERT(file != nullptr && file->listener != nullptr);
+  file->listener->steer(count);
 }
 
 Result<void> SimKernel::claim(const Endpoint& endpoint) {

@@ -45,6 +45,18 @@ TEST(SinkOptionsTest, ExtensionsAreOfferedAndHiddenByName) {
             "BINARYMIME, SMTPUTF8, DSN, ENHANCEDSTATUSCODES, LIMITS, STARTTLS, AUTH");
 }
 
+TEST(SinkOptionsTest, OnlyWhatIsOfferedCanBeHidden) {
+  for (const char* name : {"LIMITS", "AUTH", "STARTTLS", "limits"}) {
+    EXPECT_EQ(problem_of({.hide = {name}}),
+              std::string("--hide ") + name + ": it is not offered anyway");
+  }
+  EXPECT_EQ(problem_of({.hide = {"STARTTLS"}, .tls_certificate = "cert.pem", .tls_at_once = true}),
+            "--hide STARTTLS: it is not offered anyway");
+  const auto options = options_of({.offer = {"LIMITS"}, .hide = {"LIMITS", "DSN", "DSN"}});
+  ASSERT_TRUE(options);
+  EXPECT_FALSE(options->server.limits || options->server.dsn);
+}
+
 TEST(SinkOptionsTest, TlsNeedsACertificate) {
   EXPECT_EQ(problem_of({.offer = {"STARTTLS"}}), "--offer STARTTLS needs --tls-certificate");
   EXPECT_EQ(problem_of({.tls_key = "key.pem"}), "--tls-key needs --tls-certificate");
@@ -63,6 +75,11 @@ TEST(SinkOptionsTest, AMistakeInARuleNamesItsOption) {
 TEST(SinkOptionsTest, TimesAreInRange) {
   EXPECT_EQ(problem_of({.refuse_after = "1s"}), "--refuse-after needs --refuse-for");
   EXPECT_EQ(problem_of({.refuse_by = "fire"}), "--refuse-by fire: closed or reset");
+  EXPECT_EQ(problem_of({.refuse_by = "reset"}), "--refuse-by needs --refuse-for");
+  EXPECT_TRUE(options_of({.refuse_for = "1s", .refuse_by = "reset"})->refuse_by_reset);
+  for (const char* tarpit : {"0s", "10ms-20ms", "0ms,5%"}) {
+    EXPECT_NE(problem_of({.tarpit = tarpit}).find("is no time, as in 10ms"), std::string::npos);
+  }
   EXPECT_EQ(problem_of({.run_for = "-1s"}), "--for -1s: no time, as in 50ms, 30s or 5m");
   EXPECT_EQ(problem_of({.run_for = "0s"}), "--for 0s: no time, as in 50ms, 30s or 5m");
   EXPECT_EQ(problem_of({.run_for = "30"}), "--for 30: no time, as in 50ms, 30s or 5m");

@@ -71,6 +71,9 @@ TEST(SummaryTest, ProgressIsOfTheTimeSinceTheLastLine) {
   now.open = 3;
   EXPECT_EQ(progress_line(now, before, milliseconds(500)),
             "30500 messages, 1000/s, 3 sessions open, 0 damaged, 0 duplicates");
+  now.open = now.duplicates = 1;
+  EXPECT_EQ(progress_line(now, before, milliseconds(500)),
+            "30500 messages, 1000/s, 1 session open, 0 damaged, 1 duplicate");
 }
 
 }  // namespace

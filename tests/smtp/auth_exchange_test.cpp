@@ -62,6 +62,26 @@ TEST(auth_exchange, login_asks_for_the_name_then_for_the_password) {
   EXPECT_EQ(exchange.credentials().user, "k\xc3\xa4te");
 }
 
+TEST(auth_exchange, says_what_is_wrong_without_a_word_of_the_client_s) {
+  const std::pair<std::string_view, std::string_view> rows[] = {
+      {{"", 0}, "no two NULs around the user name"},
+      {{"\0kate", 5}, "no two NULs around the user name"},
+      {{"\0\0s3cret", 8}, "no user name"},
+      {{"\0kate\0", 6}, "no password"},
+      {{"bob\0kate\0s3cret", 15}, "acts for another user"},
+      {{"\0ka\nte\0s3cret", 13}, "a control character in the user name"},
+      {{"\0k\xe4te\0s3cret", 12}, "the user name is no UTF-8"},
+      {{"\0kate\0s3c\0ret", 13}, "a control character in the password"},
+  };
+  for (const auto& [message, flaw] : rows) {
+    AuthExchange exchange(AuthExchange::Mechanism::kPlain);
+    EXPECT_EQ(exchange.begin(encode_base64(message)), Step::kImpossible);
+    EXPECT_TRUE(exchange.impossible());
+    EXPECT_EQ(exchange.flaw(), flaw);
+    EXPECT_TRUE(exchange.credentials().user.empty() && exchange.credentials().password.empty());
+  }
+}
+
 TEST(auth_exchange, a_password_is_wiped_when_it_moves) {
   Credentials first("kate", "secret");
   Credentials second(std::move(first));

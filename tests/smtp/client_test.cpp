@@ -472,6 +472,8 @@ struct SpecialEnvelope final : TestEnvelope {
   using TestEnvelope::TestEnvelope;
   bool is_binary = false;
   bool is_utf8 = false;
+  bool is_plain = false;
+  [[nodiscard]] bool plain() const override { return is_plain; }
   [[nodiscard]] bool binary() const override { return is_binary; }
   bool needs_tls = false;
   [[nodiscard]] bool utf8() const override { return is_utf8; }
@@ -542,6 +544,17 @@ TEST(Client, SendsNothingThatTheNextHopDoesNotTake) {
     session.client.begin(kOne);
     EXPECT_TRUE(session.said().starts_with("MAIL FROM:<a@contoso.com>\r\n"));
   }
+  // What was declared and is not needed.
+  SpecialEnvelope plain("a@contoso.com", {"b@contoso.com"}, 0, true);
+  plain.is_utf8 = plain.is_plain = true;
+  Session undeclared;
+  undeclared.greet("220 hop\r\n250-hop\r\n250 PIPELINING\r\n");
+  undeclared.client.begin(plain);
+  EXPECT_EQ(undeclared.said(), "MAIL FROM:<a@contoso.com>\r\nRCPT TO:<b@contoso.com>\r\nDATA\r\n");
+  Session declared;
+  declared.greet("220 hop\r\n250-hop\r\n250-8BITMIME\r\n250-PIPELINING\r\n250 SMTPUTF8\r\n");
+  declared.client.begin(plain);
+  EXPECT_TRUE(declared.said().starts_with("MAIL FROM:<a@contoso.com> BODY=8BITMIME SMTPUTF8\r\n"));
   // Behind the content of another.
   Session session;
   session.greet("220 hop\r\n250-hop\r\n250 PIPELINING\r\n");

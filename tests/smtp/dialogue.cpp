@@ -235,29 +235,44 @@ Dialogue read_dialogue(const std::string& path) {
 }
 
 Replay::Replay(const ServerOptions& options, std::vector<Answer> answers, bool xclient)
-    : options_(options), answers_(std::move(answers)), server_(options_, kClient) {
-  if (xclient) server_.trust_with_xclient();
-  server_.greet(kDate);
+    : options_(options),
+      answers_(std::move(answers)),
+      server_(std::make_unique<Server>(options_, kClient)) {
+  if (xclient) server_->trust_with_xclient();
+  server_->greet(kDate);
   note_output();
 }
 
 void Replay::feed(std::string_view piece) {
-  const auto memory = std::make_unique<char[]>(piece.size());
-  std::copy(piece.begin(), piece.end(), memory.get());
-  server_.feed({memory.get(), piece.size()});
-  server_.invariants();
+  lend(piece);
   for (;;) {
-    const Event event = server_.next();
-    server_.invariants();
+    if (moves_ && server_->stands()) move();
+    const Event event = server_->next();
+    server_->invariants();
     note_output();
     if (event.kind == Event::Kind::kNeedInput) break;
     if (event.kind == Event::Kind::kClose && closed_) break;
     note(event);
     if (event.is_question()) decide(event);
-    server_.invariants();
+    server_->invariants();
     note_output();
   }
-  EXPECT_TRUE(server_.needs_input());
+  EXPECT_TRUE(server_->needs_input());
+}
+
+void Replay::lend(std::string_view bytes) {
+  memory_ = std::make_unique<char[]>(bytes.size());
+  std::copy(bytes.begin(), bytes.end(), memory_.get());
+  server_->feed({memory_.get(), bytes.size()});
+  server_->invariants();
+}
+
+void Replay::move() {
+  const Standing standing = server_->standing();
+  server_ = std::make_unique<Server>(options_, client_.empty() ? kClient : client_);
+  server_->resume(standing);
+  server_->invariants();
+  lend(standing.unread);
 }
 
 void Replay::note(const Event& event) {
@@ -275,8 +290,8 @@ void Replay::note(const Event& event) {
       trace_.push_back("? xclient " + escape(event.bytes));
       break;
     case Kind::kAuth:
-      trace_.push_back("? auth " + escape(server_.credentials().user) + ' ' +
-                       escape(server_.credentials().password));
+      trace_.push_back("? auth " + escape(server_->credentials().user) + ' ' +
+                       escape(server_->credentials().password));
       break;
     case Kind::kMail:
       trace_.push_back("? mail " + shown_path(event.path) +
@@ -286,19 +301,21 @@ void Replay::note(const Event& event) {
       trace_.push_back("? rcpt " + shown_path(event.path));
       break;
     case Kind::kData:
+      body_.clear();  // of a transaction that was given up
       note_extensions();
       trace_.push_back("? data");
       break;
     case Kind::kBody:
       EXPECT_FALSE(event.bytes.empty());
       body_ += event.bytes;
-      return;  // it is not over yet
+      break;
     case Kind::kDataEnd:
       for (size_t at = 0; at < body_.size();) {
         const size_t end = std::min(body_.find('\n', at), body_.size() - 1) + 1;
         trace_.push_back("? body " + escape(body_.substr(at, end - at)));
         at = end;
       }
+      body_.clear();
       trace_.push_back("? end");
       break;
     case Kind::kDataRefused:
@@ -311,21 +328,20 @@ void Replay::note(const Event& event) {
       trace_.push_back(with_word("? refused", event.bytes));
       break;
     case Kind::kAnswered:
-      return;
+      break;
     case Kind::kHello:
-      trace_.push_back(with_word(server_.is_esmtp() ? "? ehlo" : "? helo", server_.hello_name()));
+      trace_.push_back(with_word(server_->is_esmtp() ? "? ehlo" : "? helo", server_->hello_name()));
       break;
     case Kind::kClose:
       closed_ = true;
       trace_.push_back("? close " + show(event.reply));
       break;
   }
-  body_.clear();
 }
 
 // Of the transaction whose content is about to come.
 void Replay::note_extensions() {
-  const Transaction& transaction = server_.transaction();
+  const Transaction& transaction = server_->transaction();
   if (transaction.utf8) trace_.push_back("? utf8");
   if (!transaction.has_dsn()) return;
   std::string mail = "? dsn of mail";
@@ -356,22 +372,22 @@ void Replay::decide(const Event& event) {
   }
   if (next_answer_ < answers_.size()) answer = answers_[next_answer_++];
   const bool impossible =
-      event.kind == Event::Kind::kAuth && server_.credentials().password.empty();
+      event.kind == Event::Kind::kAuth && server_->credentials().password.empty();
   if (impossible && answer.verdict.reply.positive())
     answer = {{replies::kLogonFailed, false}, "no"};
   answer.verdict.reply.text = answer.text;
   trace_.push_back((answer.verdict.close ? "!! " : "! ") + show(answer.verdict.reply));
   if (event.kind != Event::Kind::kXclient || !answer.verdict.reply.positive())
-    return server_.answer(answer.verdict);
+    return server_->answer(answer.verdict);
   const auto named = parse_xclient(event.bytes);
   ASSERT_TRUE(named.has_value());
   if (named->address) client_ = named->address->to_string();
-  server_.begin_again(client_, !named->login.empty());
-  server_.greet(kDate);
+  server_->begin_again(client_, !named->login.empty());
+  server_->greet(kDate);
 }
 
 void Replay::note_output() {
-  std::string_view output = server_.output();
+  std::string_view output = server_->output();
   const size_t all = output.size();
   while (!output.empty()) {
     const size_t end = output.find("\r\n");
@@ -383,13 +399,14 @@ void Replay::note_output() {
     trace_.push_back("S: " + std::string(line));
     output.remove_prefix(end + 2);
   }
-  server_.output_consumed(all);
+  server_->output_consumed(all);
 }
 
 Trace Replay::take_trace() { return std::exchange(trace_, {}); }
 
-Trace replay(const Dialogue& dialogue, const std::vector<size_t>& cuts) {
+Trace replay(const Dialogue& dialogue, const std::vector<size_t>& cuts, bool moves) {
   Replay session(dialogue.options, dialogue.answers, dialogue.xclient);
+  if (moves) session.move_always();
   const std::string_view input = dialogue.input;
   size_t from = 0;
   for (const size_t cut : cuts) {

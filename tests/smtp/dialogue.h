@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,14 +51,18 @@ using Trace = std::vector<std::string>;
 class Replay {
  public:
   Replay(const ServerOptions& options, std::vector<Answer> answers, bool xclient = false);
+  // From now on another Server goes on with it wherever one stands.
+  void move_always() { moves_ = true; }
   void feed(std::string_view piece);
   // The lines since the last call.
   Trace take_trace();
   // Content lines are not shown until their message ends; nothing of a refused message is.
-  Server& server() { return server_; }
+  Server& server() { return *server_; }
   bool closed() const { return closed_; }
 
  private:
+  void lend(std::string_view bytes);
+  void move();
   void note_output();
   void note(const Event& event);
   void note_extensions();
@@ -67,13 +72,15 @@ class Replay {
   std::vector<Answer> answers_;
   size_t next_answer_ = 0;
   std::string client_;  // another one, by XCLIENT
-  Server server_;
+  std::unique_ptr<Server> server_;
+  std::unique_ptr<char[]> memory_;  // what is lent to it
+  bool moves_ = false;
   std::string body_;
   Trace trace_;
   bool closed_ = false;
 };
 
-Trace replay(const Dialogue& dialogue, const std::vector<size_t>& cuts);
+Trace replay(const Dialogue& dialogue, const std::vector<size_t>& cuts, bool moves = false);
 std::string join(const Trace& trace);
 
 // The file as it should read if the server is right.

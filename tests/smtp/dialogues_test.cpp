@@ -52,6 +52,17 @@ TEST_P(Dialogues, GoTheSameWayHoweverTheBytesAreCut) {
   }
 }
 
+// A session may go over to another core between two commands.
+TEST_P(Dialogues, GoTheSameWayInOtherHands) {
+  if (std::getenv("RELAIS_UPDATE") != nullptr) GTEST_SKIP();
+  const Dialogue dialogue =
+      read_dialogue(std::string(RELAIS_DIALOGUES) + "/" + GetParam() + ".smtp");
+  const std::string expected = join(dialogue.trace);
+  for (size_t cut = 0; cut <= dialogue.input.size(); ++cut) {
+    ASSERT_EQ(join(replay(dialogue, {cut}, true)), expected) << "cut at " << cut;
+  }
+}
+
 TEST_P(Dialogues, ReadAsTheyWouldBeRewritten) {
   const std::string path = std::string(RELAIS_DIALOGUES) + "/" + GetParam() + ".smtp";
   const Dialogue dialogue = read_dialogue(path);

@@ -71,6 +71,25 @@ TEST(PeerReply, ReadsOneAndManyLines) {
   EXPECT_EQ(reader.reply().text, "");
 }
 
+// RFC 2034 section 4: each line has it.
+TEST(PeerReply, SaysAnEnhancedStatusOnce) {
+  const std::pair<std::vector<std::string_view>, std::string_view> rows[] = {
+      {{"550-5.7.1 a", "550 5.7.1 b"}, "550 5.7.1 a b"},
+      {{"550-5.7.1 a", "550-5.7.1", "550 5.7.1 "}, "550 5.7.1 a  "},
+      {{"550-5.7.1 a", "550 5.7.12 b"}, "550 5.7.1 a 5.7.12 b"},
+      {{"550-5.7.1 a", "550 5.1.1 b"}, "550 5.7.1 a 5.1.1 b"},
+      {{"550-a", "550 5.7.1 b"}, "550 a 5.7.1 b"},
+      {{"550-4.7.1 a", "550 4.7.1 b"}, "550 4.7.1 a 4.7.1 b"},
+      {{"550-5.7.1 5.7.1 a", "550 b"}, "550 5.7.1 5.7.1 a b"},
+      {{"250-2.0.0", "250 2.0.0 b"}, "250 2.0.0 2.0.0 b"},
+  };
+  PeerReplyReader reader;
+  for (const auto& [lines, shown] : rows) {
+    for (const std::string_view line : lines) ASSERT_NE(reader.take(line), Got::kMalformed);
+    EXPECT_EQ(in_one_line(reader.reply()), shown);
+  }
+}
+
 TEST(PeerReply, KeepsABoundedPrintableText) {
   PeerReplyReader reader;
   const std::string text(600, 'x');

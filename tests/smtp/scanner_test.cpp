@@ -20,6 +20,7 @@ struct Outcome {
   size_t stuffed = 0;
   bool bare_line_end = false;
   bool nul = false;
+  bool eight_bit = false;
   friend bool operator==(const Outcome&, const Outcome&) = default;
 };
 
@@ -46,6 +47,7 @@ Outcome scan_in_pieces(Scan scan, std::string_view input, const std::vector<size
   if (more) feed(input.size());
   outcome.bare_line_end = state.bare_line_end;
   outcome.nul = state.nul;
+  outcome.eight_bit = state.eight_bit;
   return outcome;
 }
 
@@ -59,6 +61,7 @@ std::string dense_input(Prng& prng, size_t size_max) {
   while (input.size() < size) {
     if (prng.one_in(3)) input.append(prng.below(90), 'x');
     if (prng.one_in(40)) input += '\0';
+    if (prng.one_in(40)) input += '\x80';
     input += kTokens[prng.below(std::size(kTokens) - (prng.one_in(4) ? 0 : 3))];
   }
   input.resize(size);
@@ -114,6 +117,23 @@ TEST(Scanner, Avx2AgreesWithScalarAtEveryPlaceInABlock) {
       for (const size_t cut : {size_t{0}, at, at + 1, at + 2, at + 3, at + 4}) {
         ASSERT_EQ(scan_in_pieces(scan_avx2, input, {cut}), scan_in_pieces(scan_scalar, input, {}))
             << "at " << at << " cut " << cut;
+      }
+    }
+  }
+}
+
+TEST(Scanner, NotesOctetsAbove127InTheContentAlone) {
+  for (const Scan scan : {scan_scalar, scan_avx2}) {
+    if (scan == scan_avx2 && !has_avx2()) continue;
+    for (size_t at = 0; at < 200; ++at) {
+      std::string input(200, 'x');
+      input += "\r\n.\r\n";
+      const std::string behind = std::string(90, '\xff');
+      EXPECT_FALSE(scan_in_pieces(scan, input + behind, {at}).eight_bit) << at;
+      for (const char c : {'\x80', '\xff'}) {
+        input[at] = c;
+        EXPECT_TRUE(scan_in_pieces(scan, input + behind, {}).eight_bit) << at;
+        EXPECT_TRUE(scan_in_pieces(scan, input, {at}).eight_bit) << at;
       }
     }
   }

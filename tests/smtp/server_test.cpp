@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 
 namespace relais::smtp {
@@ -80,6 +81,29 @@ TEST(Server, OffersRequireTlsInTlsOnly) {
   }
 }
 
+// What was sent behind a refused MAIL before its client could know is not held against it, also
+// where another Server goes on.
+TEST(Server, ExcusesWhatFollowsARefusalInOtherHandsToo) {
+  ServerOptions options;
+  options.max_protocol_errors = 2;
+  Server first(options, "192.0.2.1");
+  first.greet("now");
+  const std::string_view mail = "EHLO a\r\nMAIL FROM:<a@b.c>\r\n";
+  first.feed(mail);
+  while (!first.awaits_answer()) (void)first.next();
+  first.answer({{550, {5, 7, 1}, "no"}, false});
+  first.output_consumed(first.output().size());
+  Server second(options, "192.0.2.1");
+  second.resume(first.standing());
+  std::string group;
+  for (int i = 0; i < 20; ++i) group += "RCPT TO:<d@e.f>\r\n";
+  second.feed(group);
+  while (!second.is_shut() && second.next().kind != Event::Kind::kNeedInput) {
+  }
+  EXPECT_FALSE(second.is_shut());
+  EXPECT_EQ(std::ranges::count(second.output(), '\n'), 20);
+}
+
 TEST(Server, LooksAtNothingBehindAQuestion) {
   Session session;
   const std::string bytes = std::string(kEnvelope) + "QUIT\r\n";
@@ -145,6 +169,15 @@ TEST(Server, HasTheWholeEnvelopeAtTheEndOfData) {
   session.server.answer({replies::kNoop});
   EXPECT_FALSE(transaction.has_sender());
   EXPECT_EQ(transaction.recipient_count(), 0U);
+}
+
+TEST(Server, KnowsWhetherAnythingCameBehindQuit) {
+  for (const std::string_view bytes : {"NOOP\r\nQUIT\r\n", "QUIT\r\nN", "NOOP\r\n"}) {
+    Session session;
+    session.server.feed(bytes);
+    session.until(Event::Kind::kClose);
+    EXPECT_EQ(session.server.has_quit(), bytes.ends_with("QUIT\r\n")) << bytes;
+  }
 }
 
 TEST(Server, IsIdleOnlyAtACommandBoundaryOutsideATransaction) {
@@ -256,6 +289,48 @@ TEST(Server, GivesPiecesOfManyReadsInOrder) {
   }
   EXPECT_EQ(content, "a\r\n..b\r\n.c\r\n");
   EXPECT_TRUE(session.server.idle());
+}
+
+TEST(Server, SaysWhatIllegalContentWasContentOf) {
+  for (const auto& [verb, content] :
+       {std::pair("DATA", "DATA\r\na\nb\r\n.\r\n"), std::pair("BDAT", "BDAT 5 LAST\r\na\nb\r\n"),
+        std::pair("BDAT", "BDAT 5\r\na\nb\r\n")}) {
+    Session session;
+    session.server.feed(kEnvelope);
+    session.until(Event::Kind::kClose);
+    session.server.feed(std::string_view(content));
+    const Event event = session.until(Event::Kind::kDataRefused);
+    ASSERT_EQ(event.kind, Event::Kind::kDataRefused);
+    EXPECT_EQ(event.bytes, verb);
+    ASSERT_NE(event.refused, nullptr);
+    EXPECT_EQ(event.refused->sender(), "a@contoso.com");
+    ASSERT_EQ(event.refused->recipient_count(), 2U);
+    EXPECT_EQ(event.refused->recipient(1), "Postmaster");
+    EXPECT_FALSE(session.server.transaction().has_sender());
+    EXPECT_TRUE(session.server.idle());
+  }
+}
+
+TEST(Server, SaysWhichPathARefusedCommandHad) {
+  const struct {
+    std::string_view command;
+    bool read;
+    std::string_view address;
+  } kCases[] = {{"MAIL FROM:<a@contoso.com> ENVID=a=b\r\n", true, "a@contoso.com"},
+                {"MAIL FROM:<> NONSENSE=1\r\n", true, ""},
+                {"MAIL FROM:<a@@contoso.com>\r\n", false, ""},
+                {"MAIL\r\n", false, ""},
+                {"RCPT TO:<b@contoso.com>\r\n", false, ""}};
+  Session session;
+  session.server.feed(std::string_view("EHLO app.contoso.com\r\n"));
+  session.until(Event::Kind::kClose);
+  for (const auto& [command, read, address] : kCases) {
+    session.server.feed(command);
+    const Event event = session.until(Event::Kind::kRefused);
+    ASSERT_EQ(event.kind, Event::Kind::kRefused) << command;
+    EXPECT_EQ(event.path.read, read) << command;
+    EXPECT_EQ(read ? event.path.address : "", address) << command;
+  }
 }
 
 TEST(Server, TakesRawContentAsItIsWhereItMay) {

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <vector>
 
+#include "base/crc32c.h"
 #include "base/prng.h"
 #include "spool/envelope.h"
 #include "spool/journal.h"
@@ -22,7 +23,7 @@ TEST(record, comes_back_as_it_was_sealed) {
                             .chunk = 5,
                             .payload_octets = 5000,
                             .kind = RecordKind::kChunk,
-                            .flags = RecordHeader::kLast,
+                            .flags = RecordHeader::kLast | RecordHeader::kSevenBit,
                             .envelope_octets = 99,
                             .content_octets = 81'000};
   seal_record(header, block);
@@ -35,11 +36,22 @@ TEST(record, comes_back_as_it_was_sealed) {
   EXPECT_EQ(read->chunk, 5U);
   EXPECT_EQ(read->payload_octets, 5000U);
   EXPECT_TRUE(read->is_last());
+  EXPECT_EQ(read->traits(), (ContentTraits{.seven_bit = true, .undotted = false}));
   EXPECT_EQ(read->envelope_octets, 99U);
   EXPECT_EQ(read->content_octets, 81'000U);
   EXPECT_EQ(disk_octets(5000), 8192U);
   for (size_t i = kHeaderOctets + 5000; i < 8192; ++i)
     ASSERT_EQ(block[i], std::byte{0}) << "padding at " << i;
+}
+
+TEST(record, is_the_same_when_the_crc_of_its_payload_is_known) {
+  std::vector<std::byte> block(kBlockOctets);
+  for (size_t i = 0; i < block.size(); ++i) block[i] = static_cast<std::byte>(i * 7 / 5);
+  const RecordHeader header{.epoch = 3, .sequence = 77, .payload_octets = kPayloadMax};
+  std::vector<std::byte> known = block;
+  seal_record(header, block);
+  seal_full_record(header, known, crc32c(std::span(known).subspan(kHeaderOctets)));
+  EXPECT_EQ(known, block);
 }
 
 TEST(record, any_flipped_bit_of_header_or_payload_is_noticed) {

@@ -34,25 +34,32 @@ class Rig {
   // Of what is submitted from now on.
   std::string_view connector = "c";
   std::string_view client = "192.0.2.1:1025";
+  ContentTraits traits;
   ring::Loop& loop() { return *loop_; }
 
-  // Begins and commits a message; the answer comes with take_event().
-  Handle submit(const std::string& content,
-                std::vector<std::string_view> recipients = {"kate@fabrikam.com"}) {
+  Handle begin(std::vector<std::string_view> recipients = {"kate@fabrikam.com"}) {
     const Envelope envelope{.guid = {1, ++number_},
                             .received = loop_->wall_now(),
                             .connector = connector,
                             .client = client,
                             .sender = "a@b",
                             .recipients = std::move(recipients)};
-    const Handle message = spool_->begin(envelope, {});
-    if (message.is_null()) return message;
+    return spool_->begin(envelope, {});
+  }
+  void append(Handle message, const std::string& content) {
     size_t done = 0;
     while (done < content.size()) {
       done += spool_->append(message, std::span(content).subspan(done));
       if (done < content.size()) turn();
     }
-    spool_->commit(message);
+  }
+  // Begins and commits a message; the answer comes with take_event().
+  Handle submit(const std::string& content,
+                std::vector<std::string_view> recipients = {"kate@fabrikam.com"}) {
+    const Handle message = begin(std::move(recipients));
+    if (message.is_null()) return message;
+    append(message, content);
+    spool_->commit(message, traits);
     return message;
   }
   // Runs until something happens, or nothing has for a while.

@@ -175,12 +175,14 @@ class Flushes:
             events = ",".join(f"syscalls:sys_enter_{call}" for call in FLUSHES)
             self.process = subprocess.Popen(
                 ["perf", "stat", "-x", ",", "-a", "-e", events, "--for-each-cgroup", self.group],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-            time.sleep(0.3)  # until it counts
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                start_new_session=True)
+            with measure.kept(self.process):
+                time.sleep(0.3)  # until it counts
         return self
 
-    def __exit__(self, *_):
-        if self.before is not None:
+    def __exit__(self, failed, *_):
+        if self.before is not None and not failed:
             self.count = self.peer.flushes() - self.before
         if self.process is not None:
             self.process.send_signal(signal.SIGINT)

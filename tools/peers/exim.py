@@ -21,12 +21,15 @@ class Exim(Peer):
     key, name, kind = "exim", "Exim", "durable"
     durability = "250 when the message is in two files in the spool, after fsync"
     tuning = ("split_spool_directory, limits of sessions lifted, messages delivered at once; logs each "
-              "message")
+              "message. It answers QUIT only after 200 ms, in which it waits for the client to close first; "
+              "relais-load waits for that answer, so that its messages a second with one a connection "
+              "are not what it could do")
 
     @skip_is_missing
     def start(self):
         self.exim = other_servers.Exim(self)
         self.exim.logged = ""
+        self.exim.own_session = True
         self.exim.start(self.port, self.hop, main=MAIN.format(limit=self.sessions + 100))
 
     def first_pid(self):

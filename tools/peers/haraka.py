@@ -52,4 +52,7 @@ class HarakaForward(Haraka):
     key, name, kind = "haraka-forward", "Haraka, smtp_forward", "proxy"
     durability = ("has the whole message, then sends it on; 250 when the next hop has said so; keeps "
                   "nothing")
+    tuning = Haraka.tuning + (". The end of each message waits 40 ms for the next hop's delayed "
+                              "acknowledgement: it is sent without TCP_NODELAY, for which there is no "
+                              "setting")
     plugins = ["all_onward", "queue/smtp_forward"]

@@ -46,7 +46,8 @@ class Sink:
         self.said = self.ledger.with_name("sink.said")
         with open(self.said, "w", encoding="utf-8") as said:
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, text=True,
-                                            stdout=subprocess.PIPE, stderr=said)
+                                            stdout=subprocess.PIPE, stderr=said,
+                                            start_new_session=True)
         while self.process.poll() is None:
             if "listening" in self.said.read_text():
                 return True

@@ -68,9 +68,6 @@ def describe(folder):
     if share > BUSY:
         warnings.append(f"the machine was busy with other things: {100 * share:.0f} % of its CPUs before "
                         "the first load; throughput and latency say little")
-    elif load[0] > 0.5 * os.cpu_count():
-        warnings.append(f"the machine had been busy with other things: load average {load[0]:.2f} before "
-                        "the first load")
     if filesystem in ("tmpfs", "ramfs", "overlay"):
         warnings.append(f"queues were on {filesystem}, not on a disk: durable figures say nothing")
     return {"date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import unittest
 
@@ -56,10 +57,12 @@ class Peer:
         raise NotImplementedError
 
     def run(self, command, **more):
+        """In a session of its own: Ctrl-C is for the tool, which ends it."""
         said = self.folder / "said"
         with open(said, "ab") as file:
             self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL,
-                                            stdout=file, stderr=file, env=ENVIRONMENT, **more)
+                                            stdout=file, stderr=file, env=ENVIRONMENT,
+                                            start_new_session=True, **more)
         self.wait_until_it_listens(self.process)
 
     def wait_until_it_listens(self, process=None):
@@ -89,7 +92,7 @@ class Peer:
             try:
                 self.process.wait(20)
             except subprocess.TimeoutExpired:
-                self.process.kill()
+                os.killpg(self.process.pid, signal.SIGKILL)  # its children as well
                 self.process.wait()
             self.process = None
 

@@ -8,7 +8,6 @@ from peers import PORTS, ROOT, measure
 from peers.peer import Peer, output_of
 
 BINARY = ROOT / "build" / "release" / "relais"
-PUBLISHED_S = 1.2  # /metrics shows counts of a second ago
 
 
 class Relais(Peer):
@@ -39,12 +38,19 @@ class Relais(Peer):
                          or re.search(r"\bready\b", self.said()), 60, "relais")
 
     def flushes(self):
-        """Writes with O_DSYNC through io_uring are no calls that could be traced."""
-        time.sleep(PUBLISHED_S)
+        """Up to now. Writes with O_DSYNC through io_uring are no calls that could be traced."""
+        asked = time.time()
+        while self.figure("relais_figures_timestamp_seconds") < asked:
+            if time.time() > asked + 30:
+                raise RuntimeError("relais has shown no new figures for 30 s")
+            time.sleep(0.1)
+        return self.figure("relais_spool_flushes_total")
+
+    def figure(self, name):
+        """Of all series of that name, the sum."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics}/metrics", timeout=10) as page:
             text = page.read().decode()
-        return sum(float(value) for value in
-                   re.findall(r"(?m)^relais_spool_flushes_total(?:\{.*\})? (\S+)", text))
+        return sum(float(value) for value in re.findall(rf"(?m)^{name}(?:\{{.*\}})? (\S+)", text))
 
     @classmethod
     def version(cls):

@@ -90,6 +90,14 @@ def about(result):
     return "\n".join(lines) + "\n" + "".join(warnings)
 
 
+def where(machine):
+    """Of a page about relais alone: lines that say when, which relais and on what."""
+    return [f"- {machine['date']}; relais at {machine['commit']}",
+            f"- {machine['cpus']} CPUs, {machine['cpu']}; {machine['memory_gib']} GiB; {machine['system']}, "
+            f"kernel {machine['kernel']}; the queue on {machine['filesystem']}",
+            *(f"- **Warning:** {warning}" for warning in machine["warnings"])]
+
+
 def legend(result):
     rows = ["| server | version | what 250 stands for | set up |", "|---|---|---|---|"]
     for said in result["peers"].values():
@@ -183,13 +191,13 @@ def axis(low, high, x, top, bottom):
 def bar(name, ours, three, x, y):
     median, least, most = three
     middle = y + BAR / 2
+    spread = f" ({number(least)}–{number(most)})" if least < most else ""
     return [text_at(LABELS - 8, middle + 4, name, anchor="end"),
             f'<rect x="{LABELS}" y="{y}" width="{x(median) - LABELS:.1f}" height="{BAR}" '
             f'fill="{"#1f6fb2" if ours else "#a9b4bf"}"/>',
             f'<line x1="{x(least):.1f}" x2="{x(most):.1f}" y1="{middle}" y2="{middle}" '
             'stroke="#222" stroke-width="1.5"/>',
-            text_at(x(most) + 6, middle + 4,
-                    f"{number(median)} ({number(least)}–{number(most)})", fill="#222")]
+            text_at(x(most) + 6, middle + 4, number(median) + spread, fill="#222")]
 
 
 def text_at(x, y, words, size=12, anchor="start", weight="normal", fill="#111"):

@@ -4,13 +4,14 @@ import os
 import statistics
 
 from peers.accounting import family_cpu
+from peers.command import count
 
 
 def add_options(parser, messages):
-    parser.add_argument("--messages", type=int, default=messages, help="a round")
-    parser.add_argument("--sessions", type=int, default=10)
-    parser.add_argument("--size", type=int, default=10_240, help="octets of a message")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--messages", type=count, default=messages, help="a round")
+    parser.add_argument("--sessions", type=count, default=10)
+    parser.add_argument("--size", type=count, default=10_240, help="octets of a message")
+    parser.add_argument("--rounds", type=count, default=5)
 
 
 def introduce(options):
