@@ -246,7 +246,7 @@ void Front::on_body(Session& session, std::string_view bytes) {
   session.content_octets += bytes.size();
   size_t taken = bytes.size();
   if (!session.upstream.talk.is_null()) {
-    upstreams_.content(session.upstream.talk, bytes);
+    upstreams_.content(session.upstream.talk, bytes, !session.server.has_stuffed_dots());
     session.upstream.full = upstreams_.full(session.upstream.talk);
   } else if (!discards(session)) {
     // Failed, and told so, or about to be: the event is on its way.

@@ -16,6 +16,9 @@ constexpr uint16_t kOkay = 250;
 constexpr uint16_t kCannotVerify = 252;
 // A reply of so many octets has no end. (That to EHLO may be long, others are a line or two.)
 constexpr uint32_t kReplyOctetsMax = 64 * 1024;
+// What is said to be larger has more replies to its chunks, one for each time that output is taken,
+// than the leave for DATA costs.
+constexpr uint64_t kChunkedMax = 128 * 1024;
 // Of what was said, in a reason.
 constexpr size_t kExcerpt = 80;
 
@@ -39,7 +42,7 @@ void StreamClient::begin(const MailCommand& mail) {
   answered_ = end_taken_ = mail_refused_ = go_due_ = last_chunk_due_ = chunk_refused_ = false;
   utf8_ = mail.utf8;
   binary_ = mail.binary;
-  chunked_ = extensions_.chunking && (chunking_ || mail.binary);
+  chunked_ = extensions_.chunking && (mail.binary || (chunking_ && mail.size <= kChunkedMax));
   owed_ = 0;
   mail_.clear();
   append_mail(mail_, extensions_, mail);
@@ -73,12 +76,17 @@ void StreamClient::data() {
   }
 }
 
-void StreamClient::content(std::string_view wire) {
+void StreamClient::content(std::string_view wire, bool undotted) {
   ASSERT(phase_ == Phase::kContent || phase_ == Phase::kDone || over_);
   if (over_ || phase_ != Phase::kContent || chunk_refused_) return;
   if (chunked_) {
-    scratch_.clear();
-    chunk_ += unstuffing_.next(wire, scratch_);
+    if (undotted)
+      unstuffing_.pass(wire);
+    else
+      wire = unstuffing_.next(wire, scratch_);
+    if (wire.empty()) return;
+    if (chunk_.empty()) chunk_.resize(kCommandRoom);
+    chunk_ += wire;
   } else {
     output_ += wire;
   }
@@ -142,26 +150,40 @@ bool StreamClient::awaits(Await kind) const {
          std::ranges::find(held_, kind, &Held::await) != held_.end();
 }
 
-void StreamClient::take_output(std::string& out) {
-  out.clear();
-  if (chunked_)
-    add_chunk();
-  else if (phase_ == Phase::kEnding)
-    end_taken_ = true;
-  std::swap(out, output_);
+std::string_view StreamClient::take_output(std::string& memory) {
+  memory.clear();
+  const bool chunk_due = chunked_ && !over_ && (!chunk_.empty() || last_chunk_due_) && in_step();
+  if (!chunked_ && phase_ == Phase::kEnding) end_taken_ = true;
+  std::string_view out;
+  if (chunk_due) {
+    out = take_chunk(memory);
+  } else {
+    std::swap(memory, output_);
+    out = memory;
+  }
   sent_ = awaits_.size();
+  return out;
 }
 
-void StreamClient::add_chunk() {
-  if (over_ || (chunk_.empty() && !last_chunk_due_) || !in_step()) return;
-  output_ += "BDAT ";
-  output_ += std::to_string(chunk_.size());
-  output_ += last_chunk_due_ ? " LAST\r\n" : "\r\n";
-  output_ += chunk_;
-  chunk_.clear();
+std::string_view StreamClient::take_chunk(std::string& memory) {
+  ASSERT(output_.empty());  // each command before it was answered
+  scratch_ = "BDAT ";
+  scratch_ += std::to_string(chunk_octets());
+  scratch_ += last_chunk_due_ ? " LAST\r\n" : "\r\n";
   end_taken_ = last_chunk_due_;
   last_chunk_due_ = false;
   awaits_.push_back(Await::kChunk);
+  if (chunk_.empty()) chunk_.resize(kCommandRoom);
+  const size_t begin = kCommandRoom - scratch_.size();
+  std::ranges::copy(scratch_, chunk_.begin() + static_cast<ptrdiff_t>(begin));
+  std::swap(memory, chunk_);
+  return std::string_view(memory).substr(begin);
+}
+
+void StreamClient::trim(size_t octets) {
+  ASSERT(phase_ == Phase::kNone && chunk_.empty());
+  if (chunk_.capacity() > octets) chunk_ = {};
+  if (output_.empty() && output_.capacity() > octets) output_ = {};
 }
 
 // ---- what it answered

@@ -4,7 +4,7 @@
 //
 //   client.feed(bytes); StreamEvent e = client.next(); ...        replies
 //   client.begin(mail); client.recipient(...); client.data(); client.content(...); client.end();
-//   client.take_output(out); send(out);
+//   send(client.take_output(memory));
 //
 // MAIL is held back until the first recipient, so both leave together and one round trip answers
 // them; a refusal of MAIL is the answer to each recipient (RFC 5321 section 3.3 allows that late).
@@ -55,8 +55,8 @@ struct StreamEvent {
 
 class StreamClient {
  public:
-  // `ehlo_name`: printable, not empty. `chunking`: BDAT where it is offered; else only where
-  // content needs it.
+  // `ehlo_name`: printable, not empty. `chunking`: BDAT where it is offered, but for what MAIL says
+  // to be large; else only where content needs it.
   StreamClient(std::string_view ehlo_name, bool chunking)
       : StreamClient(ClientOptions{.ehlo_name = std::string(ehlo_name), .chunking = chunking}) {}
   explicit StreamClient(const ClientOptions& options);
@@ -81,8 +81,8 @@ class StreamClient {
   // After each recipient has its answer and one was accepted. One kData.
   void data();
   // In wire form: dot-stuffed, CRLF. After a positive kData, before end(). Behind kEnd it is
-  // dropped.
-  void content(std::string_view wire);
+  // dropped. `undotted`: known to have no dot that stuffing has put in front of a line.
+  void content(std::string_view wire, bool undotted = false);
   void end();
   // Forgets the transaction. False: its content has begun, so only closing the connection makes
   // sure that nothing of it is delivered.
@@ -99,9 +99,11 @@ class StreamClient {
   [[nodiscard]] bool end_taken() const { return end_taken_; }
   [[nodiscard]] const Extensions& extensions() const { return extensions_; }
   // Octets that wait for take_output().
-  [[nodiscard]] size_t backlog() const { return output_.size() + chunk_.size(); }
-  // Replaces `out` by all that may be sent now; its memory is used again.
-  void take_output(std::string& out);
+  [[nodiscard]] size_t backlog() const { return output_.size() + chunk_octets(); }
+  // All that may be sent now, in `memory`, whose own is used again.
+  [[nodiscard]] std::string_view take_output(std::string& memory);
+  // Keeps at most so many octets of memory for later output; when there is no transaction.
+  void trim(size_t octets);
   void invariants() const;
 
  private:
@@ -138,7 +140,10 @@ class StreamClient {
   void say(Await await, std::string_view text);
   void say_hello();
   void release_held();
-  void add_chunk();
+  [[nodiscard]] size_t chunk_octets() const {
+    return chunk_.empty() ? 0 : chunk_.size() - kCommandRoom;
+  }
+  [[nodiscard]] std::string_view take_chunk(std::string& memory);
   [[nodiscard]] bool in_step() const { return extensions_.pipelining || awaits_.empty(); }
   [[nodiscard]] bool awaits(Await kind) const;
 
@@ -170,8 +175,12 @@ class StreamClient {
   Extensions extensions_;
   Opening opening_;
 
+  // In front of a chunk, for its command, so that content needs no further copy.
+  static constexpr size_t kCommandRoom =
+      std::string_view("BDAT 18446744073709551615 LAST\r\n").size();
+
   std::string output_;         // commands, and content of DATA
-  std::string chunk_;          // content of the BDAT to come
+  std::string chunk_;          // content of the BDAT to come, behind kCommandRoom; or nothing
   std::vector<Await> awaits_;  // oldest first
   size_t sent_ = 1;            // of those: whose commands have left by take_output()
   std::deque<Held> held_;      // lock-step: not sent yet

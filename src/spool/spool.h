@@ -180,7 +180,7 @@ class Spool {
   };
 
   Spool(ring::Loop& loop, const Options& options);
-  [[nodiscard]] bool adopt(Recovered& recovered);
+  [[nodiscard]] bool adopt(Recovered recovered);
   static uint32_t messages_max(const Options& options);
 
   // writing (spool_commit.cpp)

@@ -19,7 +19,7 @@ constexpr Duration kLastWordsPatience = seconds(1);
 // Replies are short, and read at once: a few buffers serve any number of connections.
 constexpr uint32_t kBuffers = 64;
 constexpr uint32_t kBufferOctets = 4096;
-// What a connection may keep of its output string.
+// What a connection may keep of each of its output strings while it is idle.
 constexpr size_t kKept = 32 * 1024;
 constexpr std::string_view kNoAnswer = "no answer in time";
 constexpr std::string_view kClosed = "it closed the connection";
@@ -197,12 +197,15 @@ void Upstreams::flush() {
 
 void Upstreams::send(Link& link) {
   if (link.sending || link.connecting || link.closing || !link.send_error.empty()) return;
-  link.client.take_output(link.out);
-  if (link.tls != nullptr && !encrypt(link)) return;
-  if (link.out.empty()) return;
-  link.out_sent = 0;
+  std::string_view said = link.client.take_output(link.out);
+  if (link.tls != nullptr) {
+    if (!encrypt(link, said)) return;
+    said = link.out;
+  }
+  if (said.empty()) return;
+  link.out_sent = static_cast<size_t>(said.data() - link.out.data());
   link.sending = true;
-  loop_.send(link.fd, link.out, token(ring::Operation::kUpstreamSend, link));
+  loop_.send(link.fd, said, token(ring::Operation::kUpstreamSend, link));
 }
 
 void Upstreams::on_send(Link& link, const ring::Completion& completion) {
@@ -231,7 +234,6 @@ void Upstreams::on_send(Link& link, const ring::Completion& completion) {
   }
   link.out.clear();
   link.out_sent = 0;
-  if (link.out.capacity() > kKept) link.out = {};
   on_taken(link, true);
   if (link.closing) return;
   if (talk != nullptr) {
@@ -279,6 +281,8 @@ void Upstreams::on_link_timer(Link& link) {
 void Upstreams::rest(Link& link) {
   if (!link.send_error.empty()) return begin_close(link);
   if (draining_ || !link.client.can_begin()) return quit(link);
+  if (!link.sending && link.out.capacity() > kKept) link.out = {};
+  link.client.trim(kKept);
   link.idle_since = loop_.now();
   pools_[link.pool].hosts[link.host].idle.push_back(links_.handle_of(&link));
   arm_timer(link, link.idle_since + kIdle);

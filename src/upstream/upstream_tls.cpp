@@ -67,9 +67,9 @@ void Upstreams::read_tls(Link& link, std::span<const char> ciphertext) {
 
 // What is to be said, as records, with whatever TLS itself has to say. False: nothing goes out any
 // more.
-bool Upstreams::encrypt(Link& link) {
+bool Upstreams::encrypt(Link& link, std::string_view said) {
   tls::Stream& stream = link.tls->stream;
-  if (!link.out.empty() && !stream.write(link.out)) {
+  if (!said.empty() && !stream.write(said)) {
     lose(link, Failure::kTls, "TLS has ended");
     return false;
   }

@@ -176,13 +176,13 @@ void Upstreams::content_front(Handle handle, std::string_view wire) {
   talk->front = wire;
 }
 
-void Upstreams::content(Handle handle, std::string_view wire) {
+void Upstreams::content(Handle handle, std::string_view wire, bool undotted) {
   Talk* talk = talks_.get(handle);
   Link* link = link_of(*talk);
   talk->content = true;
   if (link == nullptr || talk->over) return;
   link->client.content(std::exchange(talk->front, {}));
-  link->client.content(wire);
+  link->client.content(wire, undotted);
   mark_dirty(*link);
   if (link->client.backlog() + link->out.size() - link->out_sent <= kBacklogMax) return;
   talk->full = true;

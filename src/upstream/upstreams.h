@@ -78,7 +78,8 @@ class Upstreams {
   void data(Handle talk);
   // What comes in front of the client's own: it leaves with the first of that, or with the end.
   void content_front(Handle talk, std::string_view wire);
-  void content(Handle talk, std::string_view wire);
+  // As smtp::StreamClient::content().
+  void content(Handle talk, std::string_view wire, bool undotted);
   void end(Handle talk);
   void release(Handle talk);
   // Too much waits to be sent: give no more content before kRoom.
@@ -147,7 +148,7 @@ class Upstreams {
   [[nodiscard]] smtp::ClientOptions client_options(const Pool& pool, const Host& host) const;
   void begin_tls(Link& link);
   void read_tls(Link& link, std::span<const char> ciphertext);
-  [[nodiscard]] bool encrypt(Link& link);
+  [[nodiscard]] bool encrypt(Link& link, std::string_view said);
   void keep_tickets(Link& link);
   [[nodiscard]] bool goes_on_in_clear(const Link& link, std::string_view why);
 

@@ -178,9 +178,8 @@ class Streamed {  // stream_client.h: a message that is still coming in
   }
 
   void take_output() {
-    std::string out;
-    client_.take_output(out);
-    story.said += out;
+    std::string memory;
+    story.said += client_.take_output(memory);
   }
 
   void on(const StreamEvent& event) {
