@@ -17,6 +17,7 @@ void forgets(benchmark::State& run) {
   };
   relais::bench::measure(run, operation, relais::bench::kHotPath);
 }
-BENCHMARK(forgets);
+// By time it might be once, where others use the machine.
+BENCHMARK(forgets)->Iterations(1000);
 
 }  // namespace

@@ -298,7 +298,9 @@ void Relay::take_results(Work& work, Job& job) {
     const RecipientResult& result = job.results[i];
     const uint32_t index = job.recipients[i];
     ASSERT(result.fate != Fate::kOpen);
-    if (result.fate == Fate::kParked) {
+    if (result.fate == Fate::kParked && is_expired && !draining_) {
+      fail(work, {index}, why_unreachable(job.route));
+    } else if (result.fate == Fate::kParked) {
       work.parked_on = job.route;
     } else if (result.fate == Fate::kFailed) {
       work.failed.push_back({.recipient = index,

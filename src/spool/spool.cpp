@@ -1,8 +1,6 @@
 // Taking mail, memory, and the turn.
 #include "spool/spool.h"
 
-#include <malloc.h>
-
 #include <algorithm>
 #include <cstring>
 #include <map>
@@ -49,9 +47,6 @@ Result<std::unique_ptr<Spool>> Spool::open(ring::Loop& loop, const Options& opti
       recover(loop.kernel(), options.folder, options.segment_octets, spool->connectors_);
   if (!recovered) return std::unexpected(recovered.error());
   if (!spool->adopt(*std::move(recovered))) return std::unexpected(Error::kNoMemory);
-  // Of a long queue recovery takes several times what the queue does, and the allocator would keep
-  // up to a fifth of that, by how its pages came to be filled.
-  ::malloc_trim(0);
   spool->segments_.free_dead(false);
   if (auto made = spool->segments_.make_first(); !made) return std::unexpected(made.error());
   return spool;
