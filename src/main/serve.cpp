@@ -24,6 +24,7 @@
 #include "admin/server_state.h"
 #include "admin/trace_server.h"
 #include "admin/usage_keeper.h"
+#include "base/free_memory.h"
 #include "base/gentle_thread.h"
 #include "base/idle_time.h"
 #include "config/load.h"
@@ -572,6 +573,7 @@ int Server::run() {
 }  // namespace
 
 int serve(const std::string& config_folder) {
+  give_back_free_memory();
   config::Loaded loaded = config::load(config_folder, {}, {}, config::Secrets::kRead);
   for (const auto& finding : loaded.findings) admin::say("{}\n", config::to_string(finding));
   if (!loaded.ok) {

@@ -454,7 +454,8 @@ class Bench(harness.EndToEnd):
             shutil.copy(self.programs / "allocation_canary", self.folder / source.stem)
         done = self.run_bench("--programs", self.folder, "--filter", "^reply/", "--quick")
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
-        self.assertIn("reply/forgets: allocates 0.010000 times an operation, at most 0.000000 are allowed",
+        self.assertIn("reply/forgets/iterations:1000: allocates 0.010000 times an operation, at most "
+                      "0.000000 are allowed",
                       done.stdout)
 
 
