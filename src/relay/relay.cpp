@@ -77,6 +77,10 @@ bool Relay::route_open(uint32_t route) const {
   return maildirs_.serves(route) ? maildirs_.open(route) : smart_hosts_.open(route);
 }
 
+bool Relay::route_down(uint32_t route) const {
+  return !maildirs_.serves(route) && smart_hosts_.down(route);
+}
+
 bool Relay::route_takes(uint32_t route, const Claim& claim) const {
   return maildirs_.serves(route) ? maildirs_.takes(route, claim) : smart_hosts_.takes(route, claim);
 }
@@ -209,7 +213,8 @@ void Relay::dispatch(Handle handle) {
       work.deferred_why = "no send connector has an address space for the domain";
       report(work, nullptr, recipients, Fate::kDeferred, {}, work.deferred_why);
     } else if (!route_takes(route, claim) || desk_.jobs.size() + 1 >= desk_.jobs.capacity()) {
-      if (is_expired) {
+      // Where too much waits, or a job is missing, it has a try yet to come.
+      if (is_expired && route_down(route)) {
         fail(work, recipients, why_unreachable(route));
       } else {
         work.parked_on = route;
@@ -221,10 +226,10 @@ void Relay::dispatch(Handle handle) {
   if (work.jobs.empty()) finish(handle);
 }
 
+// Of a route that is down.
 std::string Relay::why_unreachable(uint32_t route) const {
   std::string text = "550 4.4.7 message expired: the next hop could not be reached in time";
-  const bool is_maildir = maildirs_.serves(route);
-  const std::string_view why = is_maildir ? std::string_view{} : smart_hosts_.why_down(route);
+  const std::string_view why = smart_hosts_.why_down(route);
   if (!why.empty()) (text += ": ") += why;
   return text;
 }
@@ -298,7 +303,7 @@ void Relay::take_results(Work& work, Job& job) {
     const RecipientResult& result = job.results[i];
     const uint32_t index = job.recipients[i];
     ASSERT(result.fate != Fate::kOpen);
-    if (result.fate == Fate::kParked && is_expired && !draining_) {
+    if (result.fate == Fate::kParked && is_expired && !draining_ && route_down(job.route)) {
       fail(work, {index}, why_unreachable(job.route));
     } else if (result.fate == Fate::kParked) {
       work.parked_on = job.route;

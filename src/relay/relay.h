@@ -118,6 +118,7 @@ class Relay {
   [[nodiscard]] Duration backoff(uint32_t attempts) const;
   [[nodiscard]] bool expired(WallTime received) const;
   [[nodiscard]] bool route_open(uint32_t route) const;
+  [[nodiscard]] bool route_down(uint32_t route) const;
   [[nodiscard]] bool route_takes(uint32_t route, const Claim& claim) const;
 
   Desk desk_;

@@ -44,6 +44,8 @@ class SmartHosts {
   [[nodiscard]] bool open(uint32_t route) const;
   [[nodiscard]] bool takes(uint32_t route, const Claim& claim) const;
   [[nodiscard]] JobQueue& pending(uint32_t route) { return routes_[route].pending; }
+  // No host of it can be used: the last try of each has failed.
+  [[nodiscard]] bool down(uint32_t route) const { return routes_[route].down; }
   // A route is down and has been tried again since the last call: the moment to look for what has
   // expired.
   [[nodiscard]] bool take_retry(uint32_t& route);

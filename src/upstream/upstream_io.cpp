@@ -123,6 +123,9 @@ void Upstreams::hear(Link& link) {
     const smtp::StreamEvent event = link.client.next();
     switch (event.kind) {
       case Kind::kNeedInput:
+        // What a refusal has made needless waits no more.
+        if (Talk* talk = talks_.get(link.talk); talk != nullptr && !link.sending)
+          check_room_at_rest(*talk, link);
         // Half a line that nobody asked for: what it will be is not waited for.
         if (link.greeted && link.talk.is_null() && !link.quitting && !link.client.can_begin())
           return lose(link, Failure::kProtocol, "said something while it was idle");
@@ -236,11 +239,7 @@ void Upstreams::on_send(Link& link, const ring::Completion& completion) {
   link.out_sent = 0;
   on_taken(link, true);
   if (link.closing) return;
-  if (talk != nullptr) {
-    const bool was_full = talk->full;
-    check_room(*talk, link);
-    if (was_full && !talk->full && talk->asked == Talk::Asked::kNothing) link.due = {};
-  }
+  if (talk != nullptr) check_room_at_rest(*talk, link);
   mark_dirty(link);
 }
 
@@ -282,6 +281,9 @@ void Upstreams::rest(Link& link) {
   if (!link.send_error.empty()) return begin_close(link);
   if (draining_ || !link.client.can_begin()) return quit(link);
   if (!link.sending && link.out.capacity() > kKept) link.out = {};
+  if (link.tls != nullptr && link.tls->stream.output_buffer().capacity() > kKept &&
+      link.tls->stream.output_buffer().empty())
+    link.tls->stream.output_buffer() = {};
   link.client.trim(kKept);
   link.idle_since = loop_.now();
   pools_[link.pool].hosts[link.host].idle.push_back(links_.handle_of(&link));

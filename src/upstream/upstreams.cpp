@@ -201,6 +201,13 @@ void Upstreams::check_room(Talk& talk, const Link& link) {
   push(talk, Event::Kind::kRoom, 0, {});
 }
 
+// ... while nothing is being sent: with room there is no progress to wait for, but for an answer.
+void Upstreams::check_room_at_rest(Talk& talk, Link& link) {
+  const bool was_full = talk.full;
+  check_room(talk, link);
+  if (was_full && !talk.full && talk.asked == Talk::Asked::kNothing) link.due = {};
+}
+
 std::string_view Upstreams::host_of(Handle handle) const {
   const Talk* talk = talks_.get(handle);
   return talk == nullptr ? std::string_view{}

@@ -136,6 +136,7 @@ class Upstreams {
   void fail(Talk& talk, std::string_view why);
   void on_talk_timer(Talk& talk);
   void check_room(Talk& talk, const Link& link);
+  void check_room_at_rest(Talk& talk, Link& link);
   void push(const Talk& talk, Event::Kind kind, uint16_t code, std::string_view text);
   [[nodiscard]] std::string all_trouble(const Pool& pool) const;
   void serve_waiting(uint32_t pool);

@@ -90,6 +90,25 @@ class CutThrough(harness.EndToEnd):
                 self.relais.stop()
                 self.hop.stop()
 
+    def test_a_chunk_is_refused_while_the_next_one_fills_up(self):
+        """What waited for it to be answered is not sent any more, and the client is not left waiting."""
+        self.serve(extensions=("8BITMIME", "CHUNKING"))
+
+        def refuse(verb, argument, session):
+            if verb != "CHUNK":
+                return None
+            time.sleep(1)  # the hop's thread: meanwhile nothing goes on to it
+            return "552 5.3.4 too much"
+
+        self.hop.rule = refuse
+        client = self.client()
+        client.begin("chris@contoso.com", ["kate@fabrikam.com"])
+        client.expect("DATA", 354)
+        began = time.monotonic()
+        client.send(b"Subject: large\r\n\r\n" + b".23456789\r\n" * 100_000 + b".\r\n")
+        self.assertEqual(client.reply(), "552 5.3.4 too much")
+        self.assertLess(time.monotonic() - began, 15 * harness.PATIENCE)
+
     def test_sessions_share_a_connection_and_mail_leaves_with_its_recipient(self):
         self.serve()
         for _ in range(5):

@@ -448,6 +448,24 @@ class Trouble(harness.EndToEnd):
         harness.wait_until(self.failed, 20, "the expired message in data/failed/new")
         self.relais.wait_event("failed")
 
+    def test_what_is_too_old_has_one_more_try_however_much_waits(self):
+        """A server that was off for days tries all of it before it says that it has expired."""
+        self.relais.configure(server={"cores": 1}, send=[harness.smart_host(self.hop.port)])
+        self.relais.start()
+        recipients = [f"u{n}@fabrikam.com" for n in range(3000)]
+        with harness.Client(self.port) as client:
+            client.expect("EHLO client.example", 250)
+            for recipient in recipients:
+                client.message("chris@contoso.com", [recipient], BODY)
+        self.relais.stop()
+        self.relais.configure(server={"cores": 1}, send=[harness.smart_host(self.hop.port)],
+                              retry={"first": "200ms", "max": "500ms", "expire_after": "1s"})
+        time.sleep(1.5)
+        self.hop.start()
+        self.relais.start()
+        self.settle(recipients, seconds=60)
+        self.assertEqual(self.relais.events("failed"), [])
+
     def test_second_smart_host_takes_over(self):
         second = NextHop(self.ports.take()).start()
         self.addCleanup(second.stop)
