@@ -50,6 +50,8 @@ class ProtocolLog(harness.EndToEnd):
         found = []
         for path in self.files(folder):
             lines = path.read_text(encoding="ascii").splitlines()
+            if not lines:  # made, and its first write is yet to come
+                continue
             self.assertEqual(lines[0], "#Software: relais")
             self.assertEqual(lines[2], "#Log-Type: SMTP Receive Protocol Log")
             self.assertEqual(lines[4], "#Fields: " + FIELDS)
