@@ -125,6 +125,7 @@ class RealDovecot(harness.EndToEnd):
             began = time.monotonic()
             self.assertEqual(client.command(plain("kate", PASSWORD)), LATER)
             self.assertLess(time.monotonic() - began, 2)
+        harness.wait_until(lambda: self.relais.said("AUTH is answered 454"), 5, "the reason")
         self.assertEqual(len(self.relais.said("AUTH is answered 454")), 1, self.relais.tail())
         self.dovecot.start()
         self.assertEqual(client.command(plain("kate", PASSWORD)), GOOD)
