@@ -2,7 +2,6 @@
 """A next hop in trouble: nothing is lost, and nobody who has the message gets it again."""
 
 import collections
-import contextlib
 import datetime
 import socket
 import threading
@@ -99,25 +98,14 @@ class Trouble(harness.EndToEnd):
 
     def test_expires_while_its_next_hop_is_found_down(self):
         """It has had its time: it does not wait until the next hop is tried again."""
-        listener = socket.create_server(("127.0.0.1", self.hop.port))
-        waiting = []
-
-        def serve():
-            with contextlib.suppress(OSError):
-                while True:
-                    waiting.append(listener.accept()[0])
-
-        threading.Thread(target=serve, daemon=True).start()
+        listener = socket.create_server(("127.0.0.1", self.hop.port))  # that says nothing
         self.relais.configure(send=[harness.smart_host(self.hop.port)],
                               retry={"first": "200ms", "max": "1s", "expire_after": "2s"})
         self.relais.start()
         for n in range(4):
             self.send([f"u{n}@fabrikam.com"])
         time.sleep(2.5)
-        listener.shutdown(socket.SHUT_RDWR)
         listener.close()
-        for connection in waiting:
-            connection.close()
         harness.wait_until(lambda: len(self.relais.events("failed")) == 4, 10, "the end")
         for failed in self.relais.events("failed"):
             self.assertIn("550 4.4.7 message expired: the next hop could not be reached in time: ",
